@@ -1,0 +1,19 @@
+//! What every room needs and nothing that any room means: time as a number, seeded randomness,
+//! slots, timers, ranges and bounded queues. It knows no packet, no key and no peer, and it never
+//! reads a clock or asks the operating system for anything.
+
+mod effects;
+mod index;
+mod ranges;
+mod rng;
+mod slots;
+mod time;
+mod timers;
+
+pub use effects::{Bounded, Effects};
+pub use index::Index;
+pub use ranges::Ranges;
+pub use rng::{Rng, Seed};
+pub use slots::{Slot, Slots};
+pub use time::{Deadline, Time, Wall, Why};
+pub use timers::Timers;

@@ -1,0 +1,117 @@
+//! Time as the switch knows it: a number that is passed in.
+
+use core::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// Microseconds since the start of the switch; the first argument of every call.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Time(u64);
+
+impl Time {
+    /// The start of the switch.
+    pub const ZERO: Self = Self(0);
+    /// Later than anything.
+    pub const NEVER: Self = Self(u64::MAX);
+
+    /// The time `us` microseconds after the start.
+    pub const fn from_us(us: u64) -> Self {
+        Self(us)
+    }
+
+    /// Microseconds since the start.
+    pub const fn as_us(self) -> u64 {
+        self.0
+    }
+
+    /// This time and `us` microseconds, saturating.
+    #[must_use]
+    pub const fn plus_us(self, us: u64) -> Self {
+        Self(self.0.saturating_add(us))
+    }
+
+    /// This time and `ms` milliseconds, saturating.
+    #[must_use]
+    pub const fn plus_ms(self, ms: u64) -> Self {
+        self.plus_us(ms.saturating_mul(1000))
+    }
+
+    /// Microseconds from `earlier` to this time; zero if `earlier` is later.
+    pub const fn since_us(self, earlier: Self) -> u64 {
+        self.0.saturating_sub(earlier.0)
+    }
+}
+
+impl fmt::Debug for Time {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}us", self.0)
+    }
+}
+
+/// Wall time: milliseconds since the Unix epoch, as the shell tells it by `handle_clock`.
+#[derive(
+    Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default, Serialize, Deserialize,
+)]
+#[serde(transparent)]
+pub struct Wall(u64);
+
+impl Wall {
+    /// The wall time `ms` milliseconds after the Unix epoch.
+    pub const fn from_ms(ms: u64) -> Self {
+        Self(ms)
+    }
+
+    /// Milliseconds since the Unix epoch.
+    pub const fn as_ms(self) -> u64 {
+        self.0
+    }
+}
+
+/// When the switch wants to be called next, and what for.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+pub struct Deadline {
+    /// The time at which `handle_timeout` is due.
+    pub at: Time,
+    /// Who asked for it.
+    pub why: Why,
+}
+
+impl Deadline {
+    /// A deadline at `at`, asked for by `why`.
+    pub const fn new(at: Time, why: Why) -> Self {
+        Self { at, why }
+    }
+
+    /// The earlier of two deadlines that may be missing.
+    pub fn earlier(one: Option<Self>, other: Option<Self>) -> Option<Self> {
+        match (one, other) {
+            (Some(a), Some(b)) => Some(a.min(b)),
+            (a, b) => a.or(b),
+        }
+    }
+}
+
+/// The reason of a deadline: what `handle_timeout` will do when it is due.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum Why {
+    /// Output is waiting to be polled.
+    Queued,
+    /// A handshake is repeated, or given up.
+    Handshake,
+    /// The congestion controller releases the next packets.
+    Pacing,
+    /// Ranges received are owed to the peer.
+    Ranges,
+    /// Packets overtaken long enough are taken for lost.
+    Loss,
+    /// The tail of what was sent is probed for.
+    Probe,
+    /// A quiet line that somebody holds shows that it is alive.
+    KeepAlive,
+    /// A line that heard nothing, or that nobody wants, ends.
+    Idle,
+    /// A line that was closed is forgotten.
+    Closing,
+}

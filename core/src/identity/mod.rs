@@ -1,0 +1,10 @@
+//! Who somebody is: keys, spaces, hashnames, tickets. It owns every use of Ed25519 and SHA-1 and
+//! it never sends, receives or remembers anything.
+
+mod hashname;
+mod keys;
+mod space;
+
+pub use hashname::{Hashname, HashnameError};
+pub use keys::{KeyError, PublicKey, SecretKey, Signature};
+pub use space::{Space, SpaceError, SpaceId};

@@ -1,0 +1,109 @@
+//! The caller's errors, one small enum a command. A stranger's errors are counted in `Stats`; an
+//! authenticated peer's end the line with a `Misbehaviour`; our own are assertions.
+
+use core::fmt;
+
+use super::DownReason;
+
+macro_rules! errors {
+    ($($(#[$about:meta])* $name:ident { $($(#[$doc:meta])* $variant:ident $(($field:ty))? => $text:literal,)+ })+) => {$(
+        $(#[$about])*
+        #[derive(Clone, PartialEq, Eq, Debug)]
+        #[non_exhaustive]
+        pub enum $name { $($(#[$doc])* $variant $(($field))?,)+ }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(match self { $(errors!(@pattern $variant $(($field))?) => $text,)+ })
+            }
+        }
+
+        impl core::error::Error for $name {}
+    )+};
+    (@pattern $variant:ident) => { Self::$variant };
+    (@pattern $variant:ident ($field:ty)) => { Self::$variant(_) };
+}
+
+errors! {
+    /// Why a switch cannot be made.
+    ConfigError {
+        /// A limit is zero, or a limit contradicts another.
+        Illegal(&'static str) => "a field of the config has an illegal value",
+    }
+    /// Why an identity cannot be installed.
+    InstallError {
+        /// It is installed already.
+        Twice => "this key is installed in this space already",
+        /// A switch hosts a limited number of hashnames.
+        Full => "the switch hosts as many hashnames as its config allows",
+    }
+    /// Why kept state cannot be restored.
+    RestoreError {
+        /// No room knows this key.
+        UnknownKey => "no kept state has this key",
+        /// The bytes are damaged or from a later version.
+        Malformed => "the kept state is damaged or from a later version",
+    }
+    /// Why no line can be opened.
+    ConnectError {
+        /// The hashname to open from is not installed.
+        NotInstalled => "the hashname to open the line from is not installed",
+        /// That is the key of the local end itself.
+        Oneself => "a hashname opens no line to itself",
+        /// No address is known, or none that a socket of ours can reach.
+        NoAddress => "no address is known that a socket of ours can reach",
+        /// The switch holds as many lines as its config allows.
+        Full => "the switch holds as many lines as its config allows",
+    }
+    /// Why a command about a line did nothing.
+    LineError {
+        /// There is no such line.
+        UnknownLine => "there is no such line",
+        /// The queue is full; what was given is not taken.
+        Blocked => "the queue is full for now",
+        /// It does not fit into one datagram.
+        TooLarge => "it does not fit into one datagram",
+    }
+    /// Why no stream was opened.
+    OpenError {
+        /// There is no such line.
+        UnknownLine => "there is no such line",
+        /// The peer allows no further stream for now; try again after an event about the line.
+        Blocked => "the peer allows no further stream for now",
+        /// The head is no JSON object, or longer than the config allows.
+        IllegalHead => "the head is no JSON object within the limit",
+    }
+    /// Why nothing was written.
+    WriteError {
+        /// There is no such stream.
+        UnknownStream => "there is no such stream",
+        /// No room for now; `Writable` will tell.
+        Blocked => "there is no room to write for now",
+        /// The direction was finished or reset by us.
+        Finished => "our direction of the stream has ended",
+        /// The peer reads no more; its code.
+        Stopped(u64) => "the peer reads no more of the stream",
+        /// The line is no more.
+        LineDown(DownReason) => "the line of the stream is no more",
+        /// The head was sent already, or is no JSON object within the limit.
+        IllegalHead => "the head was sent already or is no JSON object within the limit",
+    }
+    /// Why nothing was read.
+    ReadError {
+        /// There is no such stream.
+        UnknownStream => "there is no such stream",
+        /// Nothing for now; `Readable` will tell.
+        Blocked => "there is nothing to read for now",
+        /// The peer gave up its direction; its code.
+        Reset(u64) => "the peer gave up its direction of the stream",
+        /// The line ended before the stream did.
+        LineDown(DownReason) => "the line ended before the stream did",
+    }
+    /// Why a command to a space did nothing.
+    SpaceCommandError {
+        /// The hashname is not installed.
+        NotInstalled => "the hashname is not installed",
+        /// The hashname takes no part in this service of its space.
+        NotTaking => "the hashname takes no part in this service of its space",
+    }
+}

@@ -1,0 +1,227 @@
+//! What a switch tells its owner, and the ids it uses for that.
+
+use alloc::string::String;
+use core::{fmt, net::SocketAddr};
+
+use crate::{
+    identity::{Hashname, PublicKey},
+    wire::Path,
+};
+
+/// A line, in the calls and events of one switch; never used again.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct LineId(pub(super) u64);
+
+/// A stream, in the calls and events of one switch; never used again.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct StreamId {
+    /// The line that the stream runs in.
+    pub line: LineId,
+    pub(super) id: u64,
+}
+
+impl fmt::Display for LineId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "line {}", self.0)
+    }
+}
+
+impl fmt::Display for StreamId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "stream {}.{}", self.line.0, self.id)
+    }
+}
+
+/// One socket of the shell's; the number is the shell's choice.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+pub struct SocketId(pub u32);
+
+/// A socket and the address that it is bound to, as the shell tells by `handle_network_change`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Interface {
+    /// The socket.
+    pub socket: SocketId,
+    /// Its address; an unspecified one stands for every address of its family.
+    pub local: SocketAddr,
+}
+
+/// Explicit congestion notification, the two bits of RFC 3168.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Ecn {
+    /// Not capable, or not known.
+    #[default]
+    None,
+    /// Capable, codepoint 0.
+    Ect0,
+    /// Capable, codepoint 1.
+    Ect1,
+    /// A router on the way met congestion.
+    Congested,
+}
+
+/// What the shell knows of one buffer of datagrams that it received.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Meta {
+    /// The socket that they came in by.
+    pub socket: SocketId,
+    /// Where they came from and, where it is known, which of our addresses they came to.
+    pub path: Path,
+    /// The system's index of the interface; 0 if not known.
+    pub interface: u32,
+    /// What routers marked.
+    pub ecn: Ecn,
+    /// Bytes of each datagram in the buffer but the last, which may be shorter.
+    pub stride: usize,
+}
+
+/// What the shell is to send: the bytes are in the buffer that it gave to `poll_transmit`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Transmit {
+    /// The socket to send by.
+    pub socket: SocketId,
+    /// From where, if it matters, and to where.
+    pub path: Path,
+    /// How to mark the datagrams.
+    pub ecn: Ecn,
+    /// The time to live; `None` is the system's own.
+    pub ttl: Option<u8>,
+    /// Bytes in the buffer.
+    pub len: usize,
+    /// Bytes of each datagram but the last, which may be shorter.
+    pub segment: usize,
+}
+
+/// Something happened. Events are edges: data is pulled by the calls that they point to.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum Event {
+    /// About a line.
+    Line(LineEvent),
+    /// About a stream.
+    Stream(StreamEvent),
+}
+
+/// What happened to a line, in the order of a life.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum LineEvent {
+    /// The line is open: its peer has proved who it is.
+    Up {
+        /// The line.
+        line: LineId,
+        /// Our end.
+        local: Hashname,
+        /// The other end.
+        peer: Peer,
+        /// True if we opened it.
+        ours: bool,
+    },
+    /// The line is no more. Bytes that had arrived can still be read.
+    Down {
+        /// The line.
+        line: LineId,
+        /// Why.
+        reason: DownReason,
+    },
+}
+
+/// Who is at the other end of a line.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Peer {
+    /// Its hashname in the space of the line.
+    pub hashname: Hashname,
+    /// Its key, on which every decision about it rests.
+    pub key: PublicKey,
+}
+
+/// What happened to a stream, in the order of a life.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum StreamEvent {
+    /// The peer opened a stream and its head is there: see `stream_head`.
+    Opened {
+        /// The stream.
+        stream: StreamId,
+    },
+    /// The head of the peer's direction has come: see `stream_head`.
+    Answered {
+        /// The stream.
+        stream: StreamId,
+    },
+    /// There is something to read, or the end. Told once until `read` gives `Blocked`.
+    Readable {
+        /// The stream.
+        stream: StreamId,
+    },
+    /// There is room to write again. Told once after `write` gave `Blocked`.
+    Writable {
+        /// The stream.
+        stream: StreamId,
+    },
+    /// Everything that we wrote, the end too, has reached the peer.
+    Finished {
+        /// The stream.
+        stream: StreamId,
+    },
+    /// The peer gave up its direction; what had come is dropped.
+    Reset {
+        /// The stream.
+        stream: StreamId,
+        /// The peer's reason.
+        code: u64,
+    },
+    /// The peer reads no more; our direction was reset for it.
+    Stopped {
+        /// The stream.
+        stream: StreamId,
+        /// The peer's reason.
+        code: u64,
+    },
+}
+
+/// Why a line is no more.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum DownReason {
+    /// We closed it.
+    Local,
+    /// The peer closed it.
+    Closed {
+        /// Its reason for programs; 0 is a graceful end.
+        code: u64,
+        /// Its reason for people.
+        reason: String,
+    },
+    /// Nobody answered our `open` at any address.
+    Unreachable,
+    /// The peer was there and is silent now.
+    TimedOut,
+    /// The peer started again and has forgotten the line.
+    Restarted,
+    /// The peer opened another line in place of this one.
+    Replaced,
+    /// The peer broke the protocol.
+    Misbehaved(Misbehaviour),
+}
+
+/// How an authenticated peer broke the protocol; it ends the line and is told to the peer.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum Misbehaviour {
+    /// A frame goes beyond its packet, or has an illegal value.
+    MalformedFrame,
+    /// A critical frame of a type that this version does not know.
+    UnknownCriticalFrame,
+    /// It says that it received what was never sent.
+    RangesOfUnsent,
+    /// It sent more than its credit allows.
+    CreditExceeded,
+    /// It opened more streams than it may.
+    TooManyStreams,
+    /// It speaks on a stream of ours that was never opened.
+    UnknownStream,
+    /// The end of a stream is where it was not, or bytes lie beyond it.
+    EndMoved,
+    /// The head of a stream is no JSON object, or longer than its limit.
+    IllegalHead,
+}

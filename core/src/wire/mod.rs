@@ -1,0 +1,13 @@
+//! Bytes to legal values and back: packets, heads, addresses, frames. It owns what a byte means
+//! and what is refused, and it never keeps a state, knows a peer or touches a key.
+
+mod address;
+pub mod frame;
+mod packet;
+mod sealed;
+mod varint;
+
+pub use address::{Path, fold};
+pub use packet::{Head, Packet, PacketError};
+pub use sealed::{SEALED_OVERHEAD, SEALED_PREFIX, Sealed, TAG_LEN};
+pub use varint::{VARINT_MAX, varint_len};

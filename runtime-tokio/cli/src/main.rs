@@ -1,0 +1,2 @@
+//! The hydroid program.
+fn main() {}

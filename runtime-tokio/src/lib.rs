@@ -1,0 +1,1 @@
+//! Hydroid over tokio.
