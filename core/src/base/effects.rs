@@ -14,7 +14,10 @@ pub struct Effects<T> {
 impl<T> Effects<T> {
     /// An empty list that may hold `most` effects.
     pub const fn new(most: usize) -> Self {
-        Self { queue: VecDeque::new(), most }
+        Self {
+            queue: VecDeque::new(),
+            most,
+        }
     }
 
     /// Adds an effect at the end.
@@ -22,7 +25,11 @@ impl<T> Effects<T> {
     /// # Panics
     /// If a single call has more effects than its bound allows.
     pub fn push(&mut self, effect: T) {
-        assert!(self.queue.len() < self.most, "one call has more than {} effects", self.most);
+        assert!(
+            self.queue.len() < self.most,
+            "one call has more than {} effects",
+            self.most
+        );
         self.queue.push_back(effect);
     }
 
@@ -47,7 +54,10 @@ pub struct Bounded<T> {
 impl<T> Bounded<T> {
     /// An empty queue that holds at most `most` things.
     pub const fn new(most: usize) -> Self {
-        Self { queue: VecDeque::new(), most }
+        Self {
+            queue: VecDeque::new(),
+            most,
+        }
     }
 
     /// Adds a thing at the end.
@@ -95,7 +105,10 @@ mod tests {
     #[test]
     fn bounded_gives_back_what_does_not_fit() {
         let mut queue = Bounded::new(2);
-        assert_eq!((queue.push(1), queue.push(2), queue.push(3)), (Ok(()), Ok(()), Err(3)));
+        assert_eq!(
+            (queue.push(1), queue.push(2), queue.push(3)),
+            (Ok(()), Ok(()), Err(3))
+        );
         assert_eq!((queue.front(), queue.len()), (Some(&1), 2));
         queue.retain(|n| *n == 2);
         assert_eq!((queue.pop(), queue.pop()), (Some(2), None));

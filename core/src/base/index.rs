@@ -21,17 +21,24 @@ pub struct Index<K, V> {
 impl<K: Hash + Eq, V> Index<K, V> {
     /// An empty index whose hash is keyed from `rng`.
     pub fn new(rng: &mut Rng) -> Self {
-        Self { table: HashTable::new(), hasher: SipHasher13::new_with_keys(rng.u64(), rng.u64()) }
+        Self {
+            table: HashTable::new(),
+            hasher: SipHasher13::new_with_keys(rng.u64(), rng.u64()),
+        }
     }
 
     /// The value under `key`.
     pub fn get(&self, key: &K) -> Option<&V> {
-        self.table.find(hash(&self.hasher, key), |(k, _)| k == key).map(|(_, value)| value)
+        self.table
+            .find(hash(&self.hasher, key), |(k, _)| k == key)
+            .map(|(_, value)| value)
     }
 
     /// The value under `key`, to change.
     pub fn get_mut(&mut self, key: &K) -> Option<&mut V> {
-        self.table.find_mut(hash(&self.hasher, key), |(k, _)| k == key).map(|(_, value)| value)
+        self.table
+            .find_mut(hash(&self.hasher, key), |(k, _)| k == key)
+            .map(|(_, value)| value)
     }
 
     /// Puts `value` under `key` and gives back what was there.
@@ -40,13 +47,17 @@ impl<K: Hash + Eq, V> Index<K, V> {
             return Some(core::mem::replace(old, value));
         }
         let hasher = &self.hasher;
-        self.table.insert_unique(hash(hasher, &key), (key, value), |(k, _)| hash(hasher, k));
+        self.table
+            .insert_unique(hash(hasher, &key), (key, value), |(k, _)| hash(hasher, k));
         None
     }
 
     /// Takes away what is under `key`.
     pub fn remove(&mut self, key: &K) -> Option<V> {
-        let found = self.table.find_entry(hash(&self.hasher, key), |(k, _)| k == key).ok()?;
+        let found = self
+            .table
+            .find_entry(hash(&self.hasher, key), |(k, _)| k == key)
+            .ok()?;
         Some(found.remove().0.1)
     }
 

@@ -25,7 +25,10 @@ impl Ranges {
         let mut covered = 0;
         let mut merged = run.clone();
         for old in &self.runs[from..to] {
-            covered += old.end.min(run.end).saturating_sub(old.start.max(run.start));
+            covered += old
+                .end
+                .min(run.end)
+                .saturating_sub(old.start.max(run.start));
             merged = merged.start.min(old.start)..merged.end.max(old.end);
         }
         if from == to {

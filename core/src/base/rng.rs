@@ -46,7 +46,9 @@ impl Rng {
         hash.update(b"hydroid/1 fork ");
         hash.update(label.as_bytes());
         hash.update(&*secret);
-        Self { key: hash.finalize().into() }
+        Self {
+            key: hash.finalize().into(),
+        }
     }
 
     /// Fills `out` with random bytes, then forgets how they came about.
@@ -104,7 +106,10 @@ mod tests {
         let before = rng.key;
         let _drawn = rng.u64();
         assert_ne!(before, rng.key);
-        assert_eq!(alloc::format!("{rng:?} {:?}", Seed::new([7; 32])), "Rng(..) Seed(..)");
+        assert_eq!(
+            alloc::format!("{rng:?} {:?}", Seed::new([7; 32])),
+            "Rng(..) Seed(..)"
+        );
     }
 
     #[test]

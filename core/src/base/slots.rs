@@ -16,7 +16,10 @@ pub struct Slots<T> {
 impl<T> Slots<T> {
     /// No places yet.
     pub const fn new() -> Self {
-        Self { places: Vec::new(), free: Vec::new() }
+        Self {
+            places: Vec::new(),
+            free: Vec::new(),
+        }
     }
 
     /// Puts `value` into a free place and tells which.
@@ -59,7 +62,9 @@ impl<T> Slots<T> {
 
     /// Everything, in the order of the slots.
     pub fn iter(&self) -> impl Iterator<Item = (Slot, &T)> {
-        (0..).zip(&self.places).filter_map(|(slot, place)| Some((slot, place.as_ref()?)))
+        (0..)
+            .zip(&self.places)
+            .filter_map(|(slot, place)| Some((slot, place.as_ref()?)))
     }
 }
 

@@ -17,7 +17,10 @@ pub struct Timers {
 impl Timers {
     /// No deadlines.
     pub const fn new() -> Self {
-        Self { heap: Vec::new(), place: Vec::new() }
+        Self {
+            heap: Vec::new(),
+            place: Vec::new(),
+        }
     }
 
     /// Sets, moves or takes away the deadline of `slot`.
@@ -135,7 +138,11 @@ mod tests {
                     model.remove(&slot);
                 }
                 1 => {
-                    let due = model.iter().map(|(s, t)| (*t, *s)).min().filter(|(t, _)| *t <= at);
+                    let due = model
+                        .iter()
+                        .map(|(s, t)| (*t, *s))
+                        .min()
+                        .filter(|(t, _)| *t <= at);
                     assert_eq!(timers.pop_due(at), due.map(|(_, s)| s));
                     due.map(|(_, s)| model.remove(&s));
                 }

@@ -48,7 +48,9 @@ impl FromStr for Hashname {
     type Err = HashnameError;
 
     fn from_str(text: &str) -> Result<Self, HashnameError> {
-        let bytes = HEXLOWER.decode(text.as_bytes()).map_err(|_illegal| HashnameError)?;
+        let bytes = HEXLOWER
+            .decode(text.as_bytes())
+            .map_err(|_illegal| HashnameError)?;
         Ok(Self(bytes.try_into().map_err(|_length| HashnameError)?))
     }
 }

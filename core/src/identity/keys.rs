@@ -17,7 +17,9 @@ pub struct SecretKey {
 impl SecretKey {
     /// The key whose 32 secret bytes these are (RFC 8032).
     pub fn from_bytes(bytes: &[u8; 32]) -> Self {
-        Self { key: SigningKey::from_bytes(bytes) }
+        Self {
+            key: SigningKey::from_bytes(bytes),
+        }
     }
 
     /// The 32 secret bytes; whoever keeps them answers for them.
@@ -27,7 +29,9 @@ impl SecretKey {
 
     /// The public key.
     pub fn public(&self) -> PublicKey {
-        PublicKey { bytes: self.key.verifying_key().to_bytes() }
+        PublicKey {
+            bytes: self.key.verifying_key().to_bytes(),
+        }
     }
 
     /// The X25519 secret that belongs to [`PublicKey::agreement`].
@@ -81,7 +85,9 @@ impl PublicKey {
     /// strictly, so that a signature has one form only.
     pub fn verify(&self, kind: &str, space: &SpaceId, bytes: &[u8], signature: &Signature) -> bool {
         let signature = ed25519_dalek::Signature::from_bytes(&signature.0);
-        self.point().verify_strict(&signed(kind, space, bytes), &signature).is_ok()
+        self.point()
+            .verify_strict(&signed(kind, space, bytes), &signature)
+            .is_ok()
     }
 
     fn point(&self) -> VerifyingKey {
@@ -126,7 +132,14 @@ impl fmt::Display for KeyError {
 impl core::error::Error for KeyError {}
 
 fn signed(kind: &str, space: &SpaceId, bytes: &[u8]) -> alloc::vec::Vec<u8> {
-    [b"hydroid/1 ", kind.as_bytes(), b"\0", space.as_bytes(), bytes].concat()
+    [
+        b"hydroid/1 ",
+        kind.as_bytes(),
+        b"\0",
+        space.as_bytes(),
+        bytes,
+    ]
+    .concat()
 }
 
 #[cfg(test)]
@@ -146,9 +159,14 @@ mod tests {
 
     #[test]
     fn keys_agreement_forms_belong_together() {
-        let (a, b) = (SecretKey::from_bytes(&[1; 32]), SecretKey::from_bytes(&[2; 32]));
+        let (a, b) = (
+            SecretKey::from_bytes(&[1; 32]),
+            SecretKey::from_bytes(&[2; 32]),
+        );
         let agree = |secret: &SecretKey, public: &PublicKey| {
-            MontgomeryPoint(public.agreement()).mul_clamped(*secret.agreement()).to_bytes()
+            MontgomeryPoint(public.agreement())
+                .mul_clamped(*secret.agreement())
+                .to_bytes()
         };
         assert_eq!(agree(&a, &b.public()), agree(&b, &a.public()));
     }
@@ -159,14 +177,19 @@ mod tests {
         one[0] = 1;
         assert_eq!(PublicKey::from_bytes(&one), Err(KeyError::Weak));
         assert_eq!(PublicKey::from_bytes(&[0; 32]), Err(KeyError::Weak));
-        let bad = (2..=255).map(|n| [n; 32]).find(|b| VerifyingKey::from_bytes(b).is_err());
+        let bad = (2..=255)
+            .map(|n| [n; 32])
+            .find(|b| VerifyingKey::from_bytes(b).is_err());
         assert_eq!(PublicKey::from_bytes(&bad.unwrap()), Err(KeyError::NoPoint));
     }
 
     #[test]
     fn keys_signature_binds_kind_space_and_bytes() {
         let secret = SecretKey::from_bytes(&[3; 32]);
-        let (here, there) = (Space::open("here").unwrap().id(), Space::open("there").unwrap().id());
+        let (here, there) = (
+            Space::open("here").unwrap().id(),
+            Space::open("there").unwrap().id(),
+        );
         let signature = secret.sign("claim", &here, b"bytes");
         let key = secret.public();
         assert!(key.verify("claim", &here, b"bytes", &signature));

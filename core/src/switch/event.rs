@@ -5,7 +5,7 @@ use core::{fmt, net::SocketAddr};
 
 use crate::{
     identity::{Hashname, PublicKey},
-    wire::Path,
+    wire::{Path, SocketId},
 };
 
 /// A line, in the calls and events of one switch; never used again.
@@ -31,10 +31,6 @@ impl fmt::Display for StreamId {
         write!(f, "stream {}.{}", self.line.0, self.id)
     }
 }
-
-/// One socket of the shell's; the number is the shell's choice.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
-pub struct SocketId(pub u32);
 
 /// A socket and the address that it is bound to, as the shell tells by `handle_network_change`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -17,13 +17,35 @@ pub struct Path {
 impl Path {
     /// The way to `remote` from whichever address of ours the system takes.
     pub fn to(remote: SocketAddr) -> Self {
-        Self { local: None, remote: fold(remote) }
+        Self {
+            local: None,
+            remote: fold(remote),
+        }
     }
 
     /// The way between `local` and `remote`, folded.
     pub fn new(local: Option<IpAddr>, remote: SocketAddr) -> Self {
-        Self { local: local.map(|ip| ip.to_canonical()), remote: fold(remote) }
+        Self {
+            local: local.map(|ip| ip.to_canonical()),
+            remote: fold(remote),
+        }
     }
+}
+
+/// One socket of the shell's; the number is the shell's choice.
+#[derive(
+    Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default, Serialize, Deserialize,
+)]
+#[serde(transparent)]
+pub struct SocketId(pub u32);
+
+/// A way, and the socket of ours that it begins at.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+pub struct Route {
+    /// The socket.
+    pub socket: SocketId,
+    /// The way.
+    pub path: Path,
 }
 
 /// The address with IPv4 out of its IPv6 dress. A flow label says nothing about where a peer is
@@ -52,7 +74,10 @@ mod tests {
         let mapped: SocketAddr = "[::ffff:192.0.2.7]:42".parse().unwrap();
         let plain: SocketAddr = "192.0.2.7:42".parse().unwrap();
         assert_eq!(Path::to(mapped), Path::to(plain));
-        assert_eq!(Path::new(Some(mapped.ip()), mapped), Path::new(Some(plain.ip()), plain));
+        assert_eq!(
+            Path::new(Some(mapped.ip()), mapped),
+            Path::new(Some(plain.ip()), plain)
+        );
         let six: SocketAddr = "[fe80::1%3]:42".parse().unwrap();
         assert_eq!(fold(six), six);
     }

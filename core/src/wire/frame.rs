@@ -135,7 +135,10 @@ impl<'a> Frames<'a> {
 
     fn take(&mut self, len: u64) -> Result<&'a [u8], FrameError> {
         let len = usize::try_from(len).ok().ok_or(FrameError::Truncated)?;
-        let (bytes, rest) = self.rest.split_at_checked(len).ok_or(FrameError::Truncated)?;
+        let (bytes, rest) = self
+            .rest
+            .split_at_checked(len)
+            .ok_or(FrameError::Truncated)?;
         self.rest = rest;
         Ok(bytes)
     }
@@ -156,7 +159,12 @@ impl<'a> Frames<'a> {
         if offset + data.len() as u64 > varint::VARINT_MAX {
             return Err(FrameError::Illegal);
         }
-        Ok(Frame::Stream { id, offset, data, end })
+        Ok(Frame::Stream {
+            id,
+            offset,
+            data,
+            end,
+        })
     }
 
     fn close(&mut self) -> Result<Frame<'a>, FrameError> {
@@ -171,7 +179,11 @@ impl<'a> Frames<'a> {
     fn frame(&mut self) -> Result<Frame<'a>, FrameError> {
         Ok(match self.number()? {
             PADDING => {
-                let fill = self.rest.iter().position(|b| *b != 0).unwrap_or(self.rest.len());
+                let fill = self
+                    .rest
+                    .iter()
+                    .position(|b| *b != 0)
+                    .unwrap_or(self.rest.len());
                 self.rest = &self.rest[fill..];
                 Frame::Padding
             }
@@ -179,13 +191,25 @@ impl<'a> Frames<'a> {
             RANGES => Frame::Ranges(RangesFrame::read(&mut self.rest)?),
             STREAM => self.stream(false)?,
             STREAM_END => self.stream(true)?,
-            LINE_CREDIT => Frame::LineCredit { bytes: self.number()? },
-            STREAM_CREDIT => Frame::StreamCredit { id: self.number()?, bytes: self.number()? },
-            STREAMS_CREDIT => Frame::StreamsCredit { count: self.number()? },
-            RESET => {
-                Frame::Reset { id: self.number()?, code: self.number()?, size: self.number()? }
-            }
-            STOP => Frame::Stop { id: self.number()?, code: self.number()? },
+            LINE_CREDIT => Frame::LineCredit {
+                bytes: self.number()?,
+            },
+            STREAM_CREDIT => Frame::StreamCredit {
+                id: self.number()?,
+                bytes: self.number()?,
+            },
+            STREAMS_CREDIT => Frame::StreamsCredit {
+                count: self.number()?,
+            },
+            RESET => Frame::Reset {
+                id: self.number()?,
+                code: self.number()?,
+                size: self.number()?,
+            },
+            STOP => Frame::Stop {
+                id: self.number()?,
+                code: self.number()?,
+            },
             CHALLENGE => Frame::Challenge(self.eight()?),
             RESPONSE => Frame::Response(self.eight()?),
             CLOSE => self.close()?,
@@ -231,7 +255,9 @@ impl<'a> RangesFrame<'a> {
     fn read(rest: &mut &'a [u8]) -> Result<Self, FrameError> {
         let mut number = || varint::read(rest).ok_or(FrameError::Truncated);
         let (highest, delay_us, count, first) = (number()?, number()?, number()?, number()?);
-        let mut floor = (highest + 1).checked_sub(first).ok_or(FrameError::Illegal)?;
+        let mut floor = (highest + 1)
+            .checked_sub(first)
+            .ok_or(FrameError::Illegal)?;
         let start = *rest;
         if first == 0 || count > rest.len() as u64 {
             return Err(FrameError::Illegal);
@@ -245,7 +271,12 @@ impl<'a> RangesFrame<'a> {
             floor = floor.checked_sub(gap + run).ok_or(FrameError::Illegal)?;
         }
         let pairs = &start[..start.len() - rest.len()];
-        Ok(Self { highest, delay_us, first, pairs })
+        Ok(Self {
+            highest,
+            delay_us,
+            first,
+            pairs,
+        })
     }
 
     /// The runs received, as half-open ranges, highest first.
@@ -302,7 +333,11 @@ impl<'a> Writer<'a> {
     }
 
     fn numbers(&mut self, numbers: &[u64]) -> bool {
-        let fits = numbers.iter().map(|n| varint::varint_len(*n)).sum::<usize>() <= self.room();
+        let fits = numbers
+            .iter()
+            .map(|n| varint::varint_len(*n))
+            .sum::<usize>()
+            <= self.room();
         if fits {
             numbers.iter().for_each(|n| self.number(*n));
         }
@@ -329,7 +364,9 @@ impl<'a> Writer<'a> {
         delay_us: u64,
         runs_most: usize,
     ) -> bool {
-        let Some(top) = received.last() else { return false };
+        let Some(top) = received.last() else {
+            return false;
+        };
         let (highest, first) = (top.end - 1, top.end - top.start);
         let fixed = varint::varint_len(highest)
             + varint::varint_len(delay_us)
@@ -340,11 +377,19 @@ impl<'a> Writer<'a> {
             None => return false,
         };
         let (mut count, mut floor) = (0, top.start);
-        let below = || received.iter().rev().skip(1).take(runs_most.clamp(1, 16_384) - 1);
+        let below = || {
+            received
+                .iter()
+                .rev()
+                .skip(1)
+                .take(runs_most.clamp(1, 16_384) - 1)
+        };
         for run in below() {
-            let size = varint::varint_len(floor - run.end)
-                + varint::varint_len(run.end - run.start);
-            let Some(rest) = left.checked_sub(size) else { break };
+            let size =
+                varint::varint_len(floor - run.end) + varint::varint_len(run.end - run.start);
+            let Some(rest) = left.checked_sub(size) else {
+                break;
+            };
             (left, count, floor) = (rest, count + 1, run.start);
         }
         self.numbers(&[RANGES, highest, delay_us, count as u64, first]);

@@ -50,8 +50,13 @@ impl<'a> Packet<'a> {
     pub fn decode(bytes: &'a [u8]) -> Result<Self, PacketError> {
         let (length, rest) = bytes.split_first_chunk().ok_or(PacketError::Truncated)?;
         let length = usize::from(u16::from_be_bytes(*length));
-        let (head, body) = rest.split_at_checked(length).ok_or(PacketError::Truncated)?;
-        Ok(Self { head: Head::of(head), body })
+        let (head, body) = rest
+            .split_at_checked(length)
+            .ok_or(PacketError::Truncated)?;
+        Ok(Self {
+            head: Head::of(head),
+            body,
+        })
     }
 
     /// Writes the packet at the end of `out`.
@@ -60,7 +65,9 @@ impl<'a> Packet<'a> {
     /// [`PacketError::HeadTooLong`] if the head has more than 65,535 bytes; `out` is as before.
     pub fn encode(&self, out: &mut Vec<u8>) -> Result<(), PacketError> {
         let head = self.head.bytes();
-        let length = u16::try_from(head.len()).ok().ok_or(PacketError::HeadTooLong)?;
+        let length = u16::try_from(head.len())
+            .ok()
+            .ok_or(PacketError::HeadTooLong)?;
         out.extend_from_slice(&length.to_be_bytes());
         out.extend_from_slice(head);
         out.extend_from_slice(self.body);

@@ -48,7 +48,10 @@ mod tests {
     #[test]
     fn packet_sealed_is_a_packet_with_a_binary_head() {
         let mut bytes = [0; SEALED_OVERHEAD];
-        let sealed = Sealed { line: 0xdead_beef, counter: 7 };
+        let sealed = Sealed {
+            line: 0xdead_beef,
+            counter: 7,
+        };
         sealed.write(&mut bytes);
         assert_eq!(Sealed::parse(&bytes), Some(sealed));
         assert_eq!(Sealed::parse(&bytes[1..]), None);

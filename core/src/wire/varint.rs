@@ -16,7 +16,10 @@ pub const fn varint_len(number: u64) -> usize {
 
 /// Writes `number` at the start of `out` and tells how many bytes that took.
 pub(super) fn write(number: u64, out: &mut [u8]) -> usize {
-    debug_assert!(number <= VARINT_MAX, "a number on the wire has at most 62 bits");
+    debug_assert!(
+        number <= VARINT_MAX,
+        "a number on the wire has at most 62 bits"
+    );
     let len = varint_len(number);
     let tagged = match len {
         1 => number << 56,
@@ -47,7 +50,17 @@ mod tests {
 
     #[test]
     fn varint_round_trips_at_every_edge() {
-        for number in [0, 1, 0x3f, 0x40, 0x3fff, 0x4000, 0x3fff_ffff, 0x4000_0000, VARINT_MAX] {
+        for number in [
+            0,
+            1,
+            0x3f,
+            0x40,
+            0x3fff,
+            0x4000,
+            0x3fff_ffff,
+            0x4000_0000,
+            VARINT_MAX,
+        ] {
             let mut bytes = [0; 8];
             let len = write(number, &mut bytes);
             assert_eq!(len, varint_len(number));
