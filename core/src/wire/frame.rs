@@ -372,9 +372,8 @@ impl<'a> Writer<'a> {
             + varint::varint_len(delay_us)
             + varint::varint_len(first)
             + 1;
-        let mut left = match self.room().checked_sub(fixed + varint::varint_len(16_383)) {
-            Some(left) => left,
-            None => return false,
+        let Some(mut left) = self.room().checked_sub(fixed + varint::varint_len(16_383)) else {
+            return false;
         };
         let (mut count, mut floor) = (0, top.start);
         let below = || {
