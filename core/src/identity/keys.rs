@@ -61,9 +61,12 @@ impl PublicKey {
     /// The key that these bytes are.
     ///
     /// # Errors
-    /// [`KeyError`] if they are no point of the curve, or one of small order (a weak key, with
-    /// which every agreement and many signatures come out the same).
+    /// [`KeyError`] if they are no point of the curve in its one form, or one of small order (a
+    /// weak key, with which every agreement and many signatures come out the same).
     pub fn from_bytes(bytes: &[u8; 32]) -> Result<Self, KeyError> {
+        if !is_reduced(bytes) {
+            return Err(KeyError::NoPoint);
+        }
         let key = VerifyingKey::from_bytes(bytes).map_err(|_illegal| KeyError::NoPoint)?;
         if key.is_weak() {
             return Err(KeyError::Weak);
@@ -114,7 +117,7 @@ pub struct Signature(pub [u8; 64]);
 /// Why bytes are no public key.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum KeyError {
-    /// They are no point of the curve.
+    /// They are no point of the curve, or not in the one form that a point has.
     NoPoint,
     /// They are a point of small order.
     Weak,
@@ -130,6 +133,12 @@ impl fmt::Display for KeyError {
 }
 
 impl core::error::Error for KeyError {}
+
+/// True if the coordinate is below the field's prime, 2^255 - 19. One that is not stands for a
+/// point that has another form too (RFC 8032 section 5.1.3), and a key is compared by its bytes.
+fn is_reduced(bytes: &[u8; 32]) -> bool {
+    bytes[0] < 0xed || bytes[1..31].iter().any(|b| *b != 0xff) || bytes[31] & 0x7f != 0x7f
+}
 
 fn signed(kind: &str, space: &SpaceId, bytes: &[u8]) -> alloc::vec::Vec<u8> {
     [
@@ -181,6 +190,20 @@ mod tests {
             .map(|n| [n; 32])
             .find(|b| VerifyingKey::from_bytes(b).is_err());
         assert_eq!(PublicKey::from_bytes(&bad.unwrap()), Err(KeyError::NoPoint));
+    }
+
+    #[test]
+    fn keys_have_one_form() {
+        // y = 3 is a point of the curve; the same y plus the prime is the same point.
+        let mut three = [0; 32];
+        three[0] = 3;
+        let mut again = [0xff; 32];
+        (again[0], again[31]) = (0xed + 3, 0x7f);
+        assert!(PublicKey::from_bytes(&three).is_ok());
+        assert!(VerifyingKey::from_bytes(&again).is_ok());
+        assert_eq!(PublicKey::from_bytes(&again), Err(KeyError::NoPoint));
+        again[0] = 0xec;
+        assert_eq!(PublicKey::from_bytes(&again), Err(KeyError::Weak));
     }
 
     #[test]

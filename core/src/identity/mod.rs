@@ -4,7 +4,9 @@
 mod hashname;
 mod keys;
 mod space;
+mod ticket;
 
 pub use hashname::{Hashname, HashnameError};
 pub use keys::{KeyError, PublicKey, SecretKey, Signature};
 pub use space::{Space, SpaceError, SpaceId};
+pub use ticket::{SpaceRef, Ticket, TicketError, Token, TokenError};

@@ -10,7 +10,7 @@ pub(crate) mod property;
 mod sealed;
 mod varint;
 
-pub use address::{Path, Route, SocketId, fold};
+pub use address::{Address, AddressError, Path, Route, SocketId, fold};
 pub use packet::{Head, Packet, PacketError};
 pub use sealed::{SEALED_OVERHEAD, SEALED_PREFIX, Sealed, TAG_LEN};
 pub use varint::{VARINT_MAX, varint_len};
