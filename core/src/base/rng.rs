@@ -45,7 +45,7 @@ impl Rng {
         let mut hash = Sha256::new();
         hash.update(b"hydroid/1 fork ");
         hash.update(label.as_bytes());
-        hash.update(&*secret);
+        hash.update(secret.as_slice());
         Self {
             key: hash.finalize().into(),
         }

@@ -3,7 +3,10 @@
 
 mod address;
 pub mod frame;
+pub mod json;
 mod packet;
+#[cfg(test)]
+pub(crate) mod property;
 mod sealed;
 mod varint;
 

@@ -94,3 +94,84 @@ impl fmt::Display for PacketError {
 }
 
 impl core::error::Error for PacketError {}
+
+#[cfg(test)]
+#[allow(
+    clippy::needless_pass_by_value,
+    reason = "quickcheck hands its values over"
+)]
+mod tests {
+    use alloc::vec;
+
+    use super::*;
+    use crate::wire::{Sealed, property::property};
+
+    #[test]
+    fn packet_head_is_told_by_its_length() {
+        for (len, binary, json) in [
+            (0, false, false),
+            (1, true, false),
+            (6, true, false),
+            (7, false, true),
+        ] {
+            let bytes = vec![b'{'; len];
+            let head = Head::of(&bytes);
+            assert_eq!(matches!(head, Head::None), len == 0);
+            assert_eq!(matches!(head, Head::Binary(_)), binary);
+            assert_eq!(matches!(head, Head::Json(_)), json);
+            assert_eq!(head.bytes(), bytes);
+        }
+    }
+
+    #[test]
+    fn packet_heads_end_at_their_limit() {
+        let bytes = vec![7; 65_536];
+        let packet = |len| Packet {
+            head: Head::of(&bytes[..len]),
+            body: b"body",
+        };
+        let mut out = vec![1];
+        assert_eq!(
+            packet(65_536).encode(&mut out),
+            Err(PacketError::HeadTooLong)
+        );
+        assert_eq!(out, [1]);
+        assert_eq!(packet(65_535).encode(&mut out), Ok(()));
+        assert_eq!(Packet::decode(&out[1..]), Ok(packet(65_535)));
+        for cut in [0, 1, 2, 65_536] {
+            assert_eq!(Packet::decode(&out[1..=cut]), Err(PacketError::Truncated));
+        }
+    }
+
+    #[test]
+    fn packet_encode_and_decode_are_inverse() {
+        fn there_and_back(head: Vec<u8>, body: Vec<u8>) -> bool {
+            let packet = Packet {
+                head: Head::of(&head),
+                body: &body,
+            };
+            let mut out = Vec::new();
+            packet.encode(&mut out) == Ok(()) && Packet::decode(&out) == Ok(packet)
+        }
+        property(40, 500).quickcheck(there_and_back as fn(Vec<u8>, Vec<u8>) -> bool);
+    }
+
+    #[test]
+    fn packet_decode_and_encode_are_inverse_on_any_bytes() {
+        fn back_and_there(mut bytes: Vec<u8>, length: u8) -> bool {
+            // A length that may fit is more fruitful than a random one.
+            if let Some(front) = bytes.first_chunk_mut() {
+                *front = [0, length % 48];
+            }
+            let _clear = Sealed::parse(&bytes);
+            match Packet::decode(&bytes) {
+                Ok(packet) => {
+                    let mut out = Vec::new();
+                    packet.encode(&mut out) == Ok(()) && out == bytes
+                }
+                Err(error) => error == PacketError::Truncated,
+            }
+        }
+        property(50, 1_000).quickcheck(back_and_there as fn(Vec<u8>, u8) -> bool);
+    }
+}

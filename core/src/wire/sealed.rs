@@ -1,6 +1,8 @@
 //! A sealed packet: `00 04 | receiver's line id: 4 | counter: 8 | ciphertext | tag: 16`. It is an
 //! ordinary packet with a head of 4 bytes, laid out so that it is opened where it lies.
 
+use super::VARINT_MAX;
+
 /// Bytes before the ciphertext: length, line id and counter; id and counter are the associated
 /// data.
 pub const SEALED_PREFIX: usize = 14;
@@ -14,19 +16,20 @@ pub const SEALED_OVERHEAD: usize = SEALED_PREFIX + TAG_LEN;
 pub struct Sealed {
     /// The id that the receiver chose for the line.
     pub line: u32,
-    /// The sender's counter; it never repeats within a line.
+    /// The sender's counter, of at most 62 bits; it never repeats within a line.
     pub counter: u64,
 }
 
 impl Sealed {
-    /// Reads the clear part; `None` if these bytes are no sealed packet.
+    /// Reads the clear part; `None` if these bytes are no sealed packet, also because the counter
+    /// is one that no frame could name.
     pub fn parse(datagram: &[u8]) -> Option<Self> {
         if datagram.len() < SEALED_OVERHEAD || datagram[..2] != [0, 4] {
             return None;
         }
         let line = u32::from_be_bytes(*datagram[2..].first_chunk()?);
         let counter = u64::from_be_bytes(*datagram[6..].first_chunk()?);
-        Some(Self { line, counter })
+        (counter <= VARINT_MAX).then_some(Self { line, counter })
     }
 
     /// Writes the clear part to the front of `out`.
@@ -55,8 +58,19 @@ mod tests {
         sealed.write(&mut bytes);
         assert_eq!(Sealed::parse(&bytes), Some(sealed));
         assert_eq!(Sealed::parse(&bytes[1..]), None);
+        assert_eq!(Sealed::parse(&bytes[..SEALED_OVERHEAD - 1]), None);
         let packet = Packet::decode(&bytes).unwrap();
         assert_eq!(packet.head, Head::Binary(&[0xde, 0xad, 0xbe, 0xef]));
         assert_eq!(packet.body.len(), 8 + TAG_LEN);
+    }
+
+    #[test]
+    fn packet_sealed_has_a_counter_of_62_bits() {
+        let mut bytes = [0; SEALED_OVERHEAD];
+        for (counter, legal) in [(VARINT_MAX, true), (VARINT_MAX + 1, false)] {
+            let sealed = Sealed { line: 1, counter };
+            sealed.write(&mut bytes);
+            assert_eq!(Sealed::parse(&bytes), legal.then_some(sealed));
+        }
     }
 }

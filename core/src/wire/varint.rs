@@ -71,6 +71,18 @@ mod tests {
     }
 
     #[test]
+    fn varint_need_not_be_shortest() {
+        for bytes in [
+            &[5][..],
+            &[0x40, 5],
+            &[0x80, 0, 0, 5],
+            &[0xc0, 0, 0, 0, 0, 0, 0, 5],
+        ] {
+            assert_eq!(read(&mut &*bytes), Some(5));
+        }
+    }
+
+    #[test]
     fn varint_published_examples() {
         // RFC 9000, appendix A.1.
         let eight = [0xc2, 0x19, 0x7c, 0x5e, 0xff, 0x14, 0xe8, 0x8c];
