@@ -1,1 +1,3 @@
 //! What the tests of hydroid share.
+
+pub mod tidy;
