@@ -6,6 +6,7 @@
 mod config;
 mod congestion;
 mod loss;
+mod outcome;
 mod pacing;
 mod probe;
 mod received;
@@ -20,6 +21,7 @@ use core::fmt;
 pub use self::{
     config::{Algorithm, Config},
     congestion::{Congestion, Cubic},
+    outcome::{Allowance, Due, Fate, Progress, RangesOfUnsent},
     rtt::Rtt,
 };
 use self::{
@@ -34,66 +36,6 @@ use crate::{
     base::{Deadline, Time, Why},
     wire::frame::{RangesFrame, Writer},
 };
-
-/// What became of a packet. It is told once for each record of a packet, and is final: a packet
-/// that was lost and came after all stays lost.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Fate {
-    /// The peer has it.
-    Arrived,
-    /// It is taken for lost; what must arrive travels again in a new packet.
-    Lost,
-}
-
-/// What may be sent now.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Allowance {
-    /// This many packets that ask for ranges, whatever the window: with new data, or what
-    /// [`Flow::oldest_in_flight`] carried, or a ping.
-    Probes(u8),
-    /// This many bytes in one burst; the last packet may go beyond.
-    Bytes(u64),
-    /// Nothing until something arrives or is lost.
-    Congested,
-    /// Nothing until [`Flow::on_deadline`] is called at this time or later.
-    Paced(Time),
-}
-
-/// What one ranges frame told.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct Progress {
-    /// Packets that arrived.
-    pub arrived_packets: u32,
-    /// Packets found lost.
-    pub lost_packets: u32,
-    /// The round trip in microseconds, if one was measured.
-    pub sample_us: Option<u64>,
-}
-
-/// What a deadline asks for.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct Due {
-    /// Packets to send now, whatever the window; [`Allowance::Probes`] repeats it until they left.
-    pub probes: u8,
-    /// Packets found lost.
-    pub lost_packets: u32,
-    /// True if ranges must be sent now.
-    pub ranges: bool,
-    /// True if the pacer lets the next packets go.
-    pub paced: bool,
-}
-
-/// The peer says that it received a counter that this line never sent.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct RangesOfUnsent;
-
-impl fmt::Display for RangesOfUnsent {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("ranges name a counter that was never sent")
-    }
-}
-
-impl core::error::Error for RangesOfUnsent {}
 
 /// The state of one path. `R` is what a packet carries, one small record for each frame that
 /// somebody wants to know the fate of.
@@ -152,7 +94,9 @@ impl<R: Copy + fmt::Debug> Flow<R> {
             return Allowance::Probes(self.probe.owed());
         }
         let room = self.window_bytes().saturating_sub(self.bytes_in_flight());
-        let full = self.sent.len() >= self.config.in_flight_packets_max as usize;
+        // What makes it full goes only with what is in flight.
+        let full = self.sent.eliciting() > 0
+            && self.sent.len() >= self.config.in_flight_packets_max as usize;
         if full || room < self.config.packet_bytes() {
             return Allowance::Congested;
         }
@@ -234,25 +178,31 @@ impl<R: Copy + fmt::Debug> Flow<R> {
         fates: &mut Vec<(Fate, R)>,
     ) -> (bool, Option<Time>) {
         let (mut asked, mut highest_sent_at) = (false, None);
-        let (control, loss, filled_before) = (&mut self.control, &mut self.loss, self.filled_before);
+        let (control, loss, filled_before) =
+            (&mut self.control, &mut self.loss, self.filled_before);
         for run in frame.runs() {
-            if self.sent.oldest_counter().is_none_or(|oldest| run.end <= oldest) {
+            if self
+                .sent
+                .oldest_counter()
+                .is_none_or(|oldest| run.end <= oldest)
+            {
                 break;
             }
             let ordinals = self.sent.ordinals(&run);
             while let Some(open) = self.sent.first_open(ordinals.clone()) {
-                self.sent.settle(open, Fate::Arrived, fates, |ordinal, packet| {
-                    progress.arrived_packets += 1;
-                    loss.on_arrived(ordinal);
-                    if packet.counter == frame.highest {
-                        highest_sent_at = Some(packet.sent_at);
-                    }
-                    if packet.eliciting {
-                        asked = true;
-                        let filled = ordinal < filled_before;
-                        control.on_arrived(packet.sent_at, u64::from(packet.bytes), filled);
-                    }
-                });
+                self.sent
+                    .settle(open, Fate::Arrived, fates, |ordinal, packet| {
+                        progress.arrived_packets += 1;
+                        loss.on_arrived(ordinal);
+                        if packet.counter == frame.highest {
+                            highest_sent_at = Some(packet.sent_at);
+                        }
+                        if packet.eliciting {
+                            asked = true;
+                            let filled = ordinal < filled_before;
+                            control.on_arrived(packet.sent_at, u64::from(packet.bytes), filled);
+                        }
+                    });
             }
         }
         (asked, highest_sent_at)
@@ -290,7 +240,8 @@ impl<R: Copy + fmt::Debug> Flow<R> {
         if self.loss.at().is_some_and(|at| at <= now) {
             due.lost_packets = self.find_lost(now, fates).packets;
             self.sent.trim();
-        } else if self.probe_at().is_some_and(|at| at <= now) {
+        }
+        if self.probe_at().is_some_and(|at| at <= now) {
             due.probes = self.probe.on_deadline(now, &self.config);
         }
         due
@@ -314,7 +265,9 @@ impl<R: Copy + fmt::Debug> Flow<R> {
 
     /// The period of the first probe in microseconds: the longest that an answer should take.
     pub fn probe_period_us(&self) -> u64 {
-        self.rtt.answer_us().saturating_add(self.peer_ranges_delay_us)
+        self.rtt
+            .answer_us()
+            .saturating_add(self.peer_ranges_delay_us)
     }
 
     /// Probes in a row that nothing came back for: 0 on a path that works.
@@ -356,7 +309,8 @@ impl<R: Copy + fmt::Debug> Flow<R> {
 
     /// A packet arrived that is no repetition: its counter, and whether it asks for ranges.
     pub fn on_received(&mut self, now: Time, counter: u64, eliciting: bool) {
-        self.received.on_packet(now, counter, eliciting, &self.config);
+        self.received
+            .on_packet(now, counter, eliciting, &self.config);
     }
 
     /// True if ranges are owed; a packet that leaves anyway may carry them.

@@ -79,7 +79,10 @@ impl Pacer {
         let depth = bucket.depth.saturating_mul(SCALE);
         self.tokens = self.tokens.saturating_add(new).min(depth);
         self.filled_at = self.filled_at.max(now);
-        let missing = bucket.least.saturating_mul(SCALE).saturating_sub(self.tokens);
+        let missing = bucket
+            .least
+            .saturating_mul(SCALE)
+            .saturating_sub(self.tokens);
         if missing == 0 {
             return Ok(bucket.burst.min(self.tokens / SCALE));
         }

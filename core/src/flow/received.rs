@@ -79,7 +79,12 @@ impl Received {
     }
 
     /// Writes what arrived and tells the highest counter of it; none if nothing fits or arrived.
-    pub(super) fn write(&mut self, now: Time, writer: &mut Writer<'_>, config: &Config) -> Option<u64> {
+    pub(super) fn write(
+        &mut self,
+        now: Time,
+        writer: &mut Writer<'_>,
+        config: &Config,
+    ) -> Option<u64> {
         let delay_us = now.since_us(self.highest_at).min(VARINT_MAX);
         let runs_most = usize::from(config.ranges_runs_max);
         if !writer.ranges(&self.counters, delay_us, runs_most) {

@@ -104,9 +104,7 @@ impl<R: Copy> Sent<R> {
 
     /// The ordinals of the packets whose counters are in `counters`.
     pub(super) fn ordinals(&self, counters: &Range<u64>) -> Range<u64> {
-        let from = self
-            .packets
-            .partition_point(|p| p.counter < counters.start);
+        let from = self.packets.partition_point(|p| p.counter < counters.start);
         let to = self.packets.partition_point(|p| p.counter < counters.end);
         self.base + from as u64..self.base + to as u64
     }

@@ -46,6 +46,8 @@ struct Epoch {
     middle_us: u64,
     /// The window that Reno would have, in fractions of a byte.
     reno: u64,
+    /// What the last step towards the curve left over when it was divided by the window.
+    rest: u64,
     /// Since when the application, and not the window, has been the limit.
     quiet_since: Option<Time>,
 }
@@ -83,7 +85,9 @@ impl Cubic {
             None => Epoch::new(now, self.window, self.plateau, self.packet),
         };
         epoch.resume(now);
-        epoch.reno = epoch.reno.saturating_add(self.reno_growth(epoch.reno, arrived));
+        epoch.reno = epoch
+            .reno
+            .saturating_add(self.reno_growth(epoch.reno, arrived));
         let reno = epoch.reno >> FRACTION_BITS;
         let since_us = now.since_us(epoch.start);
         let ahead_us = since_us.saturating_add(rtt.smoothed_us());
@@ -95,7 +99,10 @@ impl Cubic {
             let target = epoch.at(ahead_us, self.packet);
             let target = target.clamp(self.window, self.window + self.window / 2);
             let step = u128::from(target - self.window) * u128::from(arrived);
-            self.window + (step / u128::from(self.window)) as u64
+            let step = step + u128::from(epoch.rest);
+            let window = u128::from(self.window);
+            epoch.rest = (step % window) as u64;
+            self.window + (step / window) as u64
         };
         self.window = grown.min(self.maximum);
         self.epoch = Some(epoch);
@@ -181,6 +188,7 @@ impl Epoch {
             plateau: plateau.max(window),
             middle_us: cube_root(cube),
             reno: window << FRACTION_BITS,
+            rest: 0,
             quiet_since: None,
         }
     }
@@ -218,5 +226,4 @@ fn cube_root(number: u128) -> u64 {
 }
 
 #[cfg(test)]
-#[path = "cubic_tests.rs"]
 mod tests;

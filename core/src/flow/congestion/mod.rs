@@ -43,13 +43,13 @@ impl Control {
         }
     }
 
-    fn chosen(&self) -> &impl Congestion {
+    fn chosen(&self) -> &dyn Congestion {
         match self {
             Self::Cubic(cubic) => cubic,
         }
     }
 
-    fn chosen_mut(&mut self) -> &mut impl Congestion {
+    fn chosen_mut(&mut self) -> &mut dyn Congestion {
         match self {
             Self::Cubic(cubic) => cubic,
         }

@@ -1,3 +1,8 @@
+#![allow(
+    clippy::single_range_in_vec_init,
+    reason = "one run of counters is a list of runs"
+)]
+
 mod journey;
 mod link;
 mod receiving;
@@ -33,7 +38,9 @@ fn with_ranges<T>(
     then: impl FnOnce(&RangesFrame<'_>) -> T,
 ) -> T {
     let mut set = Ranges::new();
-    runs.iter().for_each(|run| drop(set.insert(run.clone())));
+    for run in runs {
+        set.insert(run.clone());
+    }
     let mut buf = [0; 2000];
     let mut writer = Writer::new(&mut buf);
     assert!(writer.ranges(&set, delay_us, 1000));
@@ -86,7 +93,10 @@ fn flow_at_rest_is_small() {
 
 #[test]
 fn flow_config_goes_through_serde() {
-    let config = Config { packet_bytes: 1400, ..Config::default() };
+    let config = Config {
+        packet_bytes: 1400,
+        ..Config::default()
+    };
     let text = serde_json::to_string(&config).unwrap();
     assert_eq!(serde_json::from_str::<Config>(&text).unwrap(), config);
 }

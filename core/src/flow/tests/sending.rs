@@ -10,7 +10,11 @@ fn flow_loss_by_packets_counts_those_of_the_path() {
     let (progress, fates) = tell(&mut flow, ms(81), &[30..31, 40..41]);
     assert_eq!(progress.unwrap().lost_packets, 1);
     assert_eq!(fates, [arrived(&[40]), lost(&[10])].concat());
-    assert_eq!(flow.bytes_in_flight(), 1200, "20 was overtaken by two packets only");
+    assert_eq!(
+        flow.bytes_in_flight(),
+        1200,
+        "20 was overtaken by two packets only"
+    );
 }
 
 #[test]
@@ -31,11 +35,17 @@ fn flow_loss_by_time_is_nine_eighths_of_a_round_trip() {
 
 #[test]
 fn flow_loss_measures_are_in_the_config() {
-    let config = Config { reordering_packets: 1, ..Config::default() };
+    let config = Config {
+        reordering_packets: 1,
+        ..Config::default()
+    };
     let mut flow = measured(&config, 40);
     send(&mut flow, ms(40), [1, 2]);
     assert_eq!(tell(&mut flow, ms(80), &[2..3]).1.len(), 2);
-    let config = Config { reordering_eighths: 16, ..Config::default() };
+    let config = Config {
+        reordering_eighths: 16,
+        ..Config::default()
+    };
     let mut flow = measured(&config, 40);
     send(&mut flow, ms(40), [1, 2]);
     tell(&mut flow, ms(80), &[2..3]).0.unwrap();
@@ -46,14 +56,20 @@ fn flow_loss_measures_are_in_the_config() {
 fn flow_ranges_of_what_was_never_sent_are_an_error_and_of_other_paths_are_not() {
     let mut flow = measured(&Config::default(), 40);
     send(&mut flow, ms(40), [5, 6]);
-    assert_eq!(tell(&mut flow, ms(50), &[5..6, 1000..1001]).0, Err(RangesOfUnsent));
+    assert_eq!(
+        tell(&mut flow, ms(50), &[5..6, 1000..1001]).0,
+        Err(RangesOfUnsent)
+    );
     assert_eq!(flow.bytes_in_flight(), 2400);
     let (progress, fates) = tell(&mut flow, ms(80), &[1..3, 5..6, 800..1000]);
     let progress = progress.unwrap();
     assert_eq!((progress.arrived_packets, progress.sample_us), (1, None));
     assert_eq!(fates, arrived(&[5]));
     assert_eq!(tell(&mut flow, ms(90), &[0..1000]).1, arrived(&[6]));
-    assert_eq!(tell(&mut flow, ms(91), &[0..1000]), (Ok(Progress::default()), Vec::new()));
+    assert_eq!(
+        tell(&mut flow, ms(91), &[0..1000]),
+        (Ok(Progress::default()), Vec::new())
+    );
 }
 
 #[test]
@@ -63,7 +79,11 @@ fn flow_records_get_their_fate_one_by_one() {
     flow.on_sent(ms(40), 2, 40, true, &[]);
     flow.on_sent(ms(40), 3, 900, false, &[31]);
     flow.on_sent(ms(40), 4, 60, true, &[41, 42]);
-    assert_eq!(flow.bytes_in_flight(), 1000, "what asks for nothing is not in flight");
+    assert_eq!(
+        flow.bytes_in_flight(),
+        1000,
+        "what asks for nothing is not in flight"
+    );
     assert_eq!(tell(&mut flow, ms(80), &[2..4]).1, arrived(&[31]));
     assert_eq!(flow.oldest_in_flight(0).collect::<Vec<_>>(), [11, 12, 13]);
     assert_eq!(flow.oldest_in_flight(1).collect::<Vec<_>>(), [41, 42]);
@@ -85,7 +105,11 @@ fn flow_tail_is_probed_for_after_the_measured_time_and_ever_more_rarely() {
         let mut fates = Vec::new();
         assert_eq!(flow.on_deadline(at, &mut fates).probes, 2);
         assert_eq!((fates.len(), flow.probes_unanswered()), (0, doubling));
-        assert_eq!(flow.allowance(at), Allowance::Probes(2), "whatever the window");
+        assert_eq!(
+            flow.allowance(at),
+            Allowance::Probes(2),
+            "whatever the window"
+        );
         assert_eq!(flow.oldest_in_flight(1).collect::<Vec<_>>(), [2]);
         at = at.plus_ms(130 << doubling.min(6));
     }
@@ -112,14 +136,21 @@ fn flow_probe_limits_are_in_the_config() {
     send(&mut flow, ms(0), [0]);
     for round in 1..5 {
         assert_eq!(flow.deadline().unwrap().at, ms(round * (10 + 20 + 7)));
-        assert_eq!(flow.on_deadline(flow.deadline().unwrap().at, &mut Vec::new()).probes, 1);
+        assert_eq!(
+            flow.on_deadline(flow.deadline().unwrap().at, &mut Vec::new())
+                .probes,
+            1
+        );
     }
 }
 
 #[test]
 fn flow_persistent_congestion_collapses_the_window() {
     let run = |pause_ms: u64, hole: bool, periods: u8| {
-        let config = Config { persistent_periods: periods, ..Config::default() };
+        let config = Config {
+            persistent_periods: periods,
+            ..Config::default()
+        };
         let mut flow = measured(&config, 40);
         send(&mut flow, ms(100), [1]);
         send(&mut flow, ms(100 + pause_ms / 2), [2]);
@@ -149,10 +180,16 @@ fn flow_round_trip_of_rfc_9002_and_a_peer_that_lies_about_its_delay() {
     };
     sample(&mut flow, 140_000, 20_000);
     // 7/8 x 100 + 1/8 x 120; 3/4 x 50 + 1/4 x 20.
-    assert_eq!((flow.rtt().smoothed_us(), flow.rtt().variation_us()), (102_500, 42_500));
+    assert_eq!(
+        (flow.rtt().smoothed_us(), flow.rtt().variation_us()),
+        (102_500, 42_500)
+    );
     sample(&mut flow, 102_500, (1 << 62) - 1);
     assert_eq!(flow.rtt().smoothed_us(), 102_500, "not below what was seen");
-    assert_eq!((flow.rtt().minimum_us(), flow.rtt().latest_us()), (Some(100_000), 102_500));
+    assert_eq!(
+        (flow.rtt().minimum_us(), flow.rtt().latest_us()),
+        (Some(100_000), 102_500)
+    );
     sample(&mut flow, 0, 0);
     assert_eq!(flow.rtt().minimum_us(), Some(1));
     assert_eq!(flow.rtt_us(), Some(flow.rtt().smoothed_us()));
@@ -160,7 +197,14 @@ fn flow_round_trip_of_rfc_9002_and_a_peer_that_lies_about_its_delay() {
 
 #[test]
 fn flow_window_and_packets_remembered_are_bounded() {
-    let config = Config { in_flight_packets_max: 4, ..Config::default() };
+    let config = Config {
+        in_flight_packets_max: 4,
+        ..Config::default()
+    };
+    let mut flow = Flow::<u32>::new(&config, Time::ZERO);
+    (0..9).for_each(|n| flow.on_sent(ms(0), n, 60, false, &[n as u32]));
+    let free = Allowance::Bytes(12_000);
+    assert_eq!(flow.allowance(ms(0)), free, "nothing is in flight");
     let mut flow = Flow::<u32>::new(&config, Time::ZERO);
     assert_eq!(flow.allowance(ms(0)), Allowance::Bytes(12_000));
     send(&mut flow, ms(0), 0..4);
@@ -187,13 +231,20 @@ fn flow_window_grows_only_when_it_was_full() {
 
 #[test]
 fn flow_pacing_refuses_until_its_deadline() {
-    let config = Config { pacing_gain_percent: 100, ..Config::default() };
+    let config = Config {
+        pacing_gain_percent: 100,
+        ..Config::default()
+    };
     let mut flow = measured(&config, 40);
     // A loss ends the doubling: 7 packets in 40 ms are 210,000 bytes a second.
     send(&mut flow, ms(40), 1..5);
     tell(&mut flow, ms(80), &[2..5]).0.unwrap();
     assert_eq!(flow.window_bytes(), 8400);
-    assert_eq!(flow.allowance(ms(400)), Allowance::Bytes(8400), "the bucket holds ten packets");
+    assert_eq!(
+        flow.allowance(ms(400)),
+        Allowance::Bytes(8400),
+        "the bucket holds ten packets"
+    );
     send(&mut flow, ms(400), 5..11);
     tell(&mut flow, ms(401), &[5..11]).0.unwrap();
     let Allowance::Bytes(rest) = flow.allowance(ms(401)) else {
@@ -205,7 +256,11 @@ fn flow_pacing_refuses_until_its_deadline() {
         panic!("the bucket is empty");
     };
     assert!(until > ms(401) && until < ms(407), "{until:?}");
-    assert_eq!(flow.allowance(until), Allowance::Paced(until), "only the deadline lets go");
+    assert_eq!(
+        flow.allowance(until),
+        Allowance::Paced(until),
+        "only the deadline lets go"
+    );
     assert_eq!(flow.deadline(), Some(Deadline::new(until, Why::Pacing)));
     assert!(flow.on_deadline(until, &mut Vec::new()).paced);
     assert_eq!(flow.allowance(until), Allowance::Bytes(1200));
@@ -217,23 +272,48 @@ fn flow_bursts_and_bucket_are_in_the_config() {
         let mut flow = Flow::<u32>::new(config, Time::ZERO);
         (flow.allowance(ms(0)), flow)
     };
-    let config = Config { window_initial_packets: 1000, ..Config::default() };
+    let config = Config {
+        window_initial_packets: 1000,
+        ..Config::default()
+    };
     // 1000 packets twice in 100 ms: 24,000 bytes a millisecond.
     assert_eq!(fast(&config).0, Allowance::Bytes(24_000));
-    let burst = Config { pacing_burst_us: 9000, ..config };
+    let burst = Config {
+        pacing_burst_us: 9000,
+        ..config
+    };
     assert_eq!(fast(&burst).0, Allowance::Bytes(64 << 10));
-    let burst = Config { pacing_burst_us: 9000, pacing_burst_bytes: 30_000, ..config };
+    let burst = Config {
+        pacing_burst_us: 9000,
+        pacing_burst_bytes: 30_000,
+        ..config
+    };
     assert_eq!(fast(&burst).0, Allowance::Bytes(30_000));
-    let least = Config { pacing_burst_us: 1, pacing_burst_packets_min: 3, ..config };
+    let least = Config {
+        pacing_burst_us: 1,
+        pacing_burst_packets_min: 3,
+        ..config
+    };
     assert_eq!(fast(&least).0, Allowance::Bytes(3600));
-    let slow = Config { pacing_slow_start_percent: 100, ..config };
+    let slow = Config {
+        pacing_slow_start_percent: 100,
+        ..config
+    };
     assert_eq!(fast(&slow).0, Allowance::Bytes(12_000));
     // A late timer is made up for by the slack: four bursts in a row, not a fifth.
-    let slack = Config { window_min_packets: 1000, pacing_slack_us: 4000, ..config };
+    let slack = Config {
+        window_min_packets: 1000,
+        pacing_slack_us: 4000,
+        ..config
+    };
     let (_, mut flow) = fast(&slack);
     let bursts = (0..).take_while(|burst| {
         let go = matches!(flow.allowance(ms(50)), Allowance::Bytes(24_000));
-        send(&mut flow, ms(50), (burst * 20..burst * 20 + 20).filter(|_| go));
+        send(
+            &mut flow,
+            ms(50),
+            (burst * 20..burst * 20 + 20).filter(|_| go),
+        );
         go
     });
     assert_eq!(bursts.count(), 4);
@@ -241,7 +321,11 @@ fn flow_bursts_and_bucket_are_in_the_config() {
 
 #[test]
 fn flow_sender_of_ranges_only_asks_now_and_then_and_forgets_what_is_too_much() {
-    let config = Config { ping_every_packets: 5, unasked_packets_max: 3, ..Config::default() };
+    let config = Config {
+        ping_every_packets: 5,
+        unasked_packets_max: 3,
+        ..Config::default()
+    };
     let mut flow = measured(&config, 40);
     for counter in 1..6 {
         assert!(!flow.wants_ping());
@@ -253,7 +337,11 @@ fn flow_sender_of_ranges_only_asks_now_and_then_and_forgets_what_is_too_much() {
     assert!(!flow.wants_ping());
     let fates = tell(&mut flow, ms(100), &[2..7]).1;
     assert_eq!(fates, [arrived(&[2, 3, 6]), lost(&[1])].concat());
-    assert_eq!(flow.window_bytes(), 12_000, "ranges that are lost are no congestion");
+    assert_eq!(
+        flow.window_bytes(),
+        12_000,
+        "ranges that are lost are no congestion"
+    );
 }
 
 #[test]
@@ -269,11 +357,15 @@ fn flow_many_holes_cost_no_walk_over_what_has_its_fate() {
     let all: Vec<_> = (1..5000).filter(|n| n % 2 == 0).map(|n| n..n + 1).collect();
     for end in 1..=all.len() {
         let runs = &all[end.saturating_sub(40)..end];
-        with_ranges(runs, 0, |f| flow.on_ranges(ms(41), f, 5000, &mut fates).unwrap());
+        with_ranges(runs, 0, |f| {
+            flow.on_ranges(ms(41), f, 5000, &mut fates).unwrap()
+        });
     }
     assert_eq!(fates.len(), all.len(), "each once");
     assert_eq!(flow.bytes_in_flight(), 1200 * 2500);
-    let rest = with_ranges(&[1..5000], 0, |f| flow.on_ranges(ms(42), f, 5000, &mut fates));
+    let rest = with_ranges(&[1..5000], 0, |f| {
+        flow.on_ranges(ms(42), f, 5000, &mut fates)
+    });
     assert_eq!(rest.unwrap().arrived_packets, 2500);
     assert!(flow.is_at_rest() && flow.sent.len() == 0);
 }
