@@ -8,5 +8,6 @@ extern crate alloc;
 extern crate std;
 
 pub mod base;
+pub mod flow;
 pub mod identity;
 pub mod wire;

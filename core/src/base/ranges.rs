@@ -85,6 +85,14 @@ impl Ranges {
         self.runs.get(at).is_some_and(|r| r.start <= number)
     }
 
+    /// The lowest unbroken part of `run` that is in the set.
+    pub fn first_in(&self, run: Range<u64>) -> Option<Range<u64>> {
+        let at = self.runs.partition_point(|r| r.end <= run.start);
+        let found = self.runs.get(at)?;
+        let part = found.start.max(run.start)..found.end.min(run.end);
+        (!part.is_empty()).then_some(part)
+    }
+
     /// The lowest run.
     pub fn first(&self) -> Option<&Range<u64>> {
         self.runs.first()
@@ -152,6 +160,10 @@ mod tests {
                     let new = run.clone().filter(|n| model.insert(*n)).count() as u64;
                     assert_eq!(ranges.insert(run), new);
                 }
+                let (from, to) = (rng.below(60), rng.below(80));
+                let start = (from..to).find(|n| model.contains(n));
+                let end = start.map(|s| (s..to).find(|n| !model.contains(n)).unwrap_or(to));
+                assert_eq!(ranges.first_in(from..to), start.zip(end).map(|(s, e)| s..e));
                 assert!(ranges.iter().all(|r| !r.is_empty()));
                 assert!(ranges.runs.windows(2).all(|w| w[0].end < w[1].start));
                 let flat: BTreeSet<u64> = ranges.iter().cloned().flatten().collect();
