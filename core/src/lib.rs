@@ -10,4 +10,5 @@ extern crate std;
 pub mod base;
 pub mod flow;
 pub mod identity;
+pub mod stream;
 pub mod wire;

@@ -36,6 +36,7 @@ impl Ranges {
         } else {
             self.runs[from] = merged;
             self.runs.drain(from + 1..to);
+            self.fit();
         }
         run.end - run.start - covered
     }
@@ -76,7 +77,15 @@ impl Ranges {
                 }
             }
         }
+        self.fit();
         taken
+    }
+
+    /// Gives memory back when few runs are left of many: others may choose how many there are.
+    fn fit(&mut self) {
+        if self.runs.capacity() > 64 && self.runs.len() * 4 < self.runs.capacity() {
+            self.runs.shrink_to((self.runs.len() * 2).max(16));
+        }
     }
 
     /// True if `number` is in the set.
@@ -105,7 +114,9 @@ impl Ranges {
 
     /// Takes the lowest run away and gives it.
     pub fn pop_first(&mut self) -> Option<Range<u64>> {
-        (!self.runs.is_empty()).then(|| self.runs.remove(0))
+        let first = (!self.runs.is_empty()).then(|| self.runs.remove(0));
+        self.fit();
+        first
     }
 
     /// The runs, lowest first; walk from either end.
@@ -171,5 +182,16 @@ mod tests {
                 assert!((0..80).all(|n| ranges.contains(n) == model.contains(&n)));
             }
         }
+    }
+
+    #[test]
+    fn ranges_give_memory_back() {
+        let mut ranges = Ranges::new();
+        for n in 0..10_000 {
+            ranges.insert(2 * n..2 * n + 1);
+        }
+        assert_eq!(ranges.runs(), 10_000);
+        ranges.insert(0..19_990);
+        assert!(ranges.runs.capacity() <= 64);
     }
 }
