@@ -10,5 +10,7 @@ extern crate std;
 pub mod base;
 pub mod flow;
 pub mod identity;
+pub mod line;
 pub mod stream;
+pub mod switch;
 pub mod wire;
