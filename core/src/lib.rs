@@ -9,4 +9,5 @@ extern crate std;
 
 pub mod base;
 pub mod identity;
+pub mod line;
 pub mod wire;
