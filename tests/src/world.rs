@@ -10,7 +10,7 @@ use std::{
 use hydroid_core::{
     base::{Rng, Seed, Time, Wall},
     identity::{Hashname, PublicKey, SecretKey, Space},
-    switch::{Config, Event, Interface, LineId, Meta, Path, SocketId, Switch},
+    switch::{Config, Event, Interface, LineEvent, LineId, Meta, Path, SocketId, Switch},
 };
 
 /// What the link does to datagrams; the rates are in parts of a thousand.
@@ -92,16 +92,16 @@ impl World {
         };
         for n in 0..count {
             let secret = SecretKey::from_bytes(&rng.bytes());
-            let node = world.boot(n, &secret, config, Seed::new(rng.bytes()));
+            let node = world.boot(n, &secret, config, &Seed::new(rng.bytes()));
             world.nodes.push(node);
         }
         world
     }
 
     /// A fresh switch for node `n`.
-    fn boot(&self, n: u8, secret: &SecretKey, config: &Config, seed: Seed) -> Node {
+    fn boot(&self, n: u8, secret: &SecretKey, config: &Config, seed: &Seed) -> Node {
         let address = SocketAddr::from(([10, 0, 0, n], 4000));
-        let mut switch = Switch::new(config.clone(), &seed).expect("a legal config");
+        let mut switch = Switch::new(config.clone(), seed).expect("a legal config");
         switch.handle_network_change(
             self.now,
             &[Interface {
@@ -130,7 +130,7 @@ impl World {
     /// Node `n` loses everything but its identity and starts again.
     pub fn restart(&mut self, n: u8, secret: &SecretKey, config: &Config) {
         let seed = Seed::new(self.rng.bytes());
-        self.nodes[n as usize] = self.boot(n, secret, config, seed);
+        self.nodes[n as usize] = self.boot(n, secret, config, &seed);
     }
 
     /// Node `from` opens a line to node `to`.
@@ -323,9 +323,11 @@ impl Node {
 
     /// Takes the news that a line is up.
     pub fn take_up(&mut self) -> Option<LineId> {
-        self.take(|event| match event {
-            Event::Line(hydroid_core::switch::LineEvent::Up { line, .. }) => Some(*line),
-            _ => None,
+        self.take(|event| {
+            let Event::Line(LineEvent::Up { line, .. }) = event else {
+                return None;
+            };
+            Some(*line)
         })
     }
 }
