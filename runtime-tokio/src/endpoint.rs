@@ -5,19 +5,18 @@ use std::{
     io,
     net::SocketAddr,
     sync::Arc,
-    task::Poll,
+    task::Waker,
     time::{Duration, Instant},
 };
 
 use hydroid_core::{
     base::{Seed, Time},
-    driver::{Driver, Wait},
+    driver::Driver,
     identity::{Hashname, SecretKey, Space, Ticket},
-    switch::{
-        DownReason, InstallError, Interface, LineEvent, LineId, LineState, Peer, SocketId, Stats,
-        Status, Switch,
-    },
+    switch::{InstallError, Interface, LineEvent, LineId, Peer, SocketId, Stats, Status, Switch},
 };
+
+use zeroize::Zeroizing;
 
 use crate::{
     Config, ConnectError, Line, Stream,
@@ -41,7 +40,10 @@ impl Endpoint {
     pub fn bind(config: Config) -> io::Result<Self> {
         let runtime = tokio::runtime::Handle::try_current().map_err(io::Error::other)?;
         let _context = runtime.enter();
-        let seed = config.seed.map_or_else(fresh_seed, Ok)?;
+        let seed = match config.seed {
+            Some(seed) => seed,
+            None => Seed::new(*random()?),
+        };
         let mut switch = Switch::new(config.switch, &seed).map_err(io::Error::other)?;
         let sockets = Sockets::bind(&config.listen, config.socket_buffer_bytes as usize)?;
         let addresses: Arc<[_]> = sockets.addresses().collect();
@@ -90,43 +92,26 @@ impl Endpoint {
             key: ticket.key,
         };
         let line = Line::new(Arc::clone(&self.handle), id, peer);
-        poll_fn(|cx| {
-            self.handle.shared.attempt(|driver, _| {
-                let state = driver.switch().line(id).map(|line| line.state);
-                if state == Some(LineState::Up) {
-                    return Poll::Ready(Ok(()));
-                }
-                if state == Some(LineState::Connecting) {
-                    driver.waiters().register(Wait::Line(id), cx.waker());
-                    return Poll::Pending;
-                }
-                let down = driver.line(id).and_then(|line| line.down.clone());
-                Poll::Ready(Err(down.unwrap_or(DownReason::Local).into()))
-            })
-        })
-        .await
-        .map_err(ConnectError::from)
-        .flatten()
-        .map(|()| line)
+        let up = poll_fn(|cx| {
+            let shared = &self.handle.shared;
+            shared.attempt(|driver, _| driver.poll_up(id, cx.waker()))
+        });
+        up.await??;
+        Ok(line)
     }
 
     /// The next stream that any peer opened; its head is there. `None` once the endpoint ends.
     pub async fn accept(&self) -> Option<Stream> {
-        let attempt = |cx: &mut std::task::Context<'_>| {
-            self.handle.shared.attempt(|driver, _| {
-                if driver.is_ending() {
-                    return Poll::Ready(None);
-                }
-                let Some(id) = driver.accept() else {
-                    driver.waiters().register(Wait::Accept, cx.waker());
-                    return Poll::Pending;
-                };
-                let peer = driver.line(id.line).and_then(|line| line.peer);
+        let accept = |driver: &mut Driver, waker: &Waker| {
+            driver.poll_accept(waker).map(|id| {
+                let id = id?;
                 let head = driver.switch().stream_head(id).map(String::from);
-                Poll::Ready(peer.map(|peer| (id, peer, head)))
+                Some((id, driver.line(id.line)?.peer?, head))
             })
         };
-        let (id, peer, head) = poll_fn(attempt).await.ok()??;
+        let shared = &self.handle.shared;
+        let accepted = poll_fn(|cx| shared.attempt(|driver, _| accept(driver, cx.waker())));
+        let (id, peer, head) = accepted.await.ok()??;
         let line = Line::new(Arc::clone(&self.handle), id.line, peer);
         Some(Stream::new(line, id, head))
     }
@@ -134,17 +119,10 @@ impl Endpoint {
     /// The next line that comes up or goes down, those that peers open too. A bounded number is
     /// kept for whoever asks late. `None` once the endpoint has ended.
     pub async fn line_event(&self) -> Option<LineEvent> {
-        poll_fn(|cx| {
-            self.handle.shared.attempt_late(|driver, _| {
-                if let Some(event) = driver.next_line_event() {
-                    return Poll::Ready(event);
-                }
-                driver.waiters().register(Wait::LineEvent, cx.waker());
-                Poll::Pending
-            })
-        })
-        .await
-        .ok()
+        let shared = &self.handle.shared;
+        poll_fn(|cx| shared.attempt_late(|driver, _| driver.poll_line_event(cx.waker())))
+            .await
+            .ok()
     }
 
     /// Ends the endpoint: what was written is delivered, lines close with code 0, peers are told,
@@ -156,13 +134,7 @@ impl Endpoint {
         if begun.is_err() {
             return;
         }
-        let _ended = poll_fn(|cx| {
-            shared.attempt::<()>(|driver, _| {
-                driver.waiters().register(Wait::Ended, cx.waker());
-                Poll::Pending
-            })
-        })
-        .await;
+        let _ended = poll_fn(|cx| shared.attempt(|driver, _| driver.poll_ended(cx.waker()))).await;
     }
 
     /// What the switch has counted since the start.
@@ -201,8 +173,16 @@ fn ask(
     Ok(line)
 }
 
-fn fresh_seed() -> io::Result<Seed> {
-    let mut bytes = [0; 32];
-    getrandom::fill(&mut bytes).map_err(|error| io::Error::other(error.to_string()))?;
-    Ok(Seed::new(bytes))
+/// A new secret key, from the operating system's randomness.
+///
+/// # Errors
+/// If the operating system has none.
+pub fn fresh_secret() -> io::Result<SecretKey> {
+    Ok(SecretKey::from_bytes(&*random()?))
+}
+
+fn random() -> io::Result<Zeroizing<[u8; 32]>> {
+    let mut bytes = Zeroizing::new([0; 32]);
+    getrandom::fill(&mut *bytes).map_err(|error| io::Error::other(error.to_string()))?;
+    Ok(bytes)
 }

@@ -11,8 +11,8 @@ use std::{
 
 use hydroid_core::{
     base::Time,
-    driver::{Driver, Wait},
-    switch::{Read, ReadError, StreamId, WriteError},
+    driver::Driver,
+    switch::{Read, StreamId},
 };
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
@@ -88,19 +88,9 @@ impl ReadHalf {
             return Ok(head.clone());
         }
         let head = poll_fn(|cx| {
-            stream.shared().attempt_late(|driver, _| {
-                if let Some(head) = driver.switch().stream_head(stream.id) {
-                    return Poll::Ready(Ok(String::from(head)));
-                }
-                if let Some(code) = driver.stream(stream.id).and_then(|record| record.reset) {
-                    return Poll::Ready(Err(ReadError::Reset(code)));
-                }
-                if let Some(reason) = stream.line.down(driver) {
-                    return Poll::Ready(Err(ReadError::LineDown(reason)));
-                }
-                driver.waiters().register(Wait::Head(stream.id), cx.waker());
-                Poll::Pending
-            })
+            let id = stream.id;
+            let shared = stream.shared();
+            shared.attempt_late(|driver, _| driver.poll_head(id, cx.waker()))
         });
         let head = head.await?.map_err(read_error)?;
         Ok(stream.head.get_or_init(|| head).clone())
@@ -140,27 +130,10 @@ impl WriteHalf {
     /// If the peer stopped reading, or the line ended before.
     pub async fn finished(&mut self) -> io::Result<()> {
         self.finish()?;
-        let stream = &*self.stream;
-        poll_fn(|cx| {
-            stream.shared().attempt_late(|driver, _| {
-                let record = driver.stream(stream.id).copied().unwrap_or_default();
-                if record.finished {
-                    return Poll::Ready(Ok(()));
-                }
-                if let Some(code) = record.stopped {
-                    return Poll::Ready(Err(WriteError::Stopped(code)));
-                }
-                if let Some(reason) = stream.line.down(driver) {
-                    return Poll::Ready(Err(WriteError::LineDown(reason)));
-                }
-                driver
-                    .waiters()
-                    .register(Wait::Finished(stream.id), cx.waker());
-                Poll::Pending
-            })
-        })
-        .await?
-        .map_err(write_error)
+        let (id, shared) = (self.stream.id, self.stream.shared());
+        poll_fn(|cx| shared.attempt_late(|driver, _| driver.poll_finished(id, cx.waker())))
+            .await?
+            .map_err(write_error)
     }
 
     fn finish(&mut self) -> io::Result<()> {
@@ -200,15 +173,8 @@ impl AsyncRead for ReadHalf {
         }
         let id = this.stream.id;
         let room = buf.initialize_unfilled();
-        let read = this.stream.shared().attempt_late(|driver, now| {
-            match driver.switch_mut().read(now, id, room) {
-                Err(ReadError::Blocked) => {
-                    driver.waiters().register(Wait::Read(id), cx.waker());
-                    Poll::Pending
-                }
-                read => Poll::Ready(read),
-            }
-        });
+        let shared = this.stream.shared();
+        let read = shared.attempt_late(|driver, now| driver.poll_read(now, id, room, cx.waker()));
         read.map(|read| match read?.map_err(read_error)? {
             Read::Bytes(bytes) => {
                 buf.advance(bytes);
@@ -229,15 +195,8 @@ impl AsyncWrite for WriteHalf {
         data: &[u8],
     ) -> Poll<io::Result<usize>> {
         let id = self.stream.id;
-        let written = self.stream.shared().attempt(|driver, now| {
-            match driver.switch_mut().write(now, id, data) {
-                Err(WriteError::Blocked) => {
-                    driver.waiters().register(Wait::Write(id), cx.waker());
-                    Poll::Pending
-                }
-                written => Poll::Ready(written),
-            }
-        });
+        let shared = self.stream.shared();
+        let written = shared.attempt(|driver, now| driver.poll_write(now, id, data, cx.waker()));
         written.map(|written| written?.map_err(write_error))
     }
 

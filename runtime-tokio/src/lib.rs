@@ -5,12 +5,12 @@
 //! [`Endpoint::shutdown`] was called, or when the last endpoint, line and stream is dropped.
 //!
 //! ```no_run
-//! use hydroid_tokio::{Config, Endpoint, identity::{SecretKey, Space, Ticket}};
+//! use hydroid_tokio::{Config, Endpoint, fresh_secret, identity::{Space, Ticket}};
 //! use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 //!
-//! # async fn dial(secret: SecretKey, ticket: Ticket) -> Result<(), Box<dyn std::error::Error>> {
+//! # async fn dial(ticket: Ticket) -> Result<(), Box<dyn std::error::Error>> {
 //! let endpoint = Endpoint::bind(Config::default())?;
-//! let me = endpoint.install(secret, &Space::open("example")?)?;
+//! let me = endpoint.install(fresh_secret()?, &Space::open("example")?)?;
 //! let line = endpoint.connect(me, &ticket).await?;
 //! let mut stream = line.open_stream("{}").await?;
 //! stream.write_all(b"hello").await?;
@@ -36,7 +36,7 @@ pub use hydroid_core::{driver, identity, switch};
 
 pub use self::{
     config::Config,
-    endpoint::Endpoint,
+    endpoint::{Endpoint, fresh_secret},
     error::ConnectError,
     half::{ReadHalf, WriteHalf},
     line::Line,

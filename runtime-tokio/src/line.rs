@@ -1,9 +1,9 @@
 //! A line to a peer.
 
-use std::{fmt, future::poll_fn, sync::Arc, task::Poll, time::Duration};
+use std::{fmt, future::poll_fn, sync::Arc, time::Duration};
 
 use hydroid_core::{
-    driver::{Driver, Wait},
+    driver::Driver,
     switch::{DownReason, LineId, LineInfo, OpenError, Peer},
 };
 
@@ -64,16 +64,10 @@ impl Line {
     /// # Errors
     /// If the head is illegal or the line is no more.
     pub async fn open_stream(&self, head: &str) -> Result<Stream, OpenError> {
+        let line = self.id();
         let id = poll_fn(|cx| {
-            self.shared().attempt(
-                |driver, now| match driver.open_stream(now, self.id(), head) {
-                    Err(OpenError::Blocked) => {
-                        driver.waiters().register(Wait::Room(self.id()), cx.waker());
-                        Poll::Pending
-                    }
-                    opened => Poll::Ready(opened),
-                },
-            )
+            self.shared()
+                .attempt(|driver, now| driver.poll_open(now, line, head, cx.waker()))
         })
         .await
         .unwrap_or(Err(OpenError::UnknownLine))?;
@@ -90,21 +84,13 @@ impl Line {
 
     /// Why the line is no more, once it is.
     pub async fn closed(&self) -> DownReason {
+        let line = self.id();
         poll_fn(|cx| {
-            self.shared().attempt_late(|driver, _| {
-                if let Some(reason) = self.down(driver) {
-                    return Poll::Ready(reason);
-                }
-                driver.waiters().register(Wait::Line(self.id()), cx.waker());
-                Poll::Pending
-            })
+            self.shared()
+                .attempt_late(|driver, _| driver.poll_down(line, cx.waker()))
         })
         .await
         .unwrap_or(DownReason::Local)
-    }
-
-    pub(crate) fn down(&self, driver: &Driver) -> Option<DownReason> {
-        driver.line(self.id())?.down.clone()
     }
 }
 

@@ -11,6 +11,7 @@
 //! 4. [`Driver::dispatch`], and wake what [`Waiters::take_fired`] gives;
 //! 5. end if [`Driver::is_over`], else sleep for [`Driver::wait`] or until a socket is ready.
 
+mod attempts;
 mod clock;
 mod handles;
 mod outbox;
