@@ -8,6 +8,7 @@ extern crate alloc;
 extern crate std;
 
 pub mod base;
+pub mod driver;
 pub mod flow;
 pub mod identity;
 pub mod line;
