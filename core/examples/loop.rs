@@ -72,7 +72,7 @@ impl Shell {
         let key = secret.public();
         let Some(ticket) = ticket else {
             let space = Space::open("loop")?;
-            self.switch.install(now, secret, &space)?;
+            self.switch.install(now, &secret, &space)?;
             let addresses = vec![local];
             println!(
                 "{}",
@@ -85,7 +85,7 @@ impl Shell {
             );
             return Ok(());
         };
-        let me = self.switch.install(now, secret, &ticket.space)?;
+        let me = self.switch.install(now, &secret, &ticket.space)?;
         self.switch
             .connect(now, me, &ticket.key, &ticket.addresses)?;
         Ok(())

@@ -26,7 +26,7 @@ async fn listen(address: &str) -> Result<(), Box<dyn Error>> {
     })?;
     let (secret, space) = (fresh_secret()?, Space::open("echo")?);
     let (key, addresses) = (secret.public(), endpoint.local_addresses());
-    endpoint.install(secret, &space)?;
+    endpoint.install(&secret, &space)?;
     println!(
         "{}",
         Ticket {
@@ -48,7 +48,7 @@ async fn listen(address: &str) -> Result<(), Box<dyn Error>> {
 
 async fn dial(ticket: &Ticket, text: &str) -> Result<(), Box<dyn Error>> {
     let endpoint = Endpoint::bind(Config::default())?;
-    let me = endpoint.install(fresh_secret()?, &ticket.space)?;
+    let me = endpoint.install(&fresh_secret()?, &ticket.space)?;
     let line = endpoint.connect(me, ticket).await?;
     let mut stream = line.open_stream("{}").await?;
     stream.write_all(text.as_bytes()).await?;

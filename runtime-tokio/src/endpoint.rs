@@ -69,7 +69,7 @@ impl Endpoint {
     ///
     /// # Errors
     /// As [`Switch::install`]; an endpoint that has ended is full.
-    pub fn install(&self, secret: SecretKey, space: &Space) -> Result<Hashname, InstallError> {
+    pub fn install(&self, secret: &SecretKey, space: &Space) -> Result<Hashname, InstallError> {
         self.handle
             .shared
             .command(|driver, now| driver.switch_mut().install(now, secret, space))

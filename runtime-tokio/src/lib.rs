@@ -10,7 +10,7 @@
 //!
 //! # async fn dial(ticket: Ticket) -> Result<(), Box<dyn std::error::Error>> {
 //! let endpoint = Endpoint::bind(Config::default())?;
-//! let me = endpoint.install(fresh_secret()?, &Space::open("example")?)?;
+//! let me = endpoint.install(&fresh_secret()?, &Space::open("example")?)?;
 //! let line = endpoint.connect(me, &ticket).await?;
 //! let mut stream = line.open_stream("{}").await?;
 //! stream.write_all(b"hello").await?;

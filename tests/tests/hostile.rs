@@ -1,7 +1,8 @@
 //! What strangers and misbehaving peers can do to a switch: nothing that lasts.
 
-use hydroid_core::switch::{Config, DropReason};
+use hydroid_core::switch::{Config, DownReason, DropReason, Event, LineEvent, Misbehaviour};
 use hydroid_tests::{
+    rogue::Rogue,
     transfer::{CLEAN, Progress, opened, pump},
     world::World,
 };
@@ -77,4 +78,130 @@ fn hostile_strangers_bytes_are_dropped_counted_and_cost_nothing() {
         world.until(5_000, |world| opened(world, 1)).is_some(),
         "the honest line goes on"
     );
+}
+
+/// What the rogue sends, and what must come of it.
+fn demand(how: Misbehaviour, say: impl FnOnce(&mut Rogue)) {
+    let mut rogue = Rogue::new(&Config::default());
+    say(&mut rogue);
+    let closed = rogue.hear();
+    assert_eq!(
+        closed,
+        Some((how.code(), how.sentence().to_owned())),
+        "the rogue is told"
+    );
+    while let Some(event) = rogue.switch.poll_event() {
+        rogue.events.push(event);
+    }
+    let down = rogue.events.iter().any(|event| {
+        let Event::Line(LineEvent::Down { reason, .. }) = event else {
+            return false;
+        };
+        *reason == DownReason::Misbehaved(how)
+    });
+    assert!(down, "{how:?}: {:?}", rogue.events);
+    assert_eq!(rogue.switch.stats().misbehaved, 1);
+    assert_eq!(rogue.switch.status().lines, 0);
+    assert_eq!(rogue.switch.status().buffered_bytes, 0);
+}
+
+/// The id of the rogue's `n`-th stream: which end has the smaller hashname is not ours to choose.
+fn rogue_stream(rogue: &mut Rogue, n: u64) -> u64 {
+    let info = rogue.switch.status();
+    assert_eq!(info.lines, 1);
+    2 * n + u64::from(!rogue.is_smaller())
+}
+
+#[test]
+fn hostile_frames_that_break_the_rules_end_the_line_with_their_name() {
+    demand(Misbehaviour::MalformedFrame, |rogue| {
+        rogue.send_plain(&[3, 0, 0, 40, 1])
+    });
+    demand(Misbehaviour::UnknownCriticalFrame, |rogue| {
+        rogue.send_plain(&[63])
+    });
+    demand(Misbehaviour::RangesOfUnsent, |rogue| {
+        rogue.send_plain(&[2, 0x40, 200, 0, 0, 1])
+    });
+    demand(Misbehaviour::CreditExceeded, |rogue| {
+        let id = rogue_stream(rogue, 0);
+        rogue.send(|writer| {
+            writer.stream(id, 64 << 20, 1, false, |place| place.fill(0));
+        });
+    });
+    demand(Misbehaviour::TooManyStreams, |rogue| {
+        let id = rogue_stream(rogue, 1 << 30);
+        rogue.send(|writer| {
+            writer.stream(id, 0, 1, false, |place| place.fill(0));
+        });
+    });
+    demand(Misbehaviour::UnknownStream, |rogue| {
+        let id = rogue_stream(rogue, 0) ^ 1;
+        rogue.send(|writer| {
+            writer.stream(id, 0, 1, false, |place| place.fill(0));
+        });
+    });
+    demand(Misbehaviour::EndMoved, |rogue| {
+        let id = rogue_stream(rogue, 0);
+        rogue.send(|writer| {
+            writer.stream(id, 10, 1, true, |place| place.fill(0));
+            writer.stream(id, 20, 1, false, |place| place.fill(0));
+        });
+    });
+    demand(Misbehaviour::IllegalHead, |rogue| {
+        let id = rogue_stream(rogue, 0);
+        rogue.send(|writer| {
+            let head = b"\0\x08{\"a\":1.5";
+            writer.stream(id, 0, head.len(), false, |place| {
+                place.copy_from_slice(head)
+            });
+        });
+    });
+}
+
+#[test]
+fn hostile_frames_that_may_be_ignored_are_skipped_and_counted() {
+    let mut rogue = Rogue::new(&Config::default());
+    rogue.send_plain(&[0x40, 64, 3, 1, 2, 3, 0x40, 99, 0, 1]);
+    assert_eq!(rogue.hear(), None);
+    assert_eq!(rogue.switch.stats().frames_skipped, 2);
+    assert_eq!(rogue.switch.status().lines, 1, "and the line goes on");
+}
+
+#[test]
+fn hostile_head_over_its_limit_is_refused_before_it_is_kept() {
+    demand(Misbehaviour::IllegalHead, |rogue| {
+        let id = rogue_stream(rogue, 0);
+        rogue.send(|writer| {
+            writer.stream(id, 0, 2, false, |place| {
+                place.copy_from_slice(&[0xff, 0xff])
+            });
+        });
+    });
+}
+
+#[test]
+fn hostile_peer_that_never_reads_holds_no_more_than_the_windows() {
+    let config = Config::default();
+    let mut rogue = Rogue::new(&config);
+    let mut opened = 0;
+    'streams: for n in 0..64 {
+        let id = rogue_stream(&mut rogue, n);
+        for piece in 0..64 {
+            rogue.send(|writer| {
+                writer.stream(id, 2 + piece * 1000, 1000, false, |place| place.fill(0));
+            });
+            if let Some((code, _)) = rogue.hear() {
+                assert_eq!(code, Misbehaviour::CreditExceeded.code());
+                break 'streams;
+            }
+        }
+        opened += 1;
+        let held = rogue.switch.status().buffered_bytes;
+        assert!(
+            held <= 2 * config.stream.line_window_max_bytes,
+            "{held} bytes after {opened}"
+        );
+    }
+    assert!(opened < 64, "the line's credit was at its end");
 }

@@ -113,6 +113,9 @@ impl Switch {
         let Some(slot) = self.link_of(line) else {
             return Ok(());
         };
+        if self.links.get(slot).is_some_and(Link::is_condemned) {
+            return Ok(());
+        }
         match self.on_frames(now, slot, line, plain) {
             Ok(taken) if taken.closed => {}
             Ok(taken) => {

@@ -135,6 +135,14 @@ impl Link {
         matches!(self.phase, Phase::Up { .. } | Phase::Closing { .. })
     }
 
+    /// True if the peer broke the protocol: nothing that it says counts any more.
+    pub(super) fn is_condemned(&self) -> bool {
+        match &self.phase {
+            Phase::Closing { end, .. } => matches!(end.down, DownReason::Misbehaved(_)),
+            Phase::Connecting { .. } | Phase::Up { .. } | Phase::Down(_) => false,
+        }
+    }
+
     /// True if the end may be told now.
     pub(super) fn end_is_due(&self, now: Time) -> bool {
         match &self.phase {

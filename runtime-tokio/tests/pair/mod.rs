@@ -58,7 +58,7 @@ impl Member {
             addresses: endpoint.local_addresses(),
             token: None,
         };
-        let hashname = endpoint.install(secret, &space).expect("it is the first");
+        let hashname = endpoint.install(&secret, &space).expect("it is the first");
         assert_eq!(hashname, ticket.hashname());
         Self {
             endpoint,
