@@ -142,6 +142,28 @@ fn protocol_examples_are_what_the_code_does() {
     assert_eq!(kinds, all.into(), "each kind has an example");
 }
 
+#[test]
+fn protocol_close_codes_are_those_of_the_switch() {
+    use hydroid_core::switch::Misbehaviour as M;
+    let all = [
+        M::MalformedFrame,
+        M::UnknownCriticalFrame,
+        M::RangesOfUnsent,
+        M::CreditExceeded,
+        M::TooManyStreams,
+        M::UnknownStream,
+        M::EndMoved,
+        M::IllegalHead,
+    ];
+    let made = all.map(|breach| format!("| {} | {} |", breach.code(), breach.sentence()));
+    let table = PROTOCOL
+        .lines()
+        .skip_while(|line| !line.starts_with("| code | the peer's breach"));
+    let told = table.skip(2).take_while(|line| line.starts_with('|'));
+    assert_eq!(told.collect::<Vec<_>>(), made);
+    assert!(all.iter().all(|breach| (256..512).contains(&breach.code())));
+}
+
 /// Another character in place of this one; where it was a digit, a digit.
 const fn another(character: char) -> char {
     match character {

@@ -3,7 +3,7 @@
 use data_encoding::HEXLOWER;
 use hydroid_core::{
     base::Ranges,
-    wire::frame::{CLOSE_GRACEFUL, CLOSE_MISBEHAVED, Frame, Frames, Writer},
+    wire::frame::{Frame, Frames, Writer},
 };
 
 use super::Vector;
@@ -82,18 +82,7 @@ fn in_words<'a>(frame: &'a Frame<'_>, bytes: &'a [u8]) -> Vec<(&'static str, Sai
         Frame::Challenge(eight) => vec![name("challenge"), ("challenge", Said::Bytes(eight))],
         Frame::Response(eight) => vec![name("response"), ("challenge", Said::Bytes(eight))],
         Frame::Close { code, reason } => {
-            let meaning = match *code {
-                CLOSE_GRACEFUL => "a graceful end",
-                CLOSE_MISBEHAVED => "misbehaviour",
-                code if code < CLOSE_MISBEHAVED => "the application's",
-                _ => "none",
-            };
-            vec![
-                name("close"),
-                said("code", code),
-                said("meaning", &meaning),
-                said("reason", reason),
-            ]
+            vec![name("close"), said("code", code), said("reason", reason)]
         }
         Frame::Packet(packet) => vec![name("packet"), ("packet", Said::Bytes(packet))],
         // The type is in two bytes, the length in one.
