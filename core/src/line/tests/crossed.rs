@@ -127,7 +127,7 @@ fn line_crossed_opens_make_one_line_where_the_opens_of_one_side_never_arrive() {
             let mut lost = |from, _, bytes: &[u8]| from == blocked && is_open(bytes);
             let mut world = run(choices, false, &mut lost);
             world.assert_one_line();
-            assert_eq!(world.sides[blocked].ups[0].1, false);
+            assert!(!world.sides[blocked].ups[0].1);
         });
     }
 }
@@ -175,14 +175,12 @@ fn line_crossed_opens_make_one_line_where_one_direction_opens_late() {
 fn line_crossed_opens_leave_nothing_where_one_direction_is_blocked() {
     for blocked in 0..2 {
         for_each(6, |choices| {
-            let mut world = run(choices, false, &mut |from, _, _| from == blocked);
-            // The end that hears may come up, as nobody tells it that it is not heard; then it is
-            // the business of the line's own silence to end it.
-            for of in 0..2 {
-                if let Some(slot) = world.up(of) {
-                    assert_eq!(world.sides[of].pongs, 0);
-                    world.sides[of].lines.forget(slot);
-                }
+            let world = run(choices, false, &mut |from, _, _| from == blocked);
+            for side in &world.sides {
+                assert_eq!(
+                    (&*side.ups, &*side.downs),
+                    (&[][..], &[Down::Unreachable][..])
+                );
             }
             world.assert_nothing();
         });
@@ -192,6 +190,7 @@ fn line_crossed_opens_leave_nothing_where_one_direction_is_blocked() {
 #[test]
 fn line_crossed_opens_make_one_line_over_a_network_that_loses_and_mixes() {
     let mut rng = Rng::new(&Seed::new([seed() as u8; 32]));
+    let mut whole = 0;
     for _ in 0..150 {
         let (seed, share) = (rng.u64(), rng.below(50));
         let mut dice = Rng::new(&Seed::new([seed as u8; 32]));
@@ -219,6 +218,8 @@ fn line_crossed_opens_make_one_line_over_a_network_that_loses_and_mixes() {
         world.settle(&mut keep);
         if world.sides.iter().all(|side| side.downs.is_empty()) {
             world.assert_one_line();
+            whole += 1;
         }
     }
+    assert!(whole > 75, "{whole} of 150 runs went through");
 }

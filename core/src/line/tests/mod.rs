@@ -3,9 +3,9 @@
 use alloc::{collections::BTreeMap, vec, vec::Vec};
 use core::net::SocketAddr;
 
-use super::*;
+use super::{mac::MacKey, mac::NO_GATE, open::Open, state::End, *};
 use crate::{
-    base::Seed,
+    base::{Deadline, Seed, Why},
     identity::{PublicKey, Space},
     wire::{Path, SEALED_OVERHEAD, SEALED_PREFIX, SocketId},
 };
@@ -72,6 +72,27 @@ fn seal(lines: &mut Lines, slot: Slot, plain: &[u8]) -> Vec<u8> {
     let (len, _) = lines.seal(slot, &mut buf, plain.len()).expect("it is up");
     assert_eq!(len, buf.len());
     buf
+}
+
+/// An open to the identity `to` by whoever holds `secret` and says to be the holder of `key`.
+fn open_as(secret_key: &SecretKey, key: PublicKey, to: u8, line: u32, time: u64) -> Vec<u8> {
+    let mut rng = Rng::new(&Seed::new([line as u8; 32]));
+    let mut home = Home::new(secret_key, space(), &mut rng);
+    home.key = key;
+    let peer = secret(to).public();
+    let open = Open {
+        suite: Suite::ChaCha20Poly1305,
+        home: &home,
+        peer: &peer,
+        mac: &MacKey::new(&NO_GATE, &peer, &space()),
+        line,
+        time,
+        end: End {
+            id: 1,
+            first_stream: 0,
+        },
+    };
+    open.write(rng).unwrap().0.into_vec()
 }
 
 /// One end of a [`World`]: a room, and what a switch would do with it.
