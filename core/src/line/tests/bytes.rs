@@ -1,6 +1,6 @@
 //! Bytes that nobody should have sent.
 
-use super::super::{answer::Answer, open};
+use super::super::answer::Answer;
 use super::*;
 use crate::wire::Sealed;
 

@@ -85,7 +85,7 @@ fn for_each(depth: usize, mut check: impl FnMut(&mut Choices)) -> usize {
 #[test]
 fn line_crossed_opens_make_one_line_in_every_order() {
     let runs = for_each(9, |choices| {
-        run(choices, false, &mut keep).assert_one_line()
+        run(choices, false, &mut keep).assert_one_line();
     });
     std::println!("{runs} orders");
     assert!(runs > 200);
@@ -222,4 +222,27 @@ fn line_crossed_opens_make_one_line_over_a_network_that_loses_and_mixes() {
         }
     }
     assert!(whole > 75, "{whole} of 150 runs went through");
+}
+
+#[test]
+fn line_open_that_is_nearly_given_up_waits_for_the_proof_of_the_other() {
+    // The opens of one side never arrive, and the other side opens just before that one gives up.
+    for late in 0..2 {
+        let mut world = World::new(&Config::default());
+        let mut lost = |from, _, bytes: &[u8]| from != late && is_open(bytes);
+        world.open(1 - late);
+        while world.now < Time::ZERO.plus_ms(4700) {
+            world.collect(&mut lost);
+            world.advance();
+        }
+        world.open(late);
+        // Nothing more arrives until the first side would have given up, only the other's open.
+        world.collect(&mut lost);
+        world.deliver(0, &mut lost);
+        while world.now < Time::ZERO.plus_ms(5000) {
+            assert!(world.advance());
+        }
+        world.settle(&mut lost);
+        world.assert_one_line();
+    }
 }

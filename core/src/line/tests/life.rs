@@ -364,6 +364,8 @@ fn line_closed_at_both_ends_falls_silent() {
 #[test]
 fn line_at_rest_has_no_schedules_and_wakes_with_the_next_packet() {
     let (mut world, a, b) = connected(&Config::default());
+    // Without its boxes; two schedules of AES would be 2 KiB more.
+    assert!(size_of::<Line>() + size_of::<session::Session>() < 1024);
     for (of, slot) in [(0, a), (1, b)] {
         world.sides[of].lines.rest(slot);
         let line = world.sides[of].lines.slots.get(slot).unwrap();

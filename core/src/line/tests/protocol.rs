@@ -2,11 +2,7 @@
 
 use data_encoding::HEXLOWER;
 
-use super::super::{
-    answer::{self, Answer},
-    open,
-    session::Session,
-};
+use super::super::{answer::Answer, session::Session};
 use super::*;
 
 const TEXT: &str = include_str!("../../../PROTOCOL-line.md");
