@@ -62,7 +62,7 @@ impl Lines {
             }
             return Err(Dropped::Closing);
         }
-        if line.older.is_some() && line.older_until.is_none() && line.is_current(id) {
+        if line.has_moved_on() {
             line.older_until = Some(now.plus_ms(self.config.older_ms));
             self.set_timer(slot);
         }

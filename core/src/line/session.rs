@@ -15,6 +15,8 @@ pub(super) struct Session {
     pub(super) theirs: u32,
     /// True if we sent the open.
     pub(super) by_us: bool,
+    /// True once a packet of the peer's was opened: it seals in this session.
+    pub(super) heard: bool,
     pub(super) sealing: Key,
     pub(super) opening: Key,
 }
@@ -36,6 +38,7 @@ impl Session {
             ours,
             theirs,
             by_us,
+            heard: false,
             sealing: Key::new(suite, sealing),
             opening: Key::new(suite, opening),
         }
@@ -67,7 +70,9 @@ impl Session {
             return false;
         };
         let aead = self.opening.aead();
-        aead.open(&nonce(counter), &clear[2..], text, tag)
+        let fits = aead.open(&nonce(counter), &clear[2..], text, tag);
+        self.heard |= fits;
+        fits
     }
 
     pub(super) fn rest(&mut self) {

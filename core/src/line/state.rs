@@ -115,9 +115,10 @@ impl Line {
         self.info.peer_boot == Some(boot) && self.peer_end == Some(end)
     }
 
-    /// True if packets are sealed in the session that receives on this id.
-    pub(super) fn is_current(&self, ours: u32) -> bool {
-        self.current.as_ref().is_some_and(|it| it.ours == ours)
+    /// True if the older session is to be dropped soon: the peer seals in the current one.
+    pub(super) fn has_moved_on(&self) -> bool {
+        let heard = self.current.as_ref().is_some_and(|it| it.heard);
+        heard && self.older.is_some() && self.older_until.is_none()
     }
 
     /// The session that receives on this id.
