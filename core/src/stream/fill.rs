@@ -40,7 +40,10 @@ impl Streams {
         carried: &mut Vec<Carried>,
         oldest: &[Carried],
     ) {
-        for what in oldest.iter().filter(|_| !self.is_down) {
+        if self.is_down {
+            return;
+        }
+        for what in oldest {
             match *what {
                 Carried::Bytes {
                     id, offset, len, ..
