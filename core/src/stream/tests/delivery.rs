@@ -53,7 +53,7 @@ fn total(id: u64, side: u64, most: u64) -> u64 {
 }
 
 fn head_of(id: u64) -> String {
-    if id % 3 == 0 {
+    if id.is_multiple_of(3) {
         String::new()
     } else {
         format!(r#"{{"id":{id}}}"#)

@@ -1,9 +1,11 @@
 //! Two ends of a line without the line: what one fills, the other takes.
 
 mod delivery;
+mod down;
 mod life;
 mod memory;
 mod model;
+mod output;
 mod refusal;
 
 use std::{vec, vec::Vec};
@@ -63,7 +65,14 @@ impl End {
                 Frame::StreamsCredit { count } => streams.on_streams_credit(count, fx),
                 Frame::Reset { id, code, size } => streams.on_reset(now, id, code, size, fx)?,
                 Frame::Stop { id, code } => streams.on_stop(id, code, fx)?,
-                other => panic!("streams send no {other:?}"),
+                Frame::Padding
+                | Frame::Ping
+                | Frame::Ranges(_)
+                | Frame::Challenge(_)
+                | Frame::Response(_)
+                | Frame::Close { .. }
+                | Frame::Packet(_)
+                | Frame::Skipped { .. } => panic!("streams send no such frame"),
             }
         }
         Ok(())
@@ -110,6 +119,21 @@ pub(super) fn ends(config: &Config) -> (End, End) {
     (End::new(config, true), End::new(config, false))
 }
 
+pub(super) const HEAD: &str = r#"{"sock":"127.0.0.1:80"}"#;
+
+/// Two ends and a stream that the first opened and the second knows of.
+pub(super) fn opened() -> (End, End, u64) {
+    let (mut a, mut b) = ends(&Config::default());
+    let id = a.streams.open(HEAD).unwrap();
+    pump(&mut a, &mut b);
+    assert_eq!(b.effects(), [Effect::Opened { id }]);
+    (a, b, id)
+}
+
+pub(super) fn write(end: &mut End, id: u64, data: &[u8]) {
+    assert_eq!(end.streams.write(id, data), Ok(data.len()));
+}
+
 /// Everything that goes out arrives, until neither has anything to say.
 pub(super) fn pump(a: &mut End, b: &mut End) {
     while a.streams.has_output() || b.streams.has_output() {
@@ -141,4 +165,17 @@ pub(super) fn checker(tests: u64) -> quickcheck::QuickCheck {
     quickcheck::QuickCheck::new()
         .rng(quickcheck::Gen::from_size_and_seed(64, seed))
         .tests(tests)
+}
+
+/// How many bytes of streams a packet carried.
+pub(super) fn bytes_in(packet: &Packet) -> u64 {
+    let len = |what: &Carried| match what {
+        Carried::Bytes { len, .. } => u64::from(*len),
+        Carried::LineCredit
+        | Carried::StreamCredit { .. }
+        | Carried::StreamsCredit
+        | Carried::Reset { .. }
+        | Carried::Stop { .. } => 0,
+    };
+    packet.carried.iter().map(len).sum()
 }

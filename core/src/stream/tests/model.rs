@@ -29,14 +29,13 @@ impl CreditModel {
     /// Frames reached the sender.
     pub(super) fn heard(&mut self, plain: &[u8]) {
         for frame in Frames::new(plain).map(Result::unwrap) {
-            match frame {
-                Frame::LineCredit { bytes } => self.line = self.line.max(bytes),
-                Frame::StreamsCredit { count } => self.streams = self.streams.max(count),
-                Frame::StreamCredit { id, bytes } => {
-                    let allowed = self.allowed.entry(id).or_insert(STREAM_CREDIT_FIRST_BYTES);
-                    *allowed = bytes.max(*allowed);
-                }
-                _ => {}
+            if let Frame::LineCredit { bytes } = frame {
+                self.line = self.line.max(bytes);
+            } else if let Frame::StreamsCredit { count } = frame {
+                self.streams = self.streams.max(count);
+            } else if let Frame::StreamCredit { id, bytes } = frame {
+                let allowed = self.allowed.entry(id).or_insert(STREAM_CREDIT_FIRST_BYTES);
+                *allowed = bytes.max(*allowed);
             }
         }
     }
@@ -44,13 +43,17 @@ impl CreditModel {
     /// The sender sent frames: none may go beyond what it had heard.
     pub(super) fn check(&mut self, plain: &[u8]) {
         for frame in Frames::new(plain).map(Result::unwrap) {
-            let (id, top) = match frame {
-                Frame::Stream {
-                    id, offset, data, ..
-                } => (id, offset + data.len() as u64),
-                Frame::Reset { id, size, .. } => (id, size),
-                Frame::Stop { id, .. } | Frame::StreamCredit { id, .. } => (id, 0),
-                _ => continue,
+            let (id, top) = if let Frame::Stream {
+                id, offset, data, ..
+            } = frame
+            {
+                (id, offset + data.len() as u64)
+            } else if let Frame::Reset { id, size, .. } = frame {
+                (id, size)
+            } else if let Frame::Stop { id, .. } | Frame::StreamCredit { id, .. } = frame {
+                (id, 0)
+            } else {
+                continue;
             };
             let allowed = self
                 .allowed
