@@ -326,7 +326,7 @@ fn run(seed: u64, streams: u64, size_max: u64, loss: u64, wild: bool, config: &C
         Side::new(config, true, streams),
         Side::new(config, false, streams / 2),
     );
-    for _ in 0..200_000 {
+    for _ in 0..20_000 {
         world.now = world.now.plus_us(world.rng.below(2000));
         for (from, to) in [(0, 1), (1, 0)] {
             let [one, other] = if (from, to) == (0, 1) {
