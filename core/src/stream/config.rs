@@ -30,7 +30,7 @@ pub struct Config {
     /// Bytes written to one stream that may wait to be sent or acknowledged. Less than what the
     /// path carries in a round trip makes the stream slower.
     pub send_buffer_stream_max_bytes: u64,
-    /// The same for all streams of the line together.
+    /// The same for all streams of the line together; an answer's head goes beyond it if need be.
     pub send_buffer_line_max_bytes: u64,
     /// What buffers may keep beyond four times what they hold, all together, so that streams that
     /// run empty between packets need no allocation. A line at rest keeps none of it.

@@ -1,6 +1,6 @@
 //! The end of the line: nothing goes out any more, and what has come can still be read.
 
-use alloc::{boxed::Box, vec::Vec};
+use alloc::vec::Vec;
 
 use super::{Effect, Streams, pair::Stream, pool::Fx};
 
@@ -17,13 +17,9 @@ impl Streams {
         for stream in self.streams.values_mut() {
             stream.leave_queues();
         }
-        let is_over = |s: &&Box<Stream>| !s.announced || s.recv.is_over() || s.stop.is_some();
-        let over: Vec<u64> = self
-            .streams
-            .values()
-            .filter(is_over)
-            .map(|s| s.id)
-            .collect();
+        let is_over = |s: &Stream| !s.announced || s.recv.is_over() || s.stop.is_some();
+        let streams = self.streams.values().filter(|s| is_over(s));
+        let over: Vec<u64> = streams.map(|s| s.id).collect();
         over.iter().for_each(|id| self.remove(*id));
         for (id, stream) in &mut self.streams {
             if stream.blocked {

@@ -81,7 +81,7 @@ pub enum Effect {
         /// The stream.
         id: u64,
     },
-    /// There is room to write again, after `write` or `answer` gave `Blocked`.
+    /// There is room to write again, after `write` gave `Blocked`.
     Writable {
         /// The stream.
         id: u64,

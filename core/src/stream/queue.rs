@@ -60,10 +60,6 @@ impl Queue {
         }
     }
 
-    pub(super) fn pop(&mut self) -> Option<u64> {
-        self.ids.pop_front()
-    }
-
     pub(super) fn clear(&mut self) {
         self.ids = VecDeque::new();
     }
@@ -100,10 +96,8 @@ mod tests {
         queue.set(0, &mut notes[0], false);
         assert_eq!((queue.front(), queue.left_bytes()), (Some(1), 100));
         queue.set(2, &mut notes[2], false);
-        assert_eq!(
-            [queue.pop(), queue.pop(), queue.pop()],
-            [Some(1), Some(3), None]
-        );
+        assert_eq!(queue.ids, [1, 3]);
+        queue.clear();
         assert!(queue.is_empty());
     }
 }

@@ -1,0 +1,110 @@
+//! What streams cost, and that they give it back.
+
+use super::*;
+
+#[test]
+fn stream_after_stream_leaves_nothing_behind() {
+    let (mut a, mut b) = ends(&Config::default());
+    for round in 0..100_u64 {
+        let ids: Vec<u64> = (0..50)
+            .map(|_| a.streams.open(r#"{"req":1}"#).unwrap())
+            .collect();
+        for id in &ids {
+            a.streams.write(*id, &[1; 5000]).unwrap();
+            a.streams.finish(*id).unwrap();
+        }
+        pump(&mut a, &mut b);
+        for id in &ids {
+            assert_eq!(b.read(*id, 9000).unwrap().len(), 5000);
+            assert_eq!(b.read(*id, 9000).unwrap(), b"");
+            b.streams.answer(*id, "{}").unwrap();
+            b.streams.finish(*id).unwrap();
+        }
+        pump(&mut a, &mut b);
+        for id in &ids {
+            assert_eq!(a.read(*id, 9).unwrap(), b"");
+        }
+        assert_eq!(a.streams.next_number(), 3 + 50 * (round + 1));
+        for end in [&mut a, &mut b] {
+            end.effects();
+            assert!(end.streams.is_empty() && end.streams.is_settled());
+            assert_eq!(end.streams.buffered_bytes(), 0);
+        }
+    }
+}
+
+#[test]
+fn stream_in_steady_use_keeps_its_buffers() {
+    let (mut a, mut b) = ends(&Config::default());
+    let id = a.streams.open("").unwrap();
+    let (data, mut out) = ([5; 1000], [0; 2000]);
+    let mut held = [0; 2];
+    for round in 0..10_000 {
+        assert_eq!(a.streams.write(id, &data), Ok(1000));
+        carry(&mut a, &mut b);
+        let read = b.streams.read(Time::ZERO, id, &mut out, &mut b.fx);
+        assert_eq!((read, out[..1000] == data), (Ok(Read::Bytes(1000)), true));
+        carry(&mut b, &mut a);
+        let now = [a.streams.buffered_bytes(), b.streams.buffered_bytes()];
+        assert!(round < 10 || held == now);
+        held = now;
+    }
+    assert_eq!(held, [1024, 1024]);
+    for end in [&mut a, &mut b] {
+        end.streams.rest();
+        assert_eq!(
+            end.streams.buffered_bytes(),
+            0,
+            "a line at rest keeps no buffer"
+        );
+    }
+}
+
+#[test]
+fn stream_buffers_stay_within_the_window_whatever_is_sent() {
+    let (_, mut b) = ends(&Config {
+        buffers_spare_max_bytes: 10_000,
+        ..Config::default()
+    });
+    // One byte far out on each stream costs the credit of all before it.
+    for id in [6, 8, 10, 12] {
+        b.bytes(id, 60_000, b"x", false).unwrap();
+    }
+    assert!(b.streams.buffered_bytes() <= 2 * LINE_CREDIT_FIRST_BYTES);
+    // Many bytes that are read but for one leave a small buffer.
+    let (_, mut b) = ends(&Config {
+        buffers_spare_max_bytes: 10_000,
+        ..Config::default()
+    });
+    for id in [6, 8, 10] {
+        b.bytes(id, 0, &[0; 60_000], false).unwrap();
+        b.read(id, 59_997).unwrap();
+    }
+    assert!(b.streams.buffered_bytes() <= 10_000 + 3 * 256);
+}
+
+#[test]
+fn stream_that_is_stopped_keeps_no_bytes_and_costs_no_credit() {
+    let (mut a, mut b) = ends(&Config::default());
+    for _ in 0..40 {
+        let id = a.streams.open("").unwrap();
+        a.streams.write(id, &[1; 40_000]).unwrap();
+        let packets: Vec<_> = (0..8).map(|_| a.pack(1200)).collect();
+        assert!(packets.iter().map(bytes_in).sum::<u64>() > 9000);
+        b.take(Time::ZERO, &packets[0].plain).unwrap();
+        b.streams.stop(Time::ZERO, id, 0, &mut b.fx).unwrap();
+        for packet in &packets[1..] {
+            b.take(Time::ZERO, &packet.plain).unwrap();
+        }
+        assert_eq!(b.streams.buffered_bytes(), 0);
+        packets.iter().for_each(|packet| a.arrived(packet));
+        pump(&mut a, &mut b);
+        b.streams.reset(id, 0).unwrap();
+        pump(&mut a, &mut b);
+        assert_eq!(a.read(id, 1), Err(ReadError::Reset(0)));
+        a.effects();
+        b.effects();
+    }
+    // More went over the line than it allowed at first, and all of it was credited.
+    assert!(a.streams.is_empty() && b.streams.is_empty());
+}
