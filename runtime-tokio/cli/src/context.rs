@@ -8,7 +8,6 @@ use std::{
 };
 
 use hydroid_core::identity::{SecretKey, Ticket};
-use serde_json::json;
 
 use crate::{
     exit::Failure,
@@ -54,8 +53,7 @@ impl Context {
         let mut home = Home::open()?;
         let done = work(&mut home);
         for sentence in &home.mended {
-            let object = json!({ "event": "mended", "text": sentence });
-            self.output.note(&format!("hydroid: {sentence}"), &object);
+            self.output.aside(&format!("note: {sentence}"));
         }
         done
     }

@@ -28,7 +28,7 @@ use crate::{
 };
 
 /// How long work that cannot be interrupted may go on when the program ends.
-const LAST_WORK: Duration = Duration::from_millis(300);
+const LAST_WORK: Duration = Duration::from_millis(250);
 
 fn main() -> ExitCode {
     let arguments = match Arguments::try_parse() {
@@ -54,9 +54,10 @@ fn main() -> ExitCode {
 async fn run(arguments: Arguments, output: Output) -> Exit {
     let context = Context::new(output, arguments.identity);
     // To be ended is how `up` is done; to every other command it is an interruption.
-    let interrupted = match arguments.command {
-        Command::Up(_) => Ok(()),
-        _ => Err(Failure::interrupted()),
+    let interrupted = if matches!(arguments.command, Command::Up(_)) {
+        Ok(())
+    } else {
+        Err(Failure::interrupted())
     };
     let result = match Signals::catch() {
         Ok(mut signals) => {

@@ -117,9 +117,9 @@ impl Node {
         self.endpoint.accept().await
     }
 
-    /// Ends every line, and delivers what was written, for at most `time`.
+    /// Ends every line, and delivers what was written, for at most `time` and a moment.
     pub(crate) async fn stop(&self, time: Duration) {
-        let _cut = timeout(2 * time, self.endpoint.shutdown(time)).await;
+        let _cut = timeout(time + time / 4, self.endpoint.shutdown(time)).await;
     }
 }
 

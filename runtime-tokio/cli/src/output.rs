@@ -102,6 +102,13 @@ impl Output {
         }
     }
 
+    /// Tells what has nothing to do with what was asked: on stderr, whatever the flags but `-q`.
+    pub(crate) fn aside(&self, plain: &str) {
+        if !self.quiet {
+            say(&printable(plain));
+        }
+    }
+
     /// Prints why the command ends.
     pub(crate) fn failure(&self, failure: &Failure) {
         failed(self.json, failure.exit.code(), &failure.sentence);

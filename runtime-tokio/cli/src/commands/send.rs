@@ -44,6 +44,10 @@ async fn open(output: Output, path: &Path) -> Result<Source, Failure> {
         let size = std::fs::metadata(&path).map_or(0, |facts| facts.len());
         let mut progress = None;
         Source::open(&path, |bytes| {
+            // The first object of `--json` is the ticket, for whoever reads one line.
+            if output.json {
+                return;
+            }
             let name = path.file_name().unwrap_or_default().to_string_lossy();
             progress
                 .get_or_insert_with(|| Progress::begin(output, "hashing", &name, size))
@@ -86,9 +90,8 @@ async fn serve(context: &Context, node: &Node, source: Source) -> Result<(), Fai
         "bytes": source.offer.size, "blake3": source.offer.root.to_hex().as_str(),
     });
     output.data(&ticket, &object)?;
-    let hint = format!("to fetch it: hydroid recv {ticket}");
     if !output.json {
-        output.note(&hint, &json!(null));
+        output.aside(&format!("to fetch it: hydroid recv {ticket}"));
     }
     let mut served = JoinSet::new();
     loop {

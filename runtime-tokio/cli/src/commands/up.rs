@@ -64,8 +64,7 @@ pub(crate) async fn run(context: &Context, args: args::Up) -> Result<(), Failure
     });
     output.data(&ticket, &object)?;
     if !output.json {
-        let plain = format!("up; files go into {}", into.display());
-        output.note(&plain, &json!(null));
+        output.aside(&format!("up; files go into {}", into.display()));
     }
     let host = Arc::new(Host {
         output,

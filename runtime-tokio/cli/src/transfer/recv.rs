@@ -81,8 +81,24 @@ async fn take<T: Target>(
     target: T,
     mut taken: impl FnMut(u64),
 ) -> Result<Option<PathBuf>, TransferError> {
-    let mut walk = Walk::new(offer.root, offer.size);
     let mut desk = Desk::new(target);
+    let read = take_groups(reader, offer, &mut desk, &mut taken).await;
+    // Also after a failure: what is being written must be over before anybody hears of it.
+    let cleared = desk.clear().await;
+    read?;
+    let (written, target) = cleared?;
+    taken(written);
+    pieces::read(reader, Kind::Whole, &mut [], SILENCE).await?;
+    joined(spawn_blocking(move || target.land())).await
+}
+
+async fn take_groups<T: Target>(
+    reader: &mut (impl AsyncRead + Unpin),
+    offer: &Offer,
+    desk: &mut Desk<T>,
+    taken: &mut impl FnMut(u64),
+) -> Result<(), TransferError> {
+    let mut walk = Walk::new(offer.root, offer.size);
     let mut buffer = Vec::new();
     loop {
         match walk.step() {
@@ -100,18 +116,15 @@ async fn take<T: Target>(
                 taken(written);
                 buffer = free;
             }
-            Step::End => break,
+            Step::End => return Ok(()),
         }
     }
-    let (written, target) = desk.clear().await?;
-    taken(written);
-    pieces::read(reader, Kind::Whole, &mut [], SILENCE).await?;
-    blocking(move || target.land()).await
 }
 
 /// One group at a time is proved and written beside the reading of the next.
 struct Desk<T> {
-    work: JoinHandle<Result<Done<T>, TransferError>>,
+    /// `None` once it has failed.
+    work: Option<JoinHandle<Result<Done<T>, TransferError>>>,
 }
 
 struct Done<T> {
@@ -128,7 +141,7 @@ impl<T: Target> Desk<T> {
             written: 0,
         };
         Self {
-            work: spawn_blocking(move || Ok(done)),
+            work: Some(spawn_blocking(move || Ok(done))),
         }
     }
 
@@ -143,8 +156,8 @@ impl<T: Target> Desk<T> {
             mut target,
             buffer: free,
             written,
-        } = joined(&mut self.work).await?;
-        self.work = spawn_blocking(move || {
+        } = self.done().await?;
+        self.work = Some(spawn_blocking(move || {
             proof.check(&buffer).map_err(mismatch)?;
             target.write(&buffer)?;
             Ok(Done {
@@ -152,21 +165,26 @@ impl<T: Target> Desk<T> {
                 buffer,
                 written: proof.len,
             })
-        });
+        }));
         Ok((written, free))
     }
 
     /// Waits for the last group.
-    async fn clear(self) -> Result<(u64, T), TransferError> {
-        let done = joined(self.work).await?;
+    async fn clear(mut self) -> Result<(u64, T), TransferError> {
+        let done = self.done().await?;
         Ok((done.written, done.target))
     }
-}
 
-async fn blocking<R: Send + 'static>(
-    work: impl FnOnce() -> Result<R, TransferError> + Send + 'static,
-) -> Result<R, TransferError> {
-    joined(spawn_blocking(work)).await
+    async fn done(&mut self) -> Result<Done<T>, TransferError> {
+        match &mut self.work {
+            Some(work) => {
+                let done = joined(work).await;
+                self.work = None;
+                done
+            }
+            None => Err(mismatch(Mismatch)),
+        }
+    }
 }
 
 async fn joined<R>(
