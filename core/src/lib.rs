@@ -8,5 +8,10 @@ extern crate alloc;
 extern crate std;
 
 pub mod base;
+pub mod driver;
+pub mod flow;
 pub mod identity;
+pub mod line;
+pub mod stream;
+pub mod switch;
 pub mod wire;

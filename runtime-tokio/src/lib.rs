@@ -1,1 +1,44 @@
-//! Hydroid over tokio.
+//! The hydroid switch under tokio: an [`Endpoint`] behind one or more UDP sockets, a [`Line`] to
+//! each peer, and [`Stream`]s that are [`tokio::io::AsyncRead`] and [`tokio::io::AsyncWrite`].
+//!
+//! An endpoint runs as one task of the runtime that it was bound in. The task ends when
+//! [`Endpoint::shutdown`] was called, or when the last endpoint, line and stream is dropped.
+//!
+//! ```no_run
+//! use hydroid_tokio::{Config, Endpoint, fresh_secret, identity::{Space, Ticket}};
+//! use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+//!
+//! # async fn dial(ticket: Ticket) -> Result<(), Box<dyn std::error::Error>> {
+//! let endpoint = Endpoint::bind(Config::default())?;
+//! let me = endpoint.install(fresh_secret()?, &Space::open("example")?)?;
+//! let line = endpoint.connect(me, &ticket).await?;
+//! let mut stream = line.open_stream("{}").await?;
+//! stream.write_all(b"hello").await?;
+//! stream.shutdown().await?;
+//! let mut answer = Vec::new();
+//! stream.read_to_end(&mut answer).await?;
+//! # Ok(())
+//! # }
+//! ```
+#![forbid(unsafe_code)]
+
+mod config;
+mod endpoint;
+mod error;
+mod half;
+mod line;
+mod shared;
+mod sockets;
+mod stream;
+mod task;
+
+pub use hydroid_core::{driver, identity, switch};
+
+pub use self::{
+    config::Config,
+    endpoint::{Endpoint, fresh_secret},
+    error::ConnectError,
+    half::{ReadHalf, WriteHalf},
+    line::Line,
+    stream::Stream,
+};

@@ -1,1 +1,6 @@
-//! What the tests of hydroid share.
+//! What the tests of hydroid share: a small world of switches in virtual time, and the checks of
+//! the house.
+
+pub mod seed;
+pub mod tidy;
+pub mod world;

@@ -92,6 +92,11 @@ impl<T> Bounded<T> {
         self.queue.is_empty()
     }
 
+    /// Empties the queue.
+    pub fn clear(&mut self) {
+        self.queue.clear();
+    }
+
     /// Keeps only the things for which `keep` holds.
     pub fn retain(&mut self, keep: impl FnMut(&T) -> bool) {
         self.queue.retain(keep);

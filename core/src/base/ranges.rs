@@ -36,6 +36,7 @@ impl Ranges {
         } else {
             self.runs[from] = merged;
             self.runs.drain(from + 1..to);
+            self.fit();
         }
         run.end - run.start - covered
     }
@@ -76,13 +77,29 @@ impl Ranges {
                 }
             }
         }
+        self.fit();
         taken
+    }
+
+    /// Gives memory back when few runs are left of many: others may choose how many there are.
+    fn fit(&mut self) {
+        if self.runs.capacity() > 64 && self.runs.len() * 4 < self.runs.capacity() {
+            self.runs.shrink_to((self.runs.len() * 2).max(16));
+        }
     }
 
     /// True if `number` is in the set.
     pub fn contains(&self, number: u64) -> bool {
         let at = self.runs.partition_point(|r| r.end <= number);
         self.runs.get(at).is_some_and(|r| r.start <= number)
+    }
+
+    /// The lowest unbroken part of `run` that is in the set.
+    pub fn first_in(&self, run: Range<u64>) -> Option<Range<u64>> {
+        let at = self.runs.partition_point(|r| r.end <= run.start);
+        let found = self.runs.get(at)?;
+        let part = found.start.max(run.start)..found.end.min(run.end);
+        (!part.is_empty()).then_some(part)
     }
 
     /// The lowest run.
@@ -97,7 +114,9 @@ impl Ranges {
 
     /// Takes the lowest run away and gives it.
     pub fn pop_first(&mut self) -> Option<Range<u64>> {
-        (!self.runs.is_empty()).then(|| self.runs.remove(0))
+        let first = (!self.runs.is_empty()).then(|| self.runs.remove(0));
+        self.fit();
+        first
     }
 
     /// The runs, lowest first; walk from either end.
@@ -152,6 +171,10 @@ mod tests {
                     let new = run.clone().filter(|n| model.insert(*n)).count() as u64;
                     assert_eq!(ranges.insert(run), new);
                 }
+                let (from, to) = (rng.below(60), rng.below(80));
+                let start = (from..to).find(|n| model.contains(n));
+                let end = start.map(|s| (s..to).find(|n| !model.contains(n)).unwrap_or(to));
+                assert_eq!(ranges.first_in(from..to), start.zip(end).map(|(s, e)| s..e));
                 assert!(ranges.iter().all(|r| !r.is_empty()));
                 assert!(ranges.runs.windows(2).all(|w| w[0].end < w[1].start));
                 let flat: BTreeSet<u64> = ranges.iter().cloned().flatten().collect();
@@ -159,5 +182,16 @@ mod tests {
                 assert!((0..80).all(|n| ranges.contains(n) == model.contains(&n)));
             }
         }
+    }
+
+    #[test]
+    fn ranges_give_memory_back() {
+        let mut ranges = Ranges::new();
+        for n in 0..10_000 {
+            ranges.insert(2 * n..2 * n + 1);
+        }
+        assert_eq!(ranges.runs(), 10_000);
+        ranges.insert(0..19_990);
+        assert!(ranges.runs.capacity() <= 64);
     }
 }

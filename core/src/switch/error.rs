@@ -59,10 +59,12 @@ errors! {
     LineError {
         /// There is no such line.
         UnknownLine => "there is no such line",
-        /// The queue is full; what was given is not taken.
-        Blocked => "the queue is full for now",
-        /// It does not fit into one datagram.
-        TooLarge => "it does not fit into one datagram",
+        /// The queue is full, or empty; nothing was taken.
+        Blocked => "nothing can be taken for now",
+        /// What was given is no packet.
+        NoPacket => "what was given is no packet",
+        /// It does not fit: into one datagram, or into the buffer given.
+        TooLarge => "it does not fit into one datagram, or into the buffer given",
     }
     /// Why no stream was opened.
     OpenError {

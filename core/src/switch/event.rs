@@ -166,6 +166,11 @@ pub enum StreamEvent {
         /// The peer's reason.
         code: u64,
     },
+    /// The peer allows further streams, after `open_stream` gave `Blocked`.
+    MayOpen {
+        /// The line.
+        line: LineId,
+    },
     /// The peer reads no more; our direction was reset for it.
     Stopped {
         /// The stream.
@@ -220,4 +225,57 @@ pub enum Misbehaviour {
     EndMoved,
     /// The head of a stream is no JSON object, or longer than its limit.
     IllegalHead,
+}
+
+impl Misbehaviour {
+    /// What the peer is told by the close (PROTOCOL, section Close).
+    pub const fn code(self) -> u64 {
+        match self {
+            Self::MalformedFrame => 0x101,
+            Self::UnknownCriticalFrame => 0x102,
+            Self::RangesOfUnsent => 0x103,
+            Self::CreditExceeded => 0x104,
+            Self::TooManyStreams => 0x105,
+            Self::UnknownStream => 0x106,
+            Self::EndMoved => 0x107,
+            Self::IllegalHead => 0x108,
+        }
+    }
+
+    /// The same for people.
+    pub const fn sentence(self) -> &'static str {
+        match self {
+            Self::MalformedFrame => "a frame goes beyond its packet or has an illegal value",
+            Self::UnknownCriticalFrame => "a critical frame is of an unknown type",
+            Self::RangesOfUnsent => "ranges name a counter that was never sent",
+            Self::CreditExceeded => "more bytes came than the credit allows",
+            Self::TooManyStreams => "more streams were opened than allowed",
+            Self::UnknownStream => "a frame names a stream that was never opened",
+            Self::EndMoved => "the end of a stream moved, or bytes lie beyond it",
+            Self::IllegalHead => "the head of a stream is no JSON object within its limit",
+        }
+    }
+}
+
+impl fmt::Display for Misbehaviour {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.sentence())
+    }
+}
+
+impl fmt::Display for DownReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Local => f.write_str("closed by this end"),
+            Self::Closed { code, reason } => {
+                write!(f, "closed by the peer, code {code}")?;
+                if reason.is_empty() { Ok(()) } else { write!(f, ": {reason}") }
+            }
+            Self::Unreachable => f.write_str("nobody answered at any address"),
+            Self::TimedOut => f.write_str("the peer fell silent"),
+            Self::Restarted => f.write_str("the peer started again"),
+            Self::Replaced => f.write_str("the peer opened another line in place of this one"),
+            Self::Misbehaved(how) => write!(f, "the peer broke the protocol: {how}"),
+        }
+    }
 }

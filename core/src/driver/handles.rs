@@ -1,0 +1,201 @@
+//! Events to those who wait, and what the handles of a shell rest on: holds, the accept queue, the
+//! orderly end.
+
+use super::{Driver, Flushed, LineRecord, StreamRecord, Wait};
+use crate::{
+    base::Time,
+    switch::{Event, LineEvent, LineId, OpenError, StreamEvent, StreamId},
+};
+
+/// The code and the reason of a graceful end.
+const GRACEFUL: (u64, &str) = (0, "");
+
+impl Driver {
+    /// Takes the switch's events and fires whoever waits for one. Due after every call.
+    pub fn dispatch(&mut self, now: Time) {
+        while let Some(event) = self.switch.poll_event() {
+            match event {
+                Event::Line(event) => self.on_line(now, event),
+                Event::Stream(event) => self.on_stream(now, &event),
+            }
+        }
+    }
+
+    fn on_line(&mut self, now: Time, event: LineEvent) {
+        match &event {
+            &LineEvent::Up { line, peer, .. } => {
+                self.records.line(line).peer = Some(peer);
+                self.waiters.fire(Wait::Line(line));
+                if self.end_by.is_some() {
+                    self.close(now, line);
+                }
+            }
+            LineEvent::Down { line, reason } => {
+                self.records.on_down(*line, reason.clone());
+                self.waiters.fire_line(*line);
+            }
+        }
+        if let Err(event) = self.line_events.push(event) {
+            self.line_events.pop();
+            let _full = self.line_events.push(event);
+        }
+        self.waiters.fire(Wait::LineEvent);
+    }
+
+    fn on_stream(&mut self, now: Time, event: &StreamEvent) {
+        match *event {
+            StreamEvent::Opened { stream } => self.on_opened(now, stream),
+            StreamEvent::Answered { stream } => self.waiters.fire(Wait::Head(stream)),
+            StreamEvent::Readable { stream } => {
+                // A peer that writes without a head tells so by writing.
+                self.waiters.fire(Wait::Head(stream));
+                self.waiters.fire(Wait::Read(stream));
+            }
+            StreamEvent::Writable { stream } => self.waiters.fire(Wait::Write(stream)),
+            StreamEvent::Finished { stream } => {
+                self.note(stream, |record| record.finished = true);
+                self.waiters.fire(Wait::Finished(stream));
+            }
+            StreamEvent::Reset { stream, code } => {
+                self.note(stream, |record| record.reset = Some(code));
+                self.waiters.fire(Wait::Head(stream));
+                self.waiters.fire(Wait::Read(stream));
+            }
+            StreamEvent::MayOpen { line } => self.waiters.fire(Wait::Room(line)),
+            StreamEvent::Stopped { stream, code } => {
+                self.note(stream, |record| record.stopped = Some(code));
+                self.waiters.fire(Wait::Write(stream));
+                self.waiters.fire(Wait::Finished(stream));
+            }
+        }
+    }
+
+    fn on_opened(&mut self, now: Time, stream: StreamId) {
+        if self.end_by.is_some() || self.accepted.push(stream).is_err() {
+            self.give_up(now, stream, self.config.refused_code);
+            return;
+        }
+        self.hold(stream.line);
+        self.records.streams.insert(stream, StreamRecord::default());
+        self.waiters.fire(Wait::Accept);
+    }
+
+    fn note(&mut self, stream: StreamId, change: impl FnOnce(&mut StreamRecord)) {
+        if let Some(record) = self.records.streams.get_mut(&stream) {
+            change(record);
+        }
+    }
+
+    /// Ends both directions of a stream that nobody cares for any more; what is over already
+    /// stays as it is.
+    fn give_up(&mut self, now: Time, stream: StreamId, code: u64) {
+        let _over = self.switch.reset(now, stream, code);
+        let _over = self.switch.stop(now, stream, code);
+    }
+
+    fn close(&mut self, now: Time, line: LineId) {
+        let (code, reason) = GRACEFUL;
+        let _over = self.switch.close(now, line, code, reason);
+    }
+
+    /// The application asked for this line: a handle of it is held, and once no handle of the
+    /// line or of a stream in it is held any more, the line is closed.
+    pub fn hold_asked(&mut self, line: LineId) {
+        self.hold(line);
+        self.records.line(line).asked = true;
+    }
+
+    /// One more handle of the line, or of a stream in it.
+    pub fn hold(&mut self, line: LineId) {
+        self.records.line(line).holds += 1;
+    }
+
+    /// One handle of the line less.
+    pub fn release(&mut self, now: Time, line: LineId) {
+        if self.records.release(line) {
+            self.close(now, line);
+        }
+    }
+
+    /// What became of a line that lives or is held.
+    pub fn line(&self, line: LineId) -> Option<&LineRecord> {
+        self.records.lines.get(&line)
+    }
+
+    /// What became of a stream that somebody has a handle of.
+    pub fn stream(&self, stream: StreamId) -> Option<&StreamRecord> {
+        self.records.streams.get(&stream)
+    }
+
+    /// Opens a stream, whose handle is held until `release_stream`.
+    ///
+    /// # Errors
+    /// As `Switch::open_stream`.
+    pub fn open_stream(
+        &mut self,
+        now: Time,
+        line: LineId,
+        head: &str,
+    ) -> Result<StreamId, OpenError> {
+        let stream = self.switch.open_stream(now, line, head)?;
+        self.records.streams.insert(stream, StreamRecord::default());
+        Ok(stream)
+    }
+
+    /// The handle of a stream is gone.
+    pub fn release_stream(&mut self, stream: StreamId) {
+        self.records.streams.remove(&stream);
+        self.waiters.forget(stream);
+    }
+
+    /// The oldest stream that a peer opened. The caller takes over a hold of its line, too.
+    pub fn accept(&mut self) -> Option<StreamId> {
+        self.accepted.pop()
+    }
+
+    /// The oldest line that came up or went down and was not yet looked at.
+    pub fn next_line_event(&mut self) -> Option<LineEvent> {
+        self.line_events.pop()
+    }
+
+    /// Begins the orderly end: every line closes once what was written in it has been delivered,
+    /// and new ones at once; streams that nobody accepted are given up. It takes no longer than
+    /// `within_us`; a second call can only bring the end nearer.
+    pub fn shut_down(&mut self, now: Time, within_us: u64) {
+        let by = now.plus_us(within_us);
+        let begun = self.end_by.is_some();
+        self.end_by = Some(self.end_by.map_or(by, |other| other.min(by)));
+        if begun {
+            return;
+        }
+        while let Some(stream) = self.accepted.pop() {
+            self.give_up(now, stream, self.config.refused_code);
+            self.release_stream(stream);
+            self.release(now, stream.line);
+        }
+        let live = self.records.lines.iter();
+        let live = live.filter(|(_, record)| record.down.is_none());
+        let live: alloc::vec::Vec<_> = live.map(|(line, _)| *line).collect();
+        for line in live {
+            self.close(now, line);
+        }
+        self.waiters.fire(Wait::Accept);
+    }
+
+    /// True once the orderly end has begun.
+    pub const fn is_ending(&self) -> bool {
+        self.end_by.is_some()
+    }
+
+    /// True if the orderly end has come: every line is down and nothing is left to send, or the
+    /// time for it is over.
+    pub fn is_over(&self, now: Time, flushed: Flushed) -> bool {
+        self.end_by
+            .is_some_and(|by| now >= by || (self.records.live() == 0 && flushed == Flushed::Idle))
+    }
+
+    /// Everybody who waits for anything is to look again, because the end has come.
+    pub fn fire_all(&mut self) {
+        self.waiters.fire_all();
+    }
+}

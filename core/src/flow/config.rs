@@ -1,0 +1,113 @@
+use serde::{Deserialize, Serialize};
+
+/// Which congestion control a path begins with.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum Algorithm {
+    /// RFC 9438: reacts to loss, grows by a cubic function of time.
+    #[default]
+    Cubic,
+}
+
+/// Limits and periods of one path. Every end may choose its own: the wire fixes none of them.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Config {
+    /// Which congestion control.
+    pub algorithm: Algorithm,
+    /// Bytes of a full datagram; windows and bursts are counted in it. Too large and a path of few
+    /// packets a round trip is overrun.
+    pub packet_bytes: u16,
+    /// The round trip that is assumed before one is measured. Too short costs needless probes, too
+    /// long the repair of a first packet that is lost: it is probed for after three times this.
+    pub initial_rtt_ms: u32,
+
+    /// Ranges are owed for this long at most. Longer costs the peer in recovering its tail, shorter
+    /// costs packets that carry nothing else.
+    pub ranges_delay_ms: u16,
+    /// Ranges are sent at once when this many packets ask for them.
+    pub ranges_every_packets: u8,
+    /// Runs of received counters that are kept, at 16 bytes each, and reported, at 2 to 8 bytes
+    /// each. What falls out is sent again although it came.
+    pub ranges_runs_max: u16,
+    /// A delay that the peer asks us to allow for is believed up to this.
+    pub peer_ranges_delay_max_ms: u16,
+
+    /// A packet is lost when one sent this many packets later has arrived. Fewer takes reordering
+    /// for loss, more waits longer.
+    pub reordering_packets: u16,
+    /// A packet is lost this many eighths of a round trip after it was sent, if a later one arrived.
+    pub reordering_eighths: u8,
+    /// The window collapses when everything sent over this many probe periods is lost.
+    pub persistent_periods: u8,
+    /// Packets sent when the tail is probed for: the second covers the loss of the first.
+    pub probe_packets: u8,
+    /// The period between probes doubles this many times at most.
+    pub probe_doublings_max: u8,
+
+    /// The window before anything is known of the path.
+    pub window_initial_packets: u16,
+    /// The window never falls below this.
+    pub window_min_packets: u16,
+    /// The window never grows beyond this: the memory that a sender of unread data takes.
+    pub window_max_bytes: u64,
+    /// Packets remembered, at 32 bytes and their records each.
+    pub in_flight_packets_max: u32,
+    /// Packets that ask for no ranges are remembered up to this number, for the records that they
+    /// carry; those of further ones get no fate.
+    pub unasked_packets_max: u16,
+    /// After this many packets in a row that ask for nothing, one should: otherwise a pure receiver
+    /// never learns that its ranges arrived and repeats them.
+    pub ping_every_packets: u16,
+
+    /// Packets leave at this part of window over round trip. Below 100 the window is never filled.
+    pub pacing_gain_percent: u16,
+    /// The same while the window still doubles.
+    pub pacing_slow_start_percent: u16,
+    /// What one call may release at most, in bytes.
+    pub pacing_burst_bytes: u32,
+    /// What one call may release at most, as time at the current rate; the pacer does not wake the
+    /// switch more often than once in this time, if a packet takes less.
+    pub pacing_burst_us: u32,
+    /// This many packets may always leave together, whatever the rate.
+    pub pacing_burst_packets_min: u16,
+    /// Sending that a late timer missed is made up for, up to this time's worth.
+    pub pacing_slack_us: u32,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            algorithm: Algorithm::Cubic,
+            packet_bytes: 1200,
+            initial_rtt_ms: 100,
+            ranges_delay_ms: 25,
+            ranges_every_packets: 2,
+            ranges_runs_max: 32,
+            peer_ranges_delay_max_ms: 1000,
+            reordering_packets: 3,
+            reordering_eighths: 9,
+            persistent_periods: 3,
+            probe_packets: 2,
+            probe_doublings_max: 6,
+            window_initial_packets: 10,
+            window_min_packets: 2,
+            window_max_bytes: 32 << 20,
+            in_flight_packets_max: 32_768,
+            unasked_packets_max: 256,
+            ping_every_packets: 32,
+            pacing_gain_percent: 125,
+            pacing_slow_start_percent: 200,
+            pacing_burst_bytes: 64 << 10,
+            pacing_burst_us: 1000,
+            pacing_burst_packets_min: 10,
+            pacing_slack_us: 4000,
+        }
+    }
+}
+
+impl Config {
+    /// Bytes of a full datagram, and never 0.
+    pub(super) fn packet_bytes(&self) -> u64 {
+        u64::from(self.packet_bytes).max(1)
+    }
+}

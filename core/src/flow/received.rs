@@ -1,0 +1,107 @@
+use super::Config;
+use crate::{
+    base::{Ranges, Time},
+    wire::{VARINT_MAX, frame::Writer},
+};
+
+/// The counters that arrived on this path and what of them the peer must still be told.
+#[derive(Clone, Debug)]
+pub(super) struct Received {
+    counters: Ranges,
+    highest_at: Time,
+    /// Packets that ask for ranges since ranges were last sent.
+    owed: u16,
+    owed_since: Time,
+    at_once: bool,
+    /// The lowest counter that no ranges were sent for.
+    untold_from: u64,
+}
+
+impl Received {
+    pub(super) const fn new() -> Self {
+        Self {
+            counters: Ranges::new(),
+            highest_at: Time::ZERO,
+            owed: 0,
+            owed_since: Time::ZERO,
+            at_once: false,
+            untold_from: u64::MAX,
+        }
+    }
+
+    pub(super) fn on_packet(&mut self, now: Time, counter: u64, eliciting: bool, config: &Config) {
+        // A counter beyond what a frame can tell, or one that came before, changes nothing.
+        let next = self.counters.last().map(|run| run.end);
+        if counter > VARINT_MAX || self.counters.insert(counter..counter + 1) == 0 {
+            return;
+        }
+        if next.is_none_or(|next| counter >= next) {
+            self.highest_at = now;
+        }
+        if self.counters.runs() > usize::from(config.ranges_runs_max.max(1)) {
+            self.counters.pop_first();
+        }
+        self.untold_from = self.untold_from.min(counter);
+        if eliciting {
+            if self.owed == 0 {
+                self.owed_since = now;
+            }
+            self.owed = self.owed.saturating_add(1);
+            // A gap, or the end of one, is what the peer waits for (RFC 9000 section 13.2.1).
+            self.at_once |= next.is_some_and(|next| counter != next)
+                || self.owed >= u16::from(config.ranges_every_packets);
+        }
+    }
+
+    /// True if ranges are owed, at once or later.
+    pub(super) fn owes(&self) -> bool {
+        self.owed > 0
+    }
+
+    /// True if ranges must be sent now.
+    pub(super) fn is_due(&self, now: Time, config: &Config) -> bool {
+        self.owes() && (self.at_once || self.due_at(config) <= now)
+    }
+
+    /// When ranges that are owed become due; none if they already are.
+    pub(super) fn at(&self, config: &Config) -> Option<Time> {
+        (self.owes() && !self.at_once).then(|| self.due_at(config))
+    }
+
+    fn due_at(&self, config: &Config) -> Time {
+        self.owed_since.plus_ms(u64::from(config.ranges_delay_ms))
+    }
+
+    /// Makes ranges due whose time has come.
+    pub(super) fn on_deadline(&mut self, now: Time, config: &Config) -> bool {
+        self.at_once |= self.is_due(now, config);
+        self.at_once
+    }
+
+    /// Writes what arrived and tells the highest counter of it; none if nothing fits or arrived.
+    pub(super) fn write(
+        &mut self,
+        now: Time,
+        writer: &mut Writer<'_>,
+        config: &Config,
+    ) -> Option<u64> {
+        let delay_us = now.since_us(self.highest_at).min(VARINT_MAX);
+        let runs_most = usize::from(config.ranges_runs_max);
+        if !writer.ranges(&self.counters, delay_us, runs_most) {
+            return None;
+        }
+        (self.owed, self.at_once, self.untold_from) = (0, false, u64::MAX);
+        self.counters.last().map(|run| run.end - 1)
+    }
+
+    /// The peer has seen ranges up to `highest`; only what it was not yet told must be kept.
+    pub(super) fn on_ranges_arrived(&mut self, highest: u64) {
+        let end = highest.saturating_add(1).min(self.untold_from);
+        self.counters.remove(0..end);
+    }
+
+    #[cfg(test)]
+    pub(super) fn counters(&self) -> &Ranges {
+        &self.counters
+    }
+}

@@ -1,0 +1,127 @@
+//! The bytes of an answer (PROTOCOL, section Answer): the initiator's line id in clear, the second
+//! Noise message, a MAC.
+
+use alloc::{boxed::Box, format, vec};
+use core::net::SocketAddr;
+
+use serde::Deserialize;
+
+use super::{
+    Dropped,
+    json::{self, CLEAR_HEAD_MAX, INNER_HEAD_MAX},
+    mac::{self, Digest, MAC_LEN, MacKey},
+    noise::{Handshake, MESSAGE_2_OVERHEAD},
+    open::{OPEN_LEN, packet},
+    state::End,
+};
+use crate::wire::{Packet, fold};
+
+/// What our answer says.
+pub(super) struct Answer<'a> {
+    /// The id that the initiator receives on.
+    pub(super) to: u32,
+    /// The MAC key of the initiator.
+    pub(super) mac: &'a MacKey,
+    /// The id that we want to receive on.
+    pub(super) line: u32,
+    pub(super) boot: u64,
+    pub(super) end: End,
+    /// Where the open came from.
+    pub(super) seen: SocketAddr,
+}
+
+impl Answer<'_> {
+    /// Writes the datagram, shorter than any open.
+    pub(super) fn write(&self, handshake: &mut Handshake) -> Result<Box<[u8]>, Dropped> {
+        let Self {
+            line, boot, end, ..
+        } = self;
+        let seen = match self.seen {
+            SocketAddr::V4(v4) => SocketAddr::V4(v4),
+            // A scope means nothing to anybody else.
+            SocketAddr::V6(v6) => SocketAddr::new((*v6.ip()).into(), v6.port()),
+        };
+        let payload = packet(
+            format!(
+                r#"{{"line":{line},"boot":"{boot:016x}","streams":{},"end":{},"seen":"{seen}"}}"#,
+                end.first_stream, end.id
+            )
+            .as_bytes(),
+        );
+        let mut datagram = packet(format!(r#"{{"line":{}}}"#, self.to).as_bytes());
+        let message = datagram.len();
+        let rest = message + MESSAGE_2_OVERHEAD + payload.len();
+        datagram.resize(rest + MAC_LEN, 0);
+        debug_assert!(
+            datagram.len() < OPEN_LEN,
+            "an answer is shorter than an open"
+        );
+        handshake.write(&payload, &mut datagram[message..rest])?;
+        self.mac.write(&mut datagram);
+        Ok(datagram.into())
+    }
+}
+
+/// What anybody can read of an answer that came in.
+pub(super) struct Clear<'a> {
+    /// The id of the open that it answers.
+    pub(super) line: u32,
+    message: &'a [u8],
+    pub(super) mac: &'a [u8; MAC_LEN],
+    pub(super) digest: Digest,
+}
+
+#[derive(Deserialize)]
+struct ClearHead {
+    line: u32,
+}
+
+#[derive(Deserialize)]
+struct InnerHead<'a> {
+    line: u32,
+    boot: &'a str,
+    streams: u64,
+    end: u32,
+    seen: &'a str,
+}
+
+/// What the responder says; nobody else could have written it.
+pub(super) struct Answered {
+    pub(super) line: u32,
+    pub(super) boot: u64,
+    pub(super) end: End,
+    pub(super) seen: SocketAddr,
+}
+
+impl<'a> Clear<'a> {
+    pub(super) fn parse(datagram: &'a [u8]) -> Result<Self, Dropped> {
+        let packet = Packet::decode(datagram).map_err(|_truncated| Dropped::Malformed)?;
+        let ClearHead { line } = json::parse(packet.head.bytes(), CLEAR_HEAD_MAX)?;
+        if datagram.len() > OPEN_LEN {
+            return Err(Dropped::Malformed);
+        }
+        let (message, mac) = packet.body.split_last_chunk().ok_or(Dropped::Malformed)?;
+        let digest = mac::digest(&datagram[..datagram.len() - MAC_LEN]);
+        Ok(Self {
+            line,
+            message,
+            mac,
+            digest,
+        })
+    }
+
+    /// Reads what is sealed to the handshake: two agreements.
+    pub(super) fn read(&self, handshake: &mut Handshake) -> Result<Answered, Dropped> {
+        let mut payload = vec![0; self.message.len()];
+        let length = handshake.read(self.message, &mut payload)?;
+        let inner = Packet::decode(&payload[..length]).map_err(|_truncated| Dropped::Malformed)?;
+        let inner: InnerHead<'_> = json::parse(inner.head.bytes(), INNER_HEAD_MAX)?;
+        let seen = inner.seen.parse().map_err(|_illegal| Dropped::Malformed)?;
+        Ok(Answered {
+            line: inner.line,
+            boot: json::hex64(inner.boot)?,
+            end: End::of_peer(inner.end, inner.streams)?,
+            seen: fold(seen),
+        })
+    }
+}

@@ -1,0 +1,160 @@
+//! Time, and the end of lines.
+
+use super::{Down, Effect, Lines, Place, open::OPEN_MAX, pending::Pending, state::Closing};
+use crate::base::{Deadline, Effects, Slot, Time, Why};
+
+/// Lines and answers that one call attends to; what is left is due at once.
+const DUE_A_CALL: usize = 32;
+
+impl Lines {
+    /// When the room wants to be called, apart from output that waits.
+    pub fn deadline(&self) -> Option<Deadline> {
+        let answers = self.answers.deadline();
+        let answers = answers.map(|at| Deadline::new(at, Why::Handshake));
+        let line = self.timers.next().map(|(at, slot)| {
+            let line = self.slots.get(slot);
+            let is_closing = line.is_some_and(|line| line.closing.is_some());
+            let why = if is_closing {
+                Why::Closing
+            } else {
+                Why::Handshake
+            };
+            Deadline::new(at, why)
+        });
+        Deadline::earlier(line, answers)
+    }
+
+    /// Does what is due. There may be more of it: see [`Lines::deadline`].
+    pub fn on_deadline(&mut self, now: Time, fx: &mut Effects<Effect>) {
+        for _ in 0..DUE_A_CALL {
+            let Some(slot) = self.timers.pop_due(now) else {
+                break;
+            };
+            self.on_due(now, slot, fx);
+        }
+        for _ in 0..DUE_A_CALL {
+            let Some(expired) = self.answers.expire(now) else {
+                break;
+            };
+            if let Some(id) = expired {
+                self.ids.remove(&id);
+            }
+        }
+    }
+
+    fn on_due(&mut self, now: Time, slot: Slot, fx: &mut Effects<Effect>) {
+        let line = self.slots.get_mut(slot).expect("a timer leads to its line");
+        if line
+            .closing
+            .as_ref()
+            .is_some_and(|closing| closing.until <= now)
+        {
+            self.forget(slot);
+            return;
+        }
+        if line.older_until.is_some_and(|until| until <= now) {
+            line.older_until = None;
+            if let Some(older) = line.older.take() {
+                self.ids.remove(&older.ours);
+            }
+        }
+        if let Some(pending) = line.pending.as_mut() {
+            let repeats = pending.is_repeat_due(now, self.config.repeat_most_ms);
+            let answers = pending.is_held_due(now);
+            if repeats {
+                for route in &pending.routes {
+                    let output = (super::Output::Open(pending.line), *route);
+                    let _full = self.outputs.push(output);
+                }
+            }
+            if answers {
+                self.answer_held(now, slot);
+            }
+            if self.is_given_up(now, slot) {
+                fx.push(Effect::Down {
+                    slot,
+                    why: Down::Unreachable,
+                });
+                return;
+            }
+        }
+        self.set_timer(slot);
+    }
+
+    /// Ends an open that nobody answered; true if there was no line beside it.
+    fn is_given_up(&mut self, now: Time, slot: Slot) -> bool {
+        let line = self.slots.get(slot).expect("a line that is due is there");
+        if line.pending.as_ref().is_none_or(|open| open.until > now) {
+            return false;
+        }
+        if line.current.is_some() {
+            self.take_pending(slot);
+            return false;
+        }
+        self.forget(slot);
+        true
+    }
+
+    /// Closes a line whose last datagram, with the close frame, was just sealed: no packet is
+    /// taken or sealed any more, but for a while the peer's packets are answered by that datagram,
+    /// if they are not shorter. The peer has no line with us from now on.
+    pub fn close(&mut self, now: Time, slot: Slot, last_datagram: &[u8]) {
+        let Some(line) = self.slots.get_mut(slot) else {
+            return;
+        };
+        let can_answer = (1..=OPEN_MAX).contains(&last_datagram.len());
+        if line.current.is_none() || !can_answer {
+            self.forget(slot);
+            return;
+        }
+        if line.closing.is_some() {
+            return;
+        }
+        line.closing = Some(Closing {
+            last: last_datagram.into(),
+            until: now.plus_ms(self.config.closing_ms),
+        });
+        let pair = line.pair();
+        self.take_pending(slot);
+        self.rest(slot);
+        self.peers.set_slot(pair, None);
+        self.set_timer(slot);
+    }
+
+    /// Forgets a line at once, whatever its state, and tells nobody.
+    pub fn forget(&mut self, slot: Slot) {
+        self.take_pending(slot);
+        let Some(line) = self.slots.remove(slot) else {
+            return;
+        };
+        for session in line.current.iter().chain(line.older.as_deref()) {
+            self.ids.remove(&session.ours);
+        }
+        if self.peers.slot(&line.pair()) == Some(slot) {
+            self.peers.set_slot(line.pair(), None);
+        }
+        self.timers.set(slot, None);
+    }
+
+    /// Ends our open, if one is under way, with everything that leads to it.
+    pub(super) fn take_pending(&mut self, slot: Slot) -> Option<Pending> {
+        let pending = self.slots.get_mut(slot)?.pending.take()?;
+        if let Some(Place::Pending(_)) = self.ids.get(&pending.line) {
+            self.ids.remove(&pending.line);
+        }
+        if let Some(held) = &pending.held {
+            self.held.remove(&held.opened.digest);
+        }
+        Some(*pending)
+    }
+
+    pub(super) fn pending_mut(&mut self, slot: Slot) -> Option<&mut Pending> {
+        self.slots.get_mut(slot)?.pending.as_deref_mut()
+    }
+
+    /// Sets the timer of a line to what it waits for.
+    pub(super) fn set_timer(&mut self, slot: Slot) {
+        let deadline = self.slots.get(slot).and_then(|line| line.deadline());
+        self.timers.set(slot, deadline);
+    }
+}

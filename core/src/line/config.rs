@@ -1,0 +1,68 @@
+//! The limits and periods of the room.
+
+use serde::{Deserialize, Serialize};
+
+use super::Suite;
+
+/// What the owner of a switch decides about its lines.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Config {
+    /// The suite that our own opens ask for; both are always accepted. AES is the faster one where
+    /// the processor has instructions for it, by a factor of about 10.
+    pub suite: Suite,
+    /// Hashnames that may be installed; each costs one hash for every open that comes in.
+    pub hashnames: u32,
+    /// Lines at once, also those that are being opened or closed. A line at rest costs about
+    /// 800 bytes, one that is being opened about 4 KiB.
+    pub lines: u32,
+    /// Candidate routes of one open; each gets every repetition of it, 600 bytes.
+    pub routes: u32,
+    /// Peers that are remembered without a line; each costs about 150 bytes.
+    pub peers: u32,
+    /// Opens of others that were answered lately; each costs about 1 KiB.
+    pub half_open: u32,
+    /// How long an answer is kept for copies of its open, and how long the open may wait for the
+    /// first sealed packet, in milliseconds.
+    pub half_open_ms: u64,
+    /// From an open to its first repetition, in milliseconds; the period doubles each time.
+    pub repeat_first_ms: u64,
+    /// The longest period between repetitions, in milliseconds.
+    pub repeat_most_ms: u64,
+    /// How long an open is repeated before the peer counts as unreachable, in milliseconds.
+    pub open_ms: u64,
+    /// How long the smaller of two hashnames that open at once insists on its own open, in
+    /// milliseconds.
+    pub crossed_ms: u64,
+    /// The least time between answers to opens of one peer that are not newer than one that it
+    /// confirmed, in milliseconds; each costs four agreements.
+    pub not_newer_ms: u64,
+    /// How long the older of two sessions is accepted once the peer was heard on the other, in
+    /// milliseconds.
+    pub older_ms: u64,
+    /// How long a closed line answers with its last datagram, in milliseconds.
+    pub closing_ms: u64,
+    /// Handshake datagrams that may wait to be polled; what does not fit is not sent this time.
+    pub outputs: u32,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            suite: Suite::default(),
+            hashnames: 64,
+            lines: 4096,
+            routes: 16,
+            peers: 4096,
+            half_open: 1024,
+            half_open_ms: 10_000,
+            repeat_first_ms: 250,
+            repeat_most_ms: 1000,
+            open_ms: 5000,
+            crossed_ms: 2000,
+            not_newer_ms: 1000,
+            older_ms: 10_000,
+            closing_ms: 3000,
+            outputs: 1024,
+        }
+    }
+}

@@ -1,0 +1,162 @@
+//! Opens of others that were answered: the answer for copies of the open, and the session that
+//! waits for its first sealed packet. All live equally long, so the oldest ends first.
+
+use alloc::{
+    boxed::Box,
+    collections::{BTreeMap, VecDeque},
+    vec::Vec,
+};
+
+use super::{Suite, mac::Digest, peers::Pair, session::Session, state::End};
+use crate::{
+    base::{Index, Rng, Time},
+    identity::PublicKey,
+};
+
+/// A session that takes effect with its first sealed packet.
+#[derive(Debug)]
+pub(super) struct HalfOpen {
+    pub(super) pair: Pair,
+    /// The index of the hashname that the open was for.
+    pub(super) home: usize,
+    pub(super) key: PublicKey,
+    pub(super) suite: Suite,
+    pub(super) session: Session,
+    pub(super) end: End,
+    pub(super) peer_end: End,
+    pub(super) peer_boot: u64,
+    pub(super) time: u64,
+}
+
+/// The number of an answer; never used again.
+pub(super) type AnswerId = u64;
+
+#[derive(Debug)]
+struct Record {
+    digest: Digest,
+    pair: Pair,
+    answer: Box<[u8]>,
+    until: Time,
+    half: Option<Box<HalfOpen>>,
+}
+
+/// The answers of the last seconds, oldest first.
+#[derive(Debug)]
+pub(super) struct Answers {
+    records: VecDeque<Record>,
+    /// The number of the oldest record.
+    first: AnswerId,
+    most: usize,
+    by_digest: Index<Digest, AnswerId>,
+    /// Those that still wait, by who opened.
+    waiting: BTreeMap<Pair, Vec<AnswerId>>,
+}
+
+impl Answers {
+    pub(super) fn new(most: u32, rng: &mut Rng) -> Self {
+        Self {
+            records: VecDeque::new(),
+            first: 0,
+            most: most as usize,
+            by_digest: Index::new(rng),
+            waiting: BTreeMap::new(),
+        }
+    }
+
+    pub(super) fn is_full(&self) -> bool {
+        self.records.len() >= self.most
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.records.len()
+    }
+
+    /// The number that the next record will have.
+    pub(super) fn next_id(&self) -> AnswerId {
+        self.first + self.records.len() as u64
+    }
+
+    pub(super) fn insert(
+        &mut self,
+        digest: Digest,
+        answer: Box<[u8]>,
+        until: Time,
+        half: HalfOpen,
+    ) -> AnswerId {
+        let id = self.next_id();
+        self.by_digest.insert(digest, id);
+        self.waiting.entry(half.pair).or_default().push(id);
+        self.records.push_back(Record {
+            digest,
+            pair: half.pair,
+            answer,
+            until,
+            half: Some(Box::new(half)),
+        });
+        id
+    }
+
+    /// The answer to the open with this hash, and who opened.
+    pub(super) fn find(&self, digest: &Digest) -> Option<(AnswerId, Pair)> {
+        let id = *self.by_digest.get(digest)?;
+        Some((id, self.record(id)?.pair))
+    }
+
+    pub(super) fn answer(&self, id: AnswerId) -> Option<&[u8]> {
+        Some(&self.record(id)?.answer)
+    }
+
+    pub(super) fn half_mut(&mut self, id: AnswerId) -> Option<&mut HalfOpen> {
+        let at = usize::try_from(id.checked_sub(self.first)?).ok()?;
+        self.records.get_mut(at)?.half.as_deref_mut()
+    }
+
+    /// Takes the session of an answer; the answer itself stays for copies of its open.
+    pub(super) fn take_half(&mut self, id: AnswerId) -> Option<HalfOpen> {
+        let at = usize::try_from(id.checked_sub(self.first)?).ok()?;
+        let half = self.records.get_mut(at)?.half.take()?;
+        self.stop_waiting(id, half.pair);
+        Some(*half)
+    }
+
+    /// The end that waiting sessions of `pair` are to belong to, other than `not`.
+    pub(super) fn waiting_end(&self, pair: &Pair, not: Option<u32>) -> Option<End> {
+        let ids = self.waiting.get(pair)?.iter().rev();
+        ids.filter_map(|id| Some(self.record(*id)?.half.as_ref()?.end))
+            .find(|end| Some(end.id) != not)
+    }
+
+    /// When the oldest record ends.
+    pub(super) fn deadline(&self) -> Option<Time> {
+        Some(self.records.front()?.until)
+    }
+
+    /// Ends the oldest record if it is due, and gives the line id of a session that waited in
+    /// vain.
+    pub(super) fn expire(&mut self, now: Time) -> Option<Option<u32>> {
+        if self.deadline()? > now {
+            return None;
+        }
+        let record = self.records.pop_front()?;
+        let id = self.first;
+        self.first += 1;
+        self.by_digest.remove(&record.digest);
+        let half = record.half?;
+        self.stop_waiting(id, half.pair);
+        Some(Some(half.session.ours))
+    }
+
+    fn stop_waiting(&mut self, id: AnswerId, pair: Pair) {
+        if let Some(ids) = self.waiting.get_mut(&pair) {
+            ids.retain(|waiting| *waiting != id);
+            if ids.is_empty() {
+                self.waiting.remove(&pair);
+            }
+        }
+    }
+
+    fn record(&self, id: AnswerId) -> Option<&Record> {
+        let at = usize::try_from(id.checked_sub(self.first)?).ok()?;
+        self.records.get(at)
+    }
+}

@@ -1,0 +1,213 @@
+//! Opens of others: refused cheaply, answered, held back, or answered again.
+
+use super::{
+    Dropped, Lines, Output, Place,
+    answer::Answer,
+    half::HalfOpen,
+    mac::{Digest, MacKey, NO_GATE},
+    open::{self, Opened},
+    peers::Pair,
+    pending::Held,
+    session::Session,
+    state::End,
+};
+use crate::{
+    base::{Slot, Time},
+    wire::Route,
+};
+
+impl Lines {
+    /// Takes an open. Nothing of it takes effect before its initiator's first sealed packet; the
+    /// answer is there to be polled.
+    ///
+    /// # Errors
+    /// [`Dropped`]: why it did nothing, or, for a copy, nothing new.
+    pub fn on_open(&mut self, now: Time, route: Route, datagram: &[u8]) -> Result<(), Dropped> {
+        let clear = open::Clear::parse(datagram)?;
+        let home = self
+            .homes
+            .iter()
+            .position(|home| home.mac.fits(&clear.digest, clear.mac))
+            .ok_or(Dropped::NotInstalled)?;
+        if self.on_copy(now, route, &clear.digest) {
+            return Err(Dropped::Repeated);
+        }
+        if self.answers.is_full() {
+            return Err(Dropped::TooManyHalfOpen);
+        }
+        let rng = self.rng.fork("answer");
+        let opened = clear.read(&self.homes[home], rng)?;
+        let pair = self.pair(home, &opened.key);
+        if pair.peer == pair.local {
+            return Err(Dropped::Oneself);
+        }
+        let every_ms = self.config.not_newer_ms;
+        if !self.peers.may_answer(now, &pair, opened.time, every_ms) {
+            return Err(Dropped::NotNewer);
+        }
+        match self.insists(&pair) {
+            Some(slot) => self.hold(now, slot, opened, route),
+            None => self.answer(now, home, opened, route),
+        }
+    }
+
+    /// True if an open with this hash came before. Its answer goes to where this copy came from.
+    fn on_copy(&mut self, now: Time, route: Route, digest: &Digest) -> bool {
+        if let Some((answer, pair)) = self.answers.find(digest) {
+            let _full = self.outputs.push((Output::Answer(answer), route));
+            self.await_proof(now, &pair);
+            return true;
+        }
+        let Some(slot) = self.held.get(digest).copied() else {
+            return false;
+        };
+        if let Some(held) = self.pending_mut(slot).and_then(|open| open.held.as_mut()) {
+            held.route = route;
+        }
+        self.insist(slot, route, false);
+        true
+    }
+
+    /// The line whose open is under way while the peer's crosses it, if ours is the one that
+    /// counts: that of the smaller hashname.
+    fn insists(&self, pair: &Pair) -> Option<Slot> {
+        let slot = self.peers.slot(pair)?;
+        let line = self.slots.get(slot)?;
+        (line.pending.is_some() && pair.local < pair.peer).then_some(slot)
+    }
+
+    /// Keeps the peer's open for later and sends our own to where it came from.
+    fn hold(&mut self, now: Time, slot: Slot, opened: Opened, route: Route) -> Result<(), Dropped> {
+        let later = now.plus_ms(self.config.crossed_ms);
+        let digest = opened.digest;
+        let pending = self
+            .pending_mut(slot)
+            .expect("only a crossed open is held back");
+        let mut at = later;
+        if let Some(held) = &pending.held {
+            if held.opened.time >= opened.time {
+                return Err(Dropped::NotNewer);
+            }
+            at = held.at;
+        }
+        let before = pending.held.replace(Held { opened, route, at });
+        if let Some(before) = before {
+            self.held.remove(&before.opened.digest);
+        }
+        self.held.insert(digest, slot);
+        self.insist(slot, route, true);
+        self.set_timer(slot);
+        Ok(())
+    }
+
+    /// Makes `route` a candidate of our own open, and sends it there if that is new or `at_once`.
+    fn insist(&mut self, slot: Slot, route: Route, at_once: bool) {
+        let most = self.config.routes;
+        if let Some(pending) = self.pending_mut(slot) {
+            let is_new = pending.add_route(route, most);
+            if is_new || at_once {
+                let output = Output::Open(pending.line);
+                let _full = self.outputs.push((output, route));
+            }
+        }
+    }
+
+    /// Answers after all what was held back.
+    pub(super) fn answer_held(&mut self, now: Time, slot: Slot) {
+        let Some(line) = self.slots.get_mut(slot) else {
+            return;
+        };
+        let home = line.home;
+        let held = line.pending.as_mut().and_then(|open| open.held.take());
+        if let Some(Held { opened, route, .. }) = held {
+            self.held.remove(&opened.digest);
+            if !self.answers.is_full() {
+                // An agreement of zeros is the initiator's own fault; it gets no answer.
+                let _weak = self.answer(now, home, opened, route);
+            }
+        }
+    }
+
+    fn answer(
+        &mut self,
+        now: Time,
+        home: usize,
+        mut opened: Opened,
+        route: Route,
+    ) -> Result<(), Dropped> {
+        let pair = self.pair(home, &opened.key);
+        let end = self.end_for(&pair, home, &opened);
+        let id = self.draw_id(Place::Half(self.answers.next_id()));
+        let home_of = &self.homes[home];
+        let written = Answer {
+            to: opened.line,
+            mac: &MacKey::new(&NO_GATE, &opened.key, &home_of.space),
+            line: id,
+            boot: home_of.boot,
+            end,
+            seen: route.path.remote,
+        }
+        .write(&mut opened.handshake);
+        let bytes = match written {
+            Ok(bytes) => bytes,
+            Err(dropped) => {
+                self.ids.remove(&id);
+                return Err(dropped);
+            }
+        };
+        let half = HalfOpen {
+            pair,
+            home,
+            key: opened.key,
+            suite: opened.suite,
+            session: Session::new(
+                opened.suite,
+                false,
+                (id, opened.line),
+                opened.handshake.split(),
+            ),
+            end,
+            peer_end: opened.end,
+            peer_boot: opened.boot,
+            time: opened.time,
+        };
+        let until = now.plus_ms(self.config.half_open_ms);
+        let answer = self.answers.insert(opened.digest, bytes, until, half);
+        let _full = self.outputs.push((Output::Answer(answer), route));
+        self.await_proof(now, &pair);
+        Ok(())
+    }
+
+    /// The end that the answer to an open belongs to: that of the line it crosses or repeats, else
+    /// one that all opens of this peer share until a line is up, so that an open of ours meanwhile
+    /// shares it too.
+    fn end_for(&mut self, pair: &Pair, home: usize, opened: &Opened) -> End {
+        let line = self.peers.slot(pair).and_then(|slot| self.slots.get(slot));
+        if let Some(line) = line
+            && (line.current.is_none() || line.is_peer_life(opened.boot, opened.end.id))
+        {
+            return End {
+                id: line.end,
+                first_stream: line.info.first_stream,
+            };
+        }
+        let other = line.map(|line| line.end);
+        let waiting = self.answers.waiting_end(pair, other);
+        waiting.unwrap_or_else(|| End {
+            id: self.rng.u32(),
+            first_stream: self.homes[home].first_stream,
+        })
+    }
+
+    /// An open of ours to this peer is not given up while the proof of the peer's own, which was
+    /// just answered, may be under way.
+    fn await_proof(&mut self, now: Time, pair: &Pair) {
+        let until = now.plus_ms(self.config.crossed_ms);
+        if let Some(slot) = self.peers.slot(pair)
+            && let Some(pending) = self.pending_mut(slot)
+        {
+            pending.until = pending.until.max(until);
+            self.set_timer(slot);
+        }
+    }
+}

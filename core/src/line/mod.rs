@@ -1,0 +1,309 @@
+//! Lines: handshakes, and packets sealed under their keys. The room owns the secrets of installed
+//! hashnames and of lines, the ids that packets are received on, counters and replay windows, and
+//! which of several handshakes with a peer makes the line. It never decides that a line is wanted,
+//! never looks into a plain text, and never knows what became of a datagram after it was polled.
+
+mod answer;
+mod closing;
+mod config;
+mod effect;
+mod half;
+mod home;
+mod incoming;
+mod json;
+mod mac;
+mod noise;
+mod open;
+mod outgoing;
+mod peers;
+mod pending;
+mod sealed;
+mod session;
+mod state;
+mod suite;
+#[cfg(test)]
+mod tests;
+mod window;
+
+use alloc::vec::Vec;
+
+use crate::{
+    base::{Bounded, Effects, Index, Rng, Slot, Slots, Time, Timers, Wall},
+    identity::{Hashname, PublicKey, SecretKey, SpaceId},
+    wire::{Head, Packet, Route},
+};
+
+use half::{AnswerId, Answers};
+use home::{Clock, Home};
+use mac::Digest;
+use peers::{Pair, Peers};
+use state::Line;
+
+pub use config::Config;
+pub use effect::{Down, Dropped, Effect, InstallError, OpenError};
+pub use peers::PeerState;
+pub use sealed::Unsealed;
+pub use state::Info;
+pub use suite::Suite;
+
+/// Bytes of the longest handshake datagram that [`Lines::poll_datagram`] gives.
+pub const DATAGRAM_MAX: usize = open::OPEN_MAX;
+
+/// All lines of a switch, and its identities.
+#[derive(Debug)]
+pub struct Lines {
+    config: Config,
+    rng: Rng,
+    clock: Clock,
+    homes: Vec<Home>,
+    /// Every id that we receive on.
+    ids: Index<u32, Place>,
+    slots: Slots<Line>,
+    timers: Timers,
+    peers: Peers,
+    answers: Answers,
+    /// Opens that are held back, by their hash.
+    held: Index<Digest, Slot>,
+    outputs: Bounded<(Output, Route)>,
+}
+
+/// What an id leads to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Place {
+    /// An open of ours, at this slot.
+    Pending(Slot),
+    /// A session that waits for its first packet.
+    Half(AnswerId),
+    /// A session of the line at this slot.
+    Line(Slot),
+}
+
+/// A datagram that waits to be polled. Its bytes are where they belong; if they are gone when its
+/// turn comes, so is the reason to send them.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Output {
+    /// Our open with this line id.
+    Open(u32),
+    /// An answer of ours.
+    Answer(AnswerId),
+    /// The last datagram of the closed line that receives on this id.
+    Closing(u32),
+}
+
+impl Lines {
+    /// A room without identities and lines.
+    pub fn new(config: &Config, mut rng: Rng) -> Self {
+        Self {
+            config: config.clone(),
+            clock: Clock::default(),
+            homes: Vec::new(),
+            ids: Index::new(&mut rng),
+            slots: Slots::new(),
+            timers: Timers::new(),
+            peers: Peers::new(config.peers),
+            answers: Answers::new(config.half_open, &mut rng),
+            held: Index::new(&mut rng),
+            outputs: Bounded::new(config.outputs as usize),
+            rng,
+        }
+    }
+
+    /// Hears the wall time, which orders our opens across restarts.
+    pub const fn handle_clock(&mut self, now: Time, wall: Wall) {
+        self.clock.set(now, wall);
+    }
+
+    /// Installs an identity in a space and draws its boot.
+    ///
+    /// # Errors
+    /// [`InstallError`]; nothing has changed then.
+    pub fn install(
+        &mut self,
+        _now: Time,
+        secret: &SecretKey,
+        space: SpaceId,
+    ) -> Result<Hashname, InstallError> {
+        let home = Home::new(secret, space, &mut self.rng);
+        let hashname = home.hashname;
+        if self.home(hashname).is_some() {
+            return Err(InstallError::Twice);
+        }
+        if self.homes.len() >= self.config.hashnames as usize {
+            return Err(InstallError::Full);
+        }
+        self.homes.push(home);
+        Ok(hashname)
+    }
+
+    /// The hashnames that are installed, in the order in which they were.
+    pub fn installed(&self) -> impl Iterator<Item = Hashname> {
+        self.homes.iter().map(|home| home.hashname)
+    }
+
+    /// The key and the space of a hashname that is installed.
+    pub fn identity(&self, local: Hashname) -> Option<(PublicKey, SpaceId)> {
+        let home = &self.homes[self.home(local)?];
+        Some((home.key, home.space))
+    }
+
+    /// Sets the number of the first stream that our end will open in lines that others open to
+    /// `local` from now on.
+    pub fn set_first_stream(&mut self, local: Hashname, first_stream: u64) {
+        if let Some(home) = self.home(local) {
+            self.homes[home].first_stream = first_stream;
+        }
+    }
+
+    /// The line between one of our hashnames and a peer, also one that is being opened.
+    pub fn find(&self, local: Hashname, peer: Hashname) -> Option<Slot> {
+        self.peers.slot(&Pair { local, peer })
+    }
+
+    /// What is known of a line.
+    pub fn info(&self, slot: Slot) -> Option<&Info> {
+        Some(&self.slots.get(slot)?.info)
+    }
+
+    /// The peer of a line is at another place now.
+    pub fn set_route(&mut self, slot: Slot, route: Route) {
+        if let Some(line) = self.slots.get_mut(slot) {
+            line.info.route = route;
+        }
+    }
+
+    /// How far we have come with a peer.
+    pub fn state(&self, local: Hashname, peer: Hashname) -> PeerState {
+        let pair = Pair { local, peer };
+        let line = self.peers.slot(&pair).and_then(|slot| self.slots.get(slot));
+        match line {
+            Some(line) if line.current.is_some() => PeerState::Connected,
+            Some(_) => PeerState::Connecting,
+            None => self.peers.state(&pair),
+        }
+    }
+
+    /// Somebody named a peer, its key is being looked up, was found, or was given up: the state
+    /// that holds while there is no line. `Connecting` and `Connected` are the room's own to say,
+    /// and change nothing here.
+    pub fn note(&mut self, local: Hashname, peer: Hashname, state: PeerState) {
+        if state < PeerState::Connecting && self.home(local).is_some() {
+            self.peers.note(Pair { local, peer }, state);
+        }
+    }
+
+    /// Takes an open or an answer, whichever its head says.
+    ///
+    /// # Errors
+    /// [`Dropped`]: why it did nothing, or, for a copy, nothing new.
+    pub fn on_handshake(
+        &mut self,
+        now: Time,
+        route: Route,
+        datagram: &[u8],
+        fx: &mut Effects<Effect>,
+    ) -> Result<(), Dropped> {
+        match kind(datagram) {
+            Some(Kind::Open) => self.on_open(now, route, datagram),
+            Some(Kind::Answer) => self.on_answer(now, route, datagram, fx),
+            None => Err(Dropped::Malformed),
+        }
+    }
+
+    /// Writes the next handshake datagram into `buf` and tells its route and length. `None` if
+    /// there is none, or if `buf` is too short; [`DATAGRAM_MAX`] is always enough.
+    pub fn poll_datagram(&mut self, _now: Time, buf: &mut [u8]) -> Option<(Route, usize)> {
+        loop {
+            let (output, route) = *self.outputs.front()?;
+            let Some(bytes) = self.bytes(output) else {
+                self.outputs.pop();
+                continue;
+            };
+            let len = bytes.len();
+            buf.get_mut(..len)?.copy_from_slice(bytes);
+            self.outputs.pop();
+            return Some((route, len));
+        }
+    }
+
+    /// True if [`Lines::poll_datagram`] should be called.
+    pub fn has_output(&self) -> bool {
+        !self.outputs.is_empty()
+    }
+
+    /// How many lines there are, also those that are being opened or closed.
+    pub fn len(&self) -> usize {
+        self.slots.len()
+    }
+
+    /// True if there is no line.
+    pub fn is_empty(&self) -> bool {
+        self.slots.is_empty()
+    }
+
+    /// How many answers are kept; not all of their opens wait for a proof any more.
+    pub fn answers(&self) -> usize {
+        self.answers.len()
+    }
+
+    fn bytes(&self, output: Output) -> Option<&[u8]> {
+        let line = |id| match self.ids.get(&id)? {
+            Place::Pending(slot) | Place::Line(slot) => self.slots.get(*slot),
+            Place::Half(_) => None,
+        };
+        match output {
+            Output::Open(id) => {
+                let pending = line(id)?.pending.as_ref()?;
+                (pending.line == id).then_some(&*pending.datagram)
+            }
+            Output::Answer(answer) => self.answers.answer(answer),
+            Output::Closing(id) => Some(&line(id)?.closing.as_ref()?.last),
+        }
+    }
+
+    fn home(&self, hashname: Hashname) -> Option<usize> {
+        let mut homes = self.homes.iter();
+        homes.position(|home| home.hashname == hashname)
+    }
+
+    fn is_full(&self) -> bool {
+        self.slots.len() >= self.config.lines as usize
+    }
+
+    /// Draws an id that leads to `place` and to nothing else.
+    fn draw_id(&mut self, place: Place) -> u32 {
+        loop {
+            let id = self.rng.u32();
+            if !self.ids.contains(&id) {
+                self.ids.insert(id, place);
+                return id;
+            }
+        }
+    }
+}
+
+/// The two kinds of handshake datagram.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Kind {
+    /// For [`Lines::on_open`].
+    Open,
+    /// For [`Lines::on_answer`].
+    Answer,
+}
+
+/// Which kind of handshake datagram these bytes show themselves to be, if any.
+pub fn kind(datagram: &[u8]) -> Option<Kind> {
+    #[derive(serde::Deserialize)]
+    struct Shown {
+        open: Option<serde::de::IgnoredAny>,
+        line: Option<serde::de::IgnoredAny>,
+    }
+    let Head::Json(head) = Packet::decode(datagram).ok()?.head else {
+        return None;
+    };
+    let shown: Shown = json::parse(head, json::CLEAR_HEAD_MAX).ok()?;
+    match (shown.open, shown.line) {
+        (Some(_), _) => Some(Kind::Open),
+        (None, Some(_)) => Some(Kind::Answer),
+        (None, None) => None,
+    }
+}

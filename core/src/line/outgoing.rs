@@ -1,0 +1,242 @@
+//! Lines that we open: the open goes out, the answer comes in.
+
+use alloc::boxed::Box;
+
+use super::{
+    Down, Dropped, Effect, Lines, OpenError, Output, Place, answer,
+    mac::{MacKey, NO_GATE},
+    open::Open,
+    peers::Pair,
+    pending::Pending,
+    session::Session,
+    state::{End, Info, Line},
+};
+use crate::{
+    base::{Effects, Slot, Time},
+    identity::{Hashname, PublicKey},
+    wire::Route,
+};
+
+impl Lines {
+    /// Opens a line from our hashname `local` to the holder of `peer`, on all these routes. If
+    /// there is a line already, or one under way, that one is given and the routes are added to
+    /// its candidates. `first_stream` is the number of the first stream that we shall open in it;
+    /// what was told to the peer, and counts, is in [`Lines::info`].
+    ///
+    /// # Errors
+    /// [`OpenError`]; nothing has changed then.
+    pub fn open(
+        &mut self,
+        now: Time,
+        local: Hashname,
+        peer: PublicKey,
+        routes: &[Route],
+        first_stream: u64,
+    ) -> Result<Slot, OpenError> {
+        let home = self.home(local).ok_or(OpenError::NotInstalled)?;
+        let pair = self.pair(home, &peer);
+        if pair.peer == local {
+            return Err(OpenError::Oneself);
+        }
+        if let Some(slot) = self.peers.slot(&pair) {
+            self.add_routes(slot, routes);
+            return Ok(slot);
+        }
+        let route = *routes.first().ok_or(OpenError::NoRoute)?;
+        if self.is_full() {
+            return Err(OpenError::Full);
+        }
+        let waiting = self.answers.waiting_end(&pair, None);
+        let end = waiting.unwrap_or_else(|| End {
+            id: self.rng.u32(),
+            first_stream,
+        });
+        let info = Info {
+            local,
+            peer,
+            peer_hashname: pair.peer,
+            ours: true,
+            suite: self.config.suite,
+            route,
+            boot: self.homes[home].boot,
+            peer_boot: None,
+            first_stream: end.first_stream,
+            peer_first_stream: None,
+            seen: None,
+        };
+        let slot = self.slots.insert(Line::new(info, home, end.id));
+        self.peers.set_slot(pair, Some(slot));
+        self.send_open(now, slot);
+        self.add_routes(slot, routes);
+        Ok(slot)
+    }
+
+    /// Sends an open on these routes to a peer that we have a line with and do not hear: if it
+    /// started again, its answer replaces the line (`Restarted`); if not, nothing changes.
+    pub fn reopen(&mut self, now: Time, slot: Slot, routes: &[Route]) {
+        let Some(line) = self.slots.get(slot) else {
+            return;
+        };
+        if line.closing.is_some() || routes.is_empty() {
+            return;
+        }
+        if line.pending.is_none() {
+            self.send_open(now, slot);
+        }
+        self.add_routes(slot, routes);
+    }
+
+    fn send_open(&mut self, now: Time, slot: Slot) {
+        let rng = self.rng.fork("open");
+        let id = self.draw_id(Place::Pending(slot));
+        let line = self.slots.get_mut(slot).expect("the line was just there");
+        let home = &mut self.homes[line.home];
+        let time = home.next_open(self.clock.at(now));
+        let mac = MacKey::new(&NO_GATE, &line.info.peer, &home.space);
+        let open = Open {
+            suite: self.config.suite,
+            home,
+            peer: &line.info.peer,
+            mac: &mac,
+            line: id,
+            time,
+            end: End {
+                id: line.end,
+                first_stream: line.info.first_stream,
+            },
+        };
+        let written = open
+            .write(rng)
+            .expect("a key that is not weak agrees to more than zero");
+        let pending = Pending::new(now, &self.config, (id, self.config.suite), written);
+        line.pending = Some(Box::new(pending));
+        self.set_timer(slot);
+    }
+
+    /// Adds candidates to an open under way, and sends it to each that is new.
+    fn add_routes(&mut self, slot: Slot, routes: &[Route]) {
+        let line = self.slots.get_mut(slot).expect("the line is there");
+        let Some(pending) = line.pending.as_mut() else {
+            return;
+        };
+        for route in routes {
+            if pending.add_route(*route, self.config.routes) {
+                let _full = self.outputs.push((Output::Open(pending.line), *route));
+            }
+        }
+    }
+
+    /// Takes an answer to an open of ours. The line that it makes is in the effects.
+    ///
+    /// # Errors
+    /// [`Dropped`]: why it did nothing.
+    pub fn on_answer(
+        &mut self,
+        _now: Time,
+        route: Route,
+        datagram: &[u8],
+        fx: &mut Effects<Effect>,
+    ) -> Result<(), Dropped> {
+        let clear = answer::Clear::parse(datagram)?;
+        let slot = match self.ids.get(&clear.line) {
+            Some(Place::Pending(slot)) => *slot,
+            Some(Place::Line(_)) => return Err(Dropped::Repeated),
+            Some(Place::Half(_)) | None => return Err(Dropped::UnknownLine),
+        };
+        let line = self.slots.get_mut(slot).expect("an id leads to its line");
+        let home = &self.homes[line.home];
+        if !home.mac.fits(&clear.digest, clear.mac) {
+            return Err(Dropped::NotInstalled);
+        }
+        let pending = line.pending.as_mut().expect("an id leads to its open");
+        let answered = clear.read(&mut pending.handshake)?;
+        let is_probe = line.current.is_some();
+        let lives = is_probe && line.is_peer_life(answered.boot, answered.end.id);
+        let pending = self.take_pending(slot).expect("it was just there");
+        self.set_timer(slot);
+        if lives {
+            return Ok(());
+        }
+        let made = Made {
+            route,
+            suite: pending.suite,
+            peer_boot: answered.boot,
+            peer_end: answered.end,
+            seen: Some(answered.seen),
+            session: Session::new(
+                pending.suite,
+                true,
+                (pending.line, answered.line),
+                pending.handshake.split(),
+            ),
+        };
+        if is_probe {
+            let line = self.slots.get(slot).expect("it was just there");
+            let (info, home, end) = (line.info, line.home, line.end);
+            self.replace(slot, Line::new(info, home, end), made, fx);
+        } else {
+            self.come_up(slot, made, fx);
+        }
+        Ok(())
+    }
+
+    /// Puts `line` in place of the one at `slot`, whose peer has forgotten it.
+    pub(super) fn replace(
+        &mut self,
+        slot: Slot,
+        line: Line,
+        made: Made,
+        fx: &mut Effects<Effect>,
+    ) -> Slot {
+        let old = self.slots.get(slot).expect("what is replaced is there");
+        let why = if old.info.peer_boot == Some(made.peer_boot) {
+            Down::Replaced
+        } else {
+            Down::Restarted
+        };
+        // The new line gets its slot while the old one still has its own, so that they differ.
+        let new = self.slots.insert(line);
+        self.forget(slot);
+        fx.push(Effect::Down { slot, why });
+        self.come_up(new, made, fx);
+        new
+    }
+
+    /// The line at `slot` has its first session.
+    pub(super) fn come_up(&mut self, slot: Slot, made: Made, fx: &mut Effects<Effect>) {
+        let line = self
+            .slots
+            .get_mut(slot)
+            .expect("a line that comes up is there");
+        let ours = made.session.by_us;
+        line.info.ours = ours;
+        line.info.suite = made.suite;
+        line.info.route = made.route;
+        line.info.peer_boot = Some(made.peer_boot);
+        line.info.peer_first_stream = Some(made.peer_end.first_stream);
+        line.info.seen = made.seen;
+        line.peer_end = Some(made.peer_end.id);
+        self.ids.insert(made.session.ours, Place::Line(slot));
+        line.current = Some(made.session);
+        self.peers.set_slot(line.pair(), Some(slot));
+        fx.push(Effect::Up { slot, ours });
+    }
+
+    pub(super) fn pair(&self, home: usize, peer: &PublicKey) -> Pair {
+        let home = &self.homes[home];
+        Pair {
+            local: home.hashname,
+            peer: Hashname::of(peer, &home.space),
+        }
+    }
+}
+
+/// What a handshake has made.
+pub(super) struct Made {
+    pub(super) route: Route,
+    pub(super) suite: super::Suite,
+    pub(super) peer_boot: u64,
+    pub(super) peer_end: End,
+    pub(super) seen: Option<core::net::SocketAddr>,
+    pub(super) session: Session,
+}

@@ -1,0 +1,95 @@
+//! An open of ours under way: its bytes, where they go, and when again.
+
+use alloc::{boxed::Box, vec::Vec};
+
+use super::{Config, noise::Handshake, open::Opened, suite::Suite};
+use crate::{base::Time, wire::Route};
+
+/// The other's open, held back while the smaller hashname insists on its own.
+pub(super) struct Held {
+    pub(super) opened: Opened,
+    /// Where its newest copy came from.
+    pub(super) route: Route,
+    /// When it is answered after all.
+    pub(super) at: Time,
+}
+
+/// An open of ours that waits for its answer.
+pub(super) struct Pending {
+    /// The id that we want to receive on.
+    pub(super) line: u32,
+    pub(super) suite: Suite,
+    pub(super) datagram: Box<[u8]>,
+    pub(super) handshake: Handshake,
+    pub(super) routes: Vec<Route>,
+    pub(super) held: Option<Held>,
+    /// The next repetition; `None` once there are no more.
+    repeat_at: Option<Time>,
+    period_ms: u64,
+    repeat_until: Time,
+    /// When the peer counts as unreachable.
+    pub(super) until: Time,
+}
+
+impl Pending {
+    pub(super) fn new(
+        now: Time,
+        config: &Config,
+        (line, suite): (u32, Suite),
+        (datagram, handshake): (Box<[u8]>, Handshake),
+    ) -> Self {
+        let until = now.plus_ms(config.open_ms);
+        Self {
+            line,
+            suite,
+            datagram,
+            handshake,
+            routes: Vec::new(),
+            held: None,
+            repeat_at: Some(now.plus_ms(config.repeat_first_ms)),
+            period_ms: config.repeat_first_ms,
+            repeat_until: until,
+            until,
+        }
+    }
+
+    /// Adds a candidate, and tells if it is a new one and there was room.
+    pub(super) fn add_route(&mut self, route: Route, most: u32) -> bool {
+        if self.routes.contains(&route) || self.routes.len() >= most as usize {
+            return false;
+        }
+        self.routes.push(route);
+        true
+    }
+
+    /// True if it is time to send the open again; sets the next time.
+    pub(super) fn is_repeat_due(&mut self, now: Time, most_ms: u64) -> bool {
+        if self.repeat_at.is_none_or(|at| at > now) {
+            return false;
+        }
+        self.period_ms = self.period_ms.saturating_mul(2).clamp(1, most_ms.max(1));
+        let next = now.plus_ms(self.period_ms);
+        self.repeat_at = (next < self.repeat_until).then_some(next);
+        true
+    }
+
+    /// True if the other's open has been held back for long enough.
+    pub(super) fn is_held_due(&self, now: Time) -> bool {
+        self.held
+            .as_ref()
+            .is_some_and(|held| held.at.min(self.until) <= now)
+    }
+
+    pub(super) fn deadline(&self) -> Time {
+        let held = self.held.as_ref().map_or(Time::NEVER, |held| held.at);
+        self.until
+            .min(held)
+            .min(self.repeat_at.unwrap_or(Time::NEVER))
+    }
+}
+
+impl core::fmt::Debug for Pending {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "Pending({:08x})", self.line)
+    }
+}

@@ -1,0 +1,230 @@
+//! Sealed packets in and out, and the first one of a session, by which its initiator proves that
+//! it is there.
+
+use alloc::boxed::Box;
+
+use super::{
+    Dropped, Effect, Lines, Output, Place,
+    half::{AnswerId, HalfOpen},
+    outgoing::Made,
+    session::{Session, plain},
+    state::{Info, Line},
+};
+use crate::{
+    base::{Effects, Slot, Time},
+    wire::{Route, Sealed, VARINT_MAX},
+};
+
+/// A sealed packet that was opened where it lies.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Unsealed<'a> {
+    /// The line that it came on.
+    pub slot: Slot,
+    /// The sender's counter.
+    pub counter: u64,
+    /// True if no packet with a higher counter came before: only such a one tells where the peer
+    /// is now.
+    pub newest: bool,
+    /// The plain text.
+    pub plain: &'a [u8],
+}
+
+impl Lines {
+    /// Opens a sealed packet where it lies. One that is not ours or does not fit stays as it was.
+    ///
+    /// # Errors
+    /// [`Dropped`]: why it did nothing.
+    pub fn unseal<'a>(
+        &mut self,
+        now: Time,
+        route: Route,
+        datagram: &'a mut [u8],
+        fx: &mut Effects<Effect>,
+    ) -> Result<Unsealed<'a>, Dropped> {
+        let Sealed { line: id, counter } = Sealed::parse(datagram).ok_or(Dropped::Malformed)?;
+        if counter > VARINT_MAX {
+            return Err(Dropped::Malformed);
+        }
+        let slot = match self.ids.get(&id) {
+            Some(Place::Line(slot)) => self.open_known(*slot, id, counter, datagram)?,
+            Some(Place::Half(answer)) => {
+                let answer = *answer;
+                self.open_first(route, answer, counter, datagram, fx)?
+            }
+            Some(Place::Pending(_)) | None => return Err(Dropped::UnknownLine),
+        };
+        let line = self.slots.get_mut(slot).expect("it was just there");
+        line.window.check(counter)?;
+        let newest = line.window.mark(counter);
+        if let Some(closing) = &line.closing {
+            if datagram.len() >= closing.last.len() {
+                let _full = self.outputs.push((Output::Closing(id), route));
+            }
+            return Err(Dropped::Closing);
+        }
+        if line.older.is_some() && line.older_until.is_none() && line.is_current(id) {
+            line.older_until = Some(now.plus_ms(self.config.older_ms));
+            self.set_timer(slot);
+        }
+        Ok(Unsealed {
+            slot,
+            counter,
+            newest,
+            plain: plain(datagram),
+        })
+    }
+
+    fn open_known(
+        &mut self,
+        slot: Slot,
+        id: u32,
+        counter: u64,
+        datagram: &mut [u8],
+    ) -> Result<Slot, Dropped> {
+        let line = self.slots.get_mut(slot).expect("an id leads to its line");
+        line.window.check(counter)?;
+        let session = line.session_mut(id).expect("an id leads to its session");
+        if session.open(counter, datagram) {
+            Ok(slot)
+        } else {
+            Err(Dropped::BadTag)
+        }
+    }
+
+    fn open_first(
+        &mut self,
+        route: Route,
+        answer: AnswerId,
+        counter: u64,
+        datagram: &mut [u8],
+        fx: &mut Effects<Effect>,
+    ) -> Result<Slot, Dropped> {
+        let is_full = self.is_full();
+        let half = self.answers.half_mut(answer);
+        let half = half.expect("an id leads to its waiting session");
+        let pair = half.pair;
+        let slot = self.peers.slot(&pair);
+        if slot.is_none() && is_full {
+            return Err(Dropped::Full);
+        }
+        if !half.session.open(counter, datagram) {
+            return Err(Dropped::BadTag);
+        }
+        let half = self.answers.take_half(answer).expect("it was just there");
+        let time = half.time;
+        let slot = self.confirm(route, slot, half, fx);
+        self.peers.confirm_open(pair, time);
+        Ok(slot)
+    }
+
+    /// The initiator is there: its session becomes a line, joins the line that it crossed, or
+    /// takes the place of one that the peer has forgotten.
+    fn confirm(
+        &mut self,
+        route: Route,
+        slot: Option<Slot>,
+        half: HalfOpen,
+        fx: &mut Effects<Effect>,
+    ) -> Slot {
+        let (boot, end) = (half.peer_boot, half.peer_end.id);
+        let (fresh, made) = self.take_apart(route, half);
+        let Some(slot) = slot else {
+            let slot = self.slots.insert(fresh);
+            self.come_up(slot, made, fx);
+            return slot;
+        };
+        let line = self.slots.get_mut(slot).expect("a peer leads to its line");
+        if line.current.is_none() {
+            line.end = fresh.end;
+            line.info.first_stream = fresh.info.first_stream;
+            self.take_pending(slot);
+            self.come_up(slot, made, fx);
+            self.set_timer(slot);
+            slot
+        } else if line.end == fresh.end && line.is_peer_life(boot, end) {
+            self.join(slot, made);
+            slot
+        } else {
+            self.replace(slot, fresh, made, fx)
+        }
+    }
+
+    fn take_apart(&self, route: Route, half: HalfOpen) -> (Line, Made) {
+        let info = Info {
+            local: half.pair.local,
+            peer: half.key,
+            peer_hashname: half.pair.peer,
+            ours: false,
+            suite: half.suite,
+            route,
+            boot: self.homes[half.home].boot,
+            peer_boot: None,
+            first_stream: half.end.first_stream,
+            peer_first_stream: None,
+            seen: None,
+        };
+        let made = Made {
+            route,
+            suite: half.suite,
+            peer_boot: half.peer_boot,
+            peer_end: half.peer_end,
+            seen: None,
+            session: half.session,
+        };
+        (Line::new(info, half.home, half.end.id), made)
+    }
+
+    /// A second handshake of one line is complete. If each end made one, the session stays whose
+    /// initiator has the smaller hashname, at both ends; the other is accepted for a while.
+    fn join(&mut self, slot: Slot, made: Made) {
+        let line = self
+            .slots
+            .get_mut(slot)
+            .expect("a line that is joined is there");
+        let pair = line.pair();
+        let current = line.current.take().expect("a line that is joined is up");
+        let new_stays = !current.by_us || pair.peer < pair.local;
+        self.ids.insert(made.session.ours, Place::Line(slot));
+        let (stays, goes) = if new_stays {
+            line.info.suite = made.suite;
+            line.info.route = made.route;
+            (made.session, current)
+        } else {
+            (current, made.session)
+        };
+        line.current = Some(stays);
+        line.older_until = None;
+        let oldest = line.older.replace(Box::new(goes));
+        if let Some(oldest) = oldest {
+            self.ids.remove(&oldest.ours);
+        }
+    }
+
+    /// Seals the plain text at `buf[SEALED_PREFIX..][..plain_len]` where it lies, and tells the
+    /// length of the packet and its counter. `None` if the line is not up, or has used up its
+    /// counters, or `buf` is shorter than the plain text and `SEALED_OVERHEAD`.
+    pub fn seal(&mut self, slot: Slot, buf: &mut [u8], plain_len: usize) -> Option<(usize, u64)> {
+        let counter = self.next_counter(slot)?;
+        let line = self.slots.get_mut(slot)?;
+        let total = line.current.as_mut()?.seal(counter, buf, plain_len)?;
+        line.counter += 1;
+        Some((total, counter))
+    }
+
+    /// The counter of the next packet that [`Lines::seal`] makes; `None` if it would make none.
+    pub fn next_counter(&self, slot: Slot) -> Option<u64> {
+        let line = self.slots.get(slot)?;
+        let can = line.current.is_some() && line.closing.is_none() && line.counter <= VARINT_MAX;
+        can.then_some(line.counter)
+    }
+
+    /// The line is at rest: drops its key schedules, some 2 KiB, and keeps the keys. The next
+    /// packet makes them again.
+    pub fn rest(&mut self, slot: Slot) {
+        if let Some(line) = self.slots.get_mut(slot) {
+            let older = line.older.as_deref_mut();
+            let sessions = [line.current.as_mut(), older];
+            sessions.into_iter().flatten().for_each(Session::rest);
+        }
+    }
+}

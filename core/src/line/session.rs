@@ -1,0 +1,94 @@
+//! The keys of one handshake, and sealed packets under them (PROTOCOL, section Sealed packets).
+
+use core::fmt;
+
+use zeroize::Zeroizing;
+
+use super::suite::{Key, Suite};
+use crate::wire::{SEALED_OVERHEAD, SEALED_PREFIX, Sealed, TAG_LEN};
+
+/// What a handshake leaves behind: an id and a key for each direction.
+pub(super) struct Session {
+    /// The id that we receive on.
+    pub(super) ours: u32,
+    /// The id that the peer receives on.
+    pub(super) theirs: u32,
+    /// True if we sent the open.
+    pub(super) by_us: bool,
+    pub(super) sealing: Key,
+    pub(super) opening: Key,
+}
+
+impl Session {
+    /// The session of our end, from the keys as the handshake gives them: the initiator's first.
+    pub(super) fn new(
+        suite: Suite,
+        by_us: bool,
+        (ours, theirs): (u32, u32),
+        (to_responder, to_initiator): (Zeroizing<[u8; 32]>, Zeroizing<[u8; 32]>),
+    ) -> Self {
+        let (sealing, opening) = if by_us {
+            (to_responder, to_initiator)
+        } else {
+            (to_initiator, to_responder)
+        };
+        Self {
+            ours,
+            theirs,
+            by_us,
+            sealing: Key::new(suite, sealing),
+            opening: Key::new(suite, opening),
+        }
+    }
+
+    /// Seals the plain text at `buf[SEALED_PREFIX..][..plain_len]` where it lies and tells the
+    /// length of the packet; `None` if `buf` has no room for it.
+    pub(super) fn seal(&mut self, counter: u64, buf: &mut [u8], plain_len: usize) -> Option<usize> {
+        let total = plain_len.checked_add(SEALED_OVERHEAD)?;
+        let packet = buf.get_mut(..total)?;
+        let (rest, tag) = packet.split_last_chunk_mut::<TAG_LEN>()?;
+        let sealed = Sealed {
+            line: self.theirs,
+            counter,
+        };
+        sealed.write(rest);
+        let (clear, text) = rest.split_at_mut(SEALED_PREFIX);
+        *tag = self.sealing.aead().seal(&nonce(counter), &clear[2..], text);
+        Some(total)
+    }
+
+    /// Opens a sealed packet where it lies; the plain text is then in [`plain`] of it. One that
+    /// does not fit stays as it was.
+    pub(super) fn open(&mut self, counter: u64, packet: &mut [u8]) -> bool {
+        let Some((rest, tag)) = packet.split_last_chunk_mut::<TAG_LEN>() else {
+            return false;
+        };
+        let Some((clear, text)) = rest.split_at_mut_checked(SEALED_PREFIX) else {
+            return false;
+        };
+        let aead = self.opening.aead();
+        aead.open(&nonce(counter), &clear[2..], text, tag)
+    }
+
+    pub(super) fn rest(&mut self) {
+        self.sealing.rest();
+        self.opening.rest();
+    }
+}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Session({:08x} {:08x})", self.ours, self.theirs)
+    }
+}
+
+/// Where the plain text of an opened packet lies.
+pub(super) fn plain(packet: &[u8]) -> &[u8] {
+    &packet[SEALED_PREFIX..packet.len() - TAG_LEN]
+}
+
+fn nonce(counter: u64) -> [u8; 12] {
+    let mut nonce = [0; 12];
+    nonce[4..].copy_from_slice(&counter.to_be_bytes());
+    nonce
+}

@@ -1,0 +1,141 @@
+//! One line as the room keeps it.
+
+use alloc::boxed::Box;
+use core::net::SocketAddr;
+
+use super::{
+    Dropped, peers::Pair, pending::Pending, session::Session, suite::Suite, window::Window,
+};
+use crate::{
+    base::Time,
+    identity::{Hashname, PublicKey},
+    wire::{Route, VARINT_MAX},
+};
+
+/// Which life of an end a handshake belongs to. An end keeps its number from its first open or
+/// answer until the line is gone, so two handshakes make one line if both ends say the same
+/// numbers in both (PROTOCOL, section Crossed opens).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct End {
+    pub(super) id: u32,
+    /// The number of the first stream that this end opens.
+    pub(super) first_stream: u64,
+}
+
+impl End {
+    /// What a peer says of its end.
+    pub(super) const fn of_peer(id: u32, first_stream: u64) -> Result<Self, Dropped> {
+        if first_stream > VARINT_MAX {
+            return Err(Dropped::Malformed);
+        }
+        Ok(Self { id, first_stream })
+    }
+}
+
+/// What can be known of a line. What the peer tells is `None` until the line is up.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Info {
+    /// Our end.
+    pub local: Hashname,
+    /// The peer's key.
+    pub peer: PublicKey,
+    /// The peer's hashname in the space of our end.
+    pub peer_hashname: Hashname,
+    /// True if we opened the line.
+    pub ours: bool,
+    /// The suite of the session that packets are sealed in.
+    pub suite: Suite,
+    /// Where the peer's proof came from; before that, the first candidate.
+    pub route: Route,
+    /// The boot of our end.
+    pub boot: u64,
+    /// The boot of the peer's end.
+    pub peer_boot: Option<u64>,
+    /// The number of the first stream that our end opens.
+    pub first_stream: u64,
+    /// The number of the first stream that the peer's end opens.
+    pub peer_first_stream: Option<u64>,
+    /// Our address as the peer saw it, where it answered our open.
+    pub seen: Option<SocketAddr>,
+}
+
+/// A closed line that still answers.
+#[derive(Debug)]
+pub(super) struct Closing {
+    pub(super) last: Box<[u8]>,
+    pub(super) until: Time,
+}
+
+/// A line: being opened, up, or closed and not yet forgotten.
+#[derive(Debug)]
+pub(super) struct Line {
+    pub(super) info: Info,
+    /// The index of our hashname.
+    pub(super) home: usize,
+    pub(super) end: u32,
+    pub(super) peer_end: Option<u32>,
+    pub(super) window: Window,
+    /// The next counter of our direction; it goes on from session to session.
+    pub(super) counter: u64,
+    /// What packets are sealed in; `None` until the line is up.
+    pub(super) current: Option<Session>,
+    /// A session of the same line that is still accepted.
+    pub(super) older: Option<Box<Session>>,
+    pub(super) older_until: Option<Time>,
+    pub(super) pending: Option<Box<Pending>>,
+    pub(super) closing: Option<Closing>,
+}
+
+impl Line {
+    pub(super) fn new(info: Info, home: usize, end: u32) -> Self {
+        Self {
+            info,
+            home,
+            end,
+            peer_end: None,
+            window: Window::default(),
+            counter: 0,
+            current: None,
+            older: None,
+            older_until: None,
+            pending: None,
+            closing: None,
+        }
+    }
+
+    pub(super) const fn pair(&self) -> Pair {
+        Pair {
+            local: self.info.local,
+            peer: self.info.peer_hashname,
+        }
+    }
+
+    /// True if the peer's end is still the one that the line was made with.
+    pub(super) fn is_peer_life(&self, boot: u64, end: u32) -> bool {
+        self.info.peer_boot == Some(boot) && self.peer_end == Some(end)
+    }
+
+    /// True if packets are sealed in the session that receives on this id.
+    pub(super) fn is_current(&self, ours: u32) -> bool {
+        self.current.as_ref().is_some_and(|it| it.ours == ours)
+    }
+
+    /// The session that receives on this id.
+    pub(super) fn session_mut(&mut self, ours: u32) -> Option<&mut Session> {
+        let older = self.older.as_deref_mut();
+        [self.current.as_mut(), older]
+            .into_iter()
+            .flatten()
+            .find(|session| session.ours == ours)
+    }
+
+    /// The next time that something is to be done about the line.
+    pub(super) fn deadline(&self) -> Option<Time> {
+        let closing = self.closing.as_ref().map(|closing| closing.until);
+        let pending = self.pending.as_ref().map(|pending| pending.deadline());
+        [closing, pending, self.older_until]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+}

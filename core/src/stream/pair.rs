@@ -1,0 +1,145 @@
+//! One stream: its two directions, and what it waits for.
+
+use super::{
+    Effect,
+    config::Config,
+    head,
+    pool::{Fx, Pool},
+    recv::Recv,
+    send::Send,
+};
+
+/// A stream that lives.
+#[derive(Debug)]
+pub(super) struct Stream {
+    pub(super) id: u64,
+    pub(super) send: Send,
+    pub(super) recv: Recv,
+    /// The application knows of it: it opened it, or was told with the head.
+    pub(super) announced: bool,
+    /// Our head is still to come: an acceptor that has not answered.
+    pub(super) head_owed: bool,
+    /// `Readable` was told, and `read` has not given `Blocked` since.
+    pub(super) told: bool,
+    /// `write` gave `Blocked`, and `Writable` was not told since.
+    pub(super) blocked: bool,
+    /// It is among those that wait for room in the buffer of the line.
+    pub(super) waiting: bool,
+    /// The code of a stop by us, and whether it is to be told.
+    pub(super) stop: Option<u64>,
+    pub(super) stop_due: bool,
+    pub(super) credit_due: bool,
+    in_control: bool,
+    in_owed: bool,
+    in_fresh: bool,
+    is_unsettled: bool,
+}
+
+impl Stream {
+    pub(super) fn new(id: u64, is_ours: bool, config: &Config) -> Self {
+        Self {
+            id,
+            send: Send::new(),
+            recv: Recv::new(config),
+            announced: is_ours,
+            head_owed: !is_ours,
+            told: false,
+            blocked: false,
+            waiting: false,
+            stop: None,
+            stop_due: false,
+            credit_due: false,
+            in_control: false,
+            in_owed: false,
+            in_fresh: false,
+            is_unsettled: false,
+        }
+    }
+
+    /// True if nobody will ask for this stream again.
+    pub(super) fn is_over(&self) -> bool {
+        self.send.is_over() && self.recv.is_over()
+    }
+
+    /// Puts our head in front of our bytes.
+    pub(super) fn push_head(&mut self, text: &str, pool: &mut Pool) {
+        self.head_owed = false;
+        self.send.push(&head::length_of(text), pool);
+        self.send.push(text.as_bytes(), pool);
+    }
+
+    /// Bytes that may be written now.
+    pub(super) const fn room(&self, pool: &Pool) -> u64 {
+        let most = pool.config.send_buffer_stream_max_bytes;
+        let stream = most.saturating_sub(self.send.unacknowledged());
+        let line = pool.room();
+        if stream < line { stream } else { line }
+    }
+
+    /// A writer finds no room for `need` bytes, and is told when there is some.
+    pub(super) fn block(&mut self, need: u64, pool: &mut Pool) {
+        self.blocked = true;
+        if pool.room() < need && !self.waiting {
+            self.waiting = true;
+            pool.wait(self.id);
+        }
+    }
+
+    /// Tells a blocked writer of room, once it is a quarter of the buffer.
+    pub(super) fn tell_writable(&mut self, pool: &Pool, fx: &mut Fx) {
+        let is_worth_it = self.room(pool) * 4 >= pool.config.send_buffer_stream_max_bytes
+            || (self.send.unacknowledged() == 0 && self.room(pool) > 0);
+        if self.blocked && !self.waiting && is_worth_it && self.send.check().is_ok() {
+            self.blocked = false;
+            fx.push(Effect::Writable { id: self.id });
+        }
+    }
+
+    /// Tells a reader, unless it was told.
+    pub(super) fn tell_readable(&mut self, fx: &mut Fx) {
+        if self.announced && !self.told && self.recv.is_readable() {
+            self.told = true;
+            fx.push(Effect::Readable { id: self.id });
+        }
+    }
+
+    /// Brings the queues in line with what there is to send.
+    pub(super) fn refresh(&mut self, pool: &mut Pool) {
+        let control = self.stop_due || self.credit_due || self.send.reset_due().is_some();
+        pool.control.set(self.id, &mut self.in_control, control);
+        pool.owed
+            .set(self.id, &mut self.in_owed, self.send.is_owed());
+        pool.fresh
+            .set(self.id, &mut self.in_fresh, self.send.sendable() > 0);
+        let is_unsettled = !self.send.is_settled();
+        pool.unsettled += usize::from(is_unsettled);
+        pool.unsettled -= usize::from(self.is_unsettled);
+        self.is_unsettled = is_unsettled;
+    }
+
+    /// Gives everything back that it has of the pool.
+    pub(super) fn release(&mut self, pool: &mut Pool) {
+        self.recv.drop_bytes(pool);
+        self.silence(pool);
+    }
+
+    /// The line is no more, and its queues with it.
+    pub(super) const fn leave_queues(&mut self) {
+        (self.in_control, self.in_owed, self.in_fresh) = (false, false, false);
+        (self.is_unsettled, self.waiting) = (false, false);
+    }
+
+    /// Nothing goes out any more.
+    pub(super) fn silence(&mut self, pool: &mut Pool) {
+        self.send.drop_bytes(pool);
+        pool.control.set(self.id, &mut self.in_control, false);
+        pool.owed.set(self.id, &mut self.in_owed, false);
+        pool.fresh.set(self.id, &mut self.in_fresh, false);
+        pool.unsettled -= usize::from(self.is_unsettled);
+        self.is_unsettled = false;
+        if self.waiting {
+            pool.unwait(self.id);
+            self.waiting = false;
+        }
+    }
+}

@@ -1,0 +1,173 @@
+//! What the streams of a line share: credit, memory, and the queues of those that have output.
+
+use alloc::collections::VecDeque;
+
+use super::{
+    Effect, Misbehaviour,
+    config::{Config, LINE_CREDIT_FIRST_BYTES},
+    credit::Grant,
+    queue::Queue,
+    ring::Memory,
+};
+use crate::base::{Effects, Time};
+
+#[derive(Debug)]
+pub(super) struct Pool {
+    pub(super) config: Config,
+    pub(super) rtt_us: u64,
+    pub(super) memory: Memory,
+
+    /// What the peer may send on the whole line.
+    grant: Grant,
+    pub(super) line_credit_due: bool,
+    pub(super) streams_credit_due: bool,
+    gaps: u64,
+
+    /// What we may send on the whole line, and have sent.
+    allowed: u64,
+    sent: u64,
+    /// Bytes written and not yet acknowledged.
+    pub(super) unacknowledged: u64,
+    /// Streams with something written, an end or a reset that is not acknowledged.
+    pub(super) unsettled: usize,
+    frames_in_flight: u64,
+
+    /// Streams with a reset, a stop or credit to tell.
+    pub(super) control: Queue,
+    /// Streams with lost bytes or a bare end to send: what needs no credit.
+    pub(super) owed: Queue,
+    /// Streams with new bytes that their own credit allows.
+    pub(super) fresh: Queue,
+    /// Streams that wait for room in the line's send buffer.
+    writers: VecDeque<u64>,
+}
+
+impl Pool {
+    pub(super) fn new(config: &Config) -> Self {
+        Self {
+            config: config.clone(),
+            rtt_us: 0,
+            memory: Memory::new(config.buffers_spare_max_bytes),
+            grant: Grant::new(
+                LINE_CREDIT_FIRST_BYTES,
+                config.line_window_initial_bytes,
+                config.line_window_max_bytes,
+            ),
+            line_credit_due: false,
+            streams_credit_due: false,
+            gaps: 0,
+            allowed: LINE_CREDIT_FIRST_BYTES,
+            sent: 0,
+            unacknowledged: 0,
+            unsettled: 0,
+            frames_in_flight: 0,
+            control: Queue::new(u64::MAX),
+            owed: Queue::new(config.turn_bytes),
+            fresh: Queue::new(config.turn_bytes),
+            writers: VecDeque::new(),
+        }
+    }
+
+    /// The peer may go on by `bytes` on the line.
+    pub(super) const fn line_allows(&self, bytes: u64) -> bool {
+        self.grant.allows(bytes)
+    }
+
+    /// The peer went on by `bytes` on the line.
+    pub(super) fn spend(&mut self, now: Time, bytes: u64) -> Result<(), Misbehaviour> {
+        self.grant.spend(now, bytes)
+    }
+
+    /// `bytes` that the peer sent were read or dropped.
+    pub(super) fn restore(&mut self, now: Time, bytes: u64) {
+        self.line_credit_due |= self.grant.restore(now, bytes, self.rtt_us);
+    }
+
+    /// What the peer may send on the line.
+    pub(super) const fn line_credit(&self) -> u64 {
+        self.grant.granted()
+    }
+
+    /// A stream had `before` gaps and has `after` now. False if that is one too many.
+    pub(super) const fn count_gaps(&mut self, before: usize, after: usize) -> bool {
+        self.gaps = self.gaps + after as u64 - before as u64;
+        after <= before || self.gaps <= self.config.gaps_max
+    }
+
+    /// The peer allows us `bytes` on the line.
+    pub(super) fn allow(&mut self, bytes: u64) {
+        self.allowed = self.allowed.max(bytes);
+    }
+
+    /// New bytes that may go out now, as far as the line is concerned.
+    pub(super) const fn sendable(&self) -> u64 {
+        if self.frames_in_flight >= self.config.frames_in_flight_max {
+            return 0;
+        }
+        self.allowed - self.sent
+    }
+
+    /// A frame went out; `new` of its bytes for the first time.
+    pub(super) const fn on_sent(&mut self, new: u64) {
+        self.sent += new;
+        self.frames_in_flight += 1;
+    }
+
+    /// A frame arrived or was lost.
+    pub(super) const fn on_landed(&mut self) {
+        self.frames_in_flight = self.frames_in_flight.saturating_sub(1);
+    }
+
+    /// Bytes that may still be written to the streams of the line.
+    pub(super) const fn room(&self) -> u64 {
+        self.config
+            .send_buffer_line_max_bytes
+            .saturating_sub(self.unacknowledged)
+    }
+
+    /// `id` waits for such room.
+    pub(super) fn wait(&mut self, id: u64) {
+        self.writers.push_back(id);
+    }
+
+    /// The streams that waited, one by one, once it is worth it to wake them.
+    pub(super) fn wake(&mut self) -> Option<u64> {
+        if self.room() * 8 < self.config.send_buffer_line_max_bytes {
+            return None;
+        }
+        self.writers.pop_front()
+    }
+
+    /// `id` waits no longer.
+    pub(super) fn unwait(&mut self, id: u64) {
+        self.writers.retain(|at| *at != id);
+    }
+
+    pub(super) fn fit(&mut self, live: usize) {
+        for queue in [&mut self.control, &mut self.owed, &mut self.fresh] {
+            queue.fit(live);
+        }
+    }
+
+    /// The line is no more: nothing goes out.
+    pub(super) fn down(&mut self) {
+        for queue in [&mut self.control, &mut self.owed, &mut self.fresh] {
+            queue.clear();
+        }
+        self.writers = VecDeque::new();
+        self.line_credit_due = false;
+        self.streams_credit_due = false;
+        self.unsettled = 0;
+    }
+
+    pub(super) fn has_output(&self) -> bool {
+        self.line_credit_due
+            || self.streams_credit_due
+            || !self.control.is_empty()
+            || !self.owed.is_empty()
+            || (!self.fresh.is_empty() && self.sendable() > 0)
+    }
+}
+
+/// What every call into a stream needs beside the stream.
+pub(super) type Fx = Effects<Effect>;

@@ -1,0 +1,234 @@
+//! Bytes of one direction between two offsets, in a buffer that is used round and round.
+
+use alloc::{vec, vec::Vec};
+
+/// The smallest buffer that a ring takes, bytes.
+const SMALLEST: u64 = 256;
+
+/// What the buffers of all rings of a line take, and how much of that is kept for later only.
+#[derive(Debug)]
+pub(super) struct Memory {
+    held_bytes: u64,
+    spare_bytes: u64,
+    spare_max_bytes: u64,
+}
+
+impl Memory {
+    pub(super) const fn new(spare_max_bytes: u64) -> Self {
+        Self {
+            held_bytes: 0,
+            spare_bytes: 0,
+            spare_max_bytes,
+        }
+    }
+
+    /// Bytes that all buffers take together.
+    pub(super) const fn held_bytes(&self) -> u64 {
+        self.held_bytes
+    }
+}
+
+/// The bytes from `base` to `top` of a direction. An offset keeps its place in the buffer while the
+/// base moves on, so bytes are copied in once and out once, also those that come out of order.
+///
+/// A ring gives its buffer up, or takes one that fits, once the buffer is more than four times what
+/// it holds and the rings of the line have more than their allowance of such spare bytes together.
+/// So all buffers of a line take at most four times (and a little) what they hold, and the
+/// allowance; and a direction that runs empty again and again allocates nothing.
+#[derive(Debug, Default)]
+pub(super) struct Ring {
+    /// Its length is 0 or a power of two.
+    bytes: Vec<u8>,
+    base: u64,
+    top: u64,
+    spare: u64,
+}
+
+impl Ring {
+    /// The offset of the first byte that is kept.
+    pub(super) const fn base(&self) -> u64 {
+        self.base
+    }
+
+    /// The offset behind the last byte that was put in.
+    pub(super) const fn top(&self) -> u64 {
+        self.top
+    }
+
+    /// Puts `data` at `offset`, which is not below the base. What lies between the top and `offset`
+    /// has no meaning until it is put in, too.
+    pub(super) fn put(&mut self, offset: u64, data: &[u8], memory: &mut Memory) {
+        debug_assert!(offset >= self.base, "bytes below the base were given away");
+        if data.is_empty() {
+            return;
+        }
+        let top = self.top.max(offset + data.len() as u64);
+        if top - self.base > self.bytes.len() as u64 {
+            self.resize(capacity_for(top - self.base), memory);
+        }
+        self.top = top;
+        let start = self.place(offset);
+        let first = data.len().min(self.bytes.len() - start);
+        self.bytes[start..start + first].copy_from_slice(&data[..first]);
+        self.bytes[..data.len() - first].copy_from_slice(&data[first..]);
+        self.account(memory);
+    }
+
+    /// Copies the bytes from `offset` on into `out`, which ends at the top or before.
+    pub(super) fn copy(&self, offset: u64, out: &mut [u8]) {
+        debug_assert!(
+            offset >= self.base && offset + out.len() as u64 <= self.top,
+            "only bytes that are in the ring can be copied"
+        );
+        if out.is_empty() {
+            return;
+        }
+        let start = self.place(offset);
+        let first = out.len().min(self.bytes.len() - start);
+        let (front, back) = out.split_at_mut(first);
+        front.copy_from_slice(&self.bytes[start..start + first]);
+        back.copy_from_slice(&self.bytes[..back.len()]);
+    }
+
+    /// Forgets the bytes below `base`.
+    pub(super) fn advance(&mut self, base: u64, memory: &mut Memory) {
+        self.base = self.base.max(base);
+        self.top = self.top.max(self.base);
+        self.account(memory);
+    }
+
+    /// Forgets every byte and gives the buffer up.
+    pub(super) fn clear(&mut self, memory: &mut Memory) {
+        self.base = self.top;
+        self.resize(0, memory);
+        self.account(memory);
+    }
+
+    /// Gives up what the buffer has beyond what it holds.
+    pub(super) fn rest(&mut self, memory: &mut Memory) {
+        if self.spare > 0 {
+            self.resize(capacity_for(self.top - self.base), memory);
+            self.account(memory);
+        }
+    }
+
+    fn place(&self, offset: u64) -> usize {
+        // The buffer's length is a power of two, so this is the remainder, on every width.
+        offset as usize & (self.bytes.len() - 1)
+    }
+
+    fn account(&mut self, memory: &mut Memory) {
+        memory.spare_bytes -= self.spare;
+        self.spare = self.spare_now();
+        memory.spare_bytes += self.spare;
+        if self.spare > 0 && memory.spare_bytes > memory.spare_max_bytes {
+            self.resize(capacity_for(self.top - self.base), memory);
+            memory.spare_bytes -= self.spare;
+            self.spare = 0;
+        }
+    }
+
+    fn spare_now(&self) -> u64 {
+        let (capacity, span) = (self.bytes.len() as u64, self.top - self.base);
+        if span > 0 && capacity <= SMALLEST {
+            return 0;
+        }
+        capacity.saturating_sub(span * 4)
+    }
+
+    fn resize(&mut self, capacity: u64, memory: &mut Memory) {
+        let capacity = usize::try_from(capacity).expect("a window fits into memory");
+        if capacity == self.bytes.len() {
+            return;
+        }
+        memory.held_bytes += capacity as u64;
+        memory.held_bytes -= self.bytes.len() as u64;
+        let old = core::mem::replace(&mut self.bytes, vec![0; capacity]);
+        let mut at = self.base;
+        while at < self.top {
+            let from = at as usize & (old.len() - 1);
+            let to = self.place(at);
+            let rest = usize::try_from(self.top - at).expect("a window fits into memory");
+            let len = rest.min(old.len() - from).min(capacity - to);
+            self.bytes[to..to + len].copy_from_slice(&old[from..from + len]);
+            at += len as u64;
+        }
+    }
+}
+
+const fn capacity_for(span: u64) -> u64 {
+    if span == 0 {
+        return 0;
+    }
+    let capacity = span.next_power_of_two();
+    if capacity < SMALLEST {
+        SMALLEST
+    } else {
+        capacity
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::{Rng, Seed};
+
+    fn byte(offset: u64) -> u8 {
+        (offset.wrapping_mul(2_654_435_761) >> 7) as u8
+    }
+
+    fn bytes(from: u64, to: u64) -> Vec<u8> {
+        (from..to).map(byte).collect()
+    }
+
+    #[test]
+    fn stream_ring_keeps_bytes_through_every_growth_and_wrap() {
+        let mut rng = Rng::new(&Seed::new([9; 32]));
+        for spare in [0, 10_000, 1 << 20] {
+            let (mut ring, mut memory) = (Ring::default(), Memory::new(spare));
+            for _ in 0..3000 {
+                let from = ring.top();
+                let to = from + rng.below(700);
+                if rng.below(2) == 0 {
+                    // The later half first.
+                    let middle = from + (to - from) / 2;
+                    ring.put(middle, &bytes(middle, to), &mut memory);
+                    ring.put(from, &bytes(from, middle), &mut memory);
+                } else {
+                    ring.put(from, &bytes(from, to), &mut memory);
+                }
+                let mut out = vec![0; (ring.top() - ring.base()) as usize];
+                ring.copy(ring.base(), &mut out);
+                assert_eq!(out, bytes(ring.base(), ring.top()));
+                let base = ring.base() + rng.below(ring.top() - ring.base() + 1).min(900);
+                ring.advance(base, &mut memory);
+                assert_eq!(memory.held_bytes(), ring.bytes.len() as u64);
+                let span = ring.top() - ring.base();
+                assert!(ring.bytes.len() as u64 <= (span * 4).max(SMALLEST) + spare);
+            }
+            ring.clear(&mut memory);
+            assert_eq!((memory.held_bytes, memory.spare_bytes), (0, 0));
+        }
+    }
+
+    #[test]
+    fn stream_ring_that_runs_empty_keeps_its_buffer_within_the_allowance() {
+        let (mut ring, mut memory) = (Ring::default(), Memory::new(4096));
+        ring.put(0, &[1; 4000], &mut memory);
+        let place = ring.bytes.as_ptr();
+        for turn in 1..100 {
+            ring.advance(turn * 4000, &mut memory);
+            assert_eq!(memory.held_bytes(), 4096);
+            ring.put(turn * 4000, &[2; 4000], &mut memory);
+            assert_eq!(ring.bytes.as_ptr(), place);
+        }
+        let mut other = Ring::default();
+        other.put(0, &[1; 4000], &mut memory);
+        ring.advance(u64::from(u32::MAX), &mut memory);
+        other.advance(4000, &mut memory);
+        assert_eq!(memory.held_bytes(), 4096, "the allowance is for all rings");
+        ring.rest(&mut memory);
+        other.rest(&mut memory);
+        assert_eq!(memory.held_bytes(), 0);
+    }
+}

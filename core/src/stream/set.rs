@@ -1,0 +1,133 @@
+//! All streams of a line.
+
+use alloc::{boxed::Box, collections::BTreeMap};
+
+use super::{
+    Effect, Misbehaviour,
+    config::Config,
+    head,
+    ids::{Ids, Known},
+    pair::Stream,
+    pool::{Fx, Pool},
+};
+
+/// The streams of one line.
+#[derive(Debug)]
+pub struct Streams {
+    pub(super) streams: BTreeMap<u64, Box<Stream>>,
+    pub(super) ids: Ids,
+    pub(super) pool: Pool,
+    pub(super) is_down: bool,
+    /// `open` gave `Blocked`, and `MayOpen` was not told since.
+    pub(super) open_blocked: bool,
+}
+
+impl Streams {
+    /// No streams yet. `smaller` tells if our hashname is the smaller of the two; `our_first` and
+    /// `peer_first` are the numbers that the ends told each other in the handshake, the peer's
+    /// `None` until it came.
+    pub fn new(config: &Config, smaller: bool, our_first: u64, peer_first: Option<u64>) -> Self {
+        Self {
+            streams: BTreeMap::new(),
+            ids: Ids::new(config.streams_max, smaller, our_first, peer_first),
+            pool: Pool::new(config),
+            is_down: false,
+            open_blocked: false,
+        }
+    }
+
+    /// The peer has told its first number in the handshake.
+    pub const fn set_peer_first(&mut self, first: u64) {
+        self.ids.set_peer_first(first);
+    }
+
+    /// The round-trip time of the line, microseconds; windows grow by it.
+    pub const fn set_rtt(&mut self, rtt_us: u64) {
+        self.pool.rtt_us = rtt_us;
+    }
+
+    /// The number that our next line to this peer begins with.
+    pub const fn next_number(&self) -> u64 {
+        self.ids.next()
+    }
+
+    /// Bytes written that the peer has not acknowledged.
+    pub const fn unacknowledged_bytes(&self) -> u64 {
+        self.pool.unacknowledged
+    }
+
+    /// Bytes that the buffers take, of both directions.
+    pub const fn buffered_bytes(&self) -> u64 {
+        self.pool.memory.held_bytes()
+    }
+
+    /// How many streams live.
+    pub fn count(&self) -> usize {
+        self.streams.len()
+    }
+
+    /// True if no stream lives.
+    pub fn is_empty(&self) -> bool {
+        self.streams.is_empty()
+    }
+
+    /// True if everything written, every end and every reset is acknowledged.
+    pub const fn is_settled(&self) -> bool {
+        self.pool.unsettled == 0
+    }
+
+    /// The line is at rest: gives up the memory that is kept for later.
+    pub fn rest(&mut self) {
+        for stream in self.streams.values_mut() {
+            stream.send.rest(&mut self.pool);
+            stream.recv.rest(&mut self.pool);
+        }
+        self.pool.fit(0);
+    }
+
+    pub(super) fn may_open(&self) -> bool {
+        let head_max = self.pool.config.head_max_bytes + head::LENGTH_BYTES;
+        !self.is_down && self.ids.may_open() && self.pool.room() >= head_max
+    }
+
+    pub(super) fn tell_may_open(&mut self, fx: &mut Fx) {
+        if self.open_blocked && self.may_open() {
+            self.open_blocked = false;
+            fx.push(Effect::MayOpen);
+        }
+    }
+
+    /// The stream that a frame is about; `None` if it is over.
+    pub(super) fn admit(&mut self, id: u64) -> Result<Option<&mut Box<Stream>>, Misbehaviour> {
+        match self.ids.admit(id)? {
+            Known::Begins => {
+                self.pool.streams_credit_due |= self.ids.raise();
+                let stream = Box::new(Stream::new(id, false, &self.pool.config));
+                Ok(Some(self.streams.entry(id).or_insert(stream)))
+            }
+            Known::Before => Ok(self.streams.get_mut(&id)),
+        }
+    }
+
+    /// Brings the queues in line with a stream that changed, and lets it go if it is over.
+    pub(super) fn settle(&mut self, id: u64, fx: &mut Fx) {
+        let Some(stream) = self.streams.get_mut(&id) else {
+            return;
+        };
+        if stream.is_over() {
+            self.remove(id);
+        } else {
+            stream.refresh(&mut self.pool);
+        }
+        self.tell_may_open(fx);
+    }
+
+    pub(super) fn remove(&mut self, id: u64) {
+        let Some(mut stream) = self.streams.remove(&id) else {
+            return;
+        };
+        stream.release(&mut self.pool);
+        self.pool.streams_credit_due |= self.ids.close(id) && !self.is_down;
+        self.pool.fit(self.streams.len());
+    }
+}

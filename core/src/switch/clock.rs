@@ -1,0 +1,74 @@
+//! B: the clock. One timer a line, the earliest of all of them on top; a tick costs what is due.
+
+use super::{
+    DownReason, Phase, Switch,
+    link::Grant,
+};
+use crate::base::{Slot, Time, Wall, Why};
+
+impl Switch {
+    /// Does what is due at `now`; without anything due it costs nothing.
+    pub fn handle_timeout(&mut self, now: Time) {
+        let now = self.advance(now);
+        if self.lines.deadline().is_some_and(|deadline| deadline.at <= now) {
+            self.lines.on_deadline(now, &mut self.line_effects);
+            self.settle_line(now);
+        }
+        while let Some(slot) = self.timers.pop_due(now) {
+            self.on_link_deadline(now, slot);
+            self.settle_streams(slot);
+            self.touch(slot);
+        }
+    }
+
+    /// Tells the wall time: at the start, after a sleep, and every minute. It orders our opens and
+    /// judges what expires; it moves no timer.
+    pub fn handle_clock(&mut self, now: Time, wall: Wall) {
+        let now = self.advance(now);
+        self.lines.handle_clock(now, wall);
+    }
+
+    fn on_link_deadline(&mut self, now: Time, slot: Slot) {
+        let Some(link) = self.links.get_mut(slot) else { return };
+        if link.flow.deadline().is_some_and(|deadline| deadline.at <= now) {
+            let due = link.flow.on_deadline(now, &mut self.fates);
+            self.stats.packets_lost += u64::from(due.lost_packets);
+            self.settle_fates(slot);
+        }
+        let Some(link) = self.links.get_mut(slot) else { return };
+        match link.life_due(now, &self.periods) {
+            Some(Why::KeepAlive) => link.ping = true,
+            Some(Why::Idle) if link.is_held() => self.end_link(slot, DownReason::TimedOut),
+            Some(Why::Idle) => self.close_link(now, slot, 0, "nobody holds the line"),
+            _ => {}
+        }
+    }
+
+    /// Puts a link back in order after anything happened to it: its place in the queue of those
+    /// that may send, its timer, and its end.
+    pub(super) fn touch(&mut self, slot: Slot) {
+        let now = self.now;
+        let Some(link) = self.links.get_mut(slot) else { return };
+        if !link.queued && link.grant(now) != Grant::Nothing {
+            link.queued = true;
+            self.ready.push_back(slot);
+        }
+        let deadline = link.deadline(&self.periods);
+        if let Some(deadline) = deadline {
+            link.why = deadline.why;
+        }
+        self.timers.set(slot, deadline.map(|deadline| deadline.at));
+        if matches!(link.phase, Phase::Down(_)) && link.streams.is_empty() {
+            self.forget_link(slot);
+        }
+    }
+
+    /// The time of a call; one that is earlier than the call's before is taken for the same.
+    pub(super) fn advance(&mut self, now: Time) -> Time {
+        if now < self.now {
+            self.stats.time_backwards += 1;
+        }
+        self.now = self.now.max(now);
+        self.now
+    }
+}

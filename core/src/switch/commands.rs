@@ -1,0 +1,289 @@
+//! C: commands. Legal at any time; each says in a small error of its own why it did nothing.
+
+use core::net::SocketAddr;
+
+use super::{
+    ConnectError, Interface, LineError, LineId, OpenError, Peer, Phase, Read, ReadError,
+    RestoreError, StreamId, Switch, WriteError,
+    error::InstallError,
+    link::{Info, Link},
+    settle,
+};
+use crate::{
+    base::{Effects, Slot, Time},
+    identity::{Hashname, PublicKey, SecretKey, Space},
+    stream::{self, Streams},
+    wire::{Packet, Path, Route},
+};
+
+impl Switch {
+    // C. Commands.
+
+    /// Lets the switch answer and dial as the holder of `secret` in `space`. It starts a new boot.
+    ///
+    /// # Errors
+    /// [`InstallError`] if it is installed already, or the switch is full.
+    pub fn install(
+        &mut self,
+        now: Time,
+        secret: &SecretKey,
+        space: &Space,
+    ) -> Result<Hashname, InstallError> {
+        let now = self.advance(now);
+        self.lines.install(now, secret, space.id()).map_err(InstallError::from)
+    }
+
+    /// Gives back what an earlier start asked to be kept (`Need::Keep`).
+    ///
+    /// # Errors
+    /// [`RestoreError::UnknownKey`]: nothing is kept in this version.
+    pub fn restore(&mut self, now: Time, key: &str, bytes: &[u8]) -> Result<(), RestoreError> {
+        self.advance(now);
+        let _unused = (key, bytes);
+        Err(RestoreError::UnknownKey)
+    }
+
+    /// Opens a line from `local` to the holder of `peer`, trying every address at once, and holds
+    /// it until `close`. A line that is there already is given again; one that was being closed
+    /// stays.
+    ///
+    /// # Errors
+    /// [`ConnectError`] if there is nothing to open from or to; the switch is as before.
+    pub fn connect(
+        &mut self,
+        now: Time,
+        local: Hashname,
+        peer: &PublicKey,
+        addresses: &[SocketAddr],
+    ) -> Result<LineId, ConnectError> {
+        let now = self.advance(now);
+        let (_, space) = self.lines.identity(local).ok_or(ConnectError::NotInstalled)?;
+        let peer = Peer { hashname: Hashname::of(peer, &space), key: *peer };
+        if peer.hashname == local {
+            return Err(ConnectError::Oneself);
+        }
+        let routes: alloc::vec::Vec<Route> =
+            addresses.iter().filter_map(|address| self.route_to(*address)).collect();
+        if let Some(slot) = self.lines.find(local, peer.hashname).and_then(|l| self.link_of(l)) {
+            return Ok(self.hold(now, slot, &routes));
+        }
+        if routes.is_empty() {
+            return Err(ConnectError::NoAddress);
+        }
+        let first = self.draw_first(now);
+        let line = self.lines.open(now, local, peer.key, &routes, first)?;
+        let info = Info { local, peer, ours: true };
+        let slot = self.new_link(now, line, info, Phase::Connecting { line });
+        self.settle_line(now);
+        Ok(self.hold(now, slot, &[]))
+    }
+
+    /// Ends a line gracefully: what was written is delivered first, for at most
+    /// `Life::close_timeout_ms`, then the peer is told `code` and `reason`. `Down` follows.
+    ///
+    /// # Errors
+    /// [`LineError::UnknownLine`] if it is over already.
+    pub fn close(
+        &mut self,
+        now: Time,
+        line: LineId,
+        code: u64,
+        reason: &str,
+    ) -> Result<(), LineError> {
+        let now = self.advance(now);
+        let slot = self.slot(line).ok_or(LineError::UnknownLine)?;
+        self.close_link(now, slot, code, reason);
+        self.touch(slot);
+        Ok(())
+    }
+
+    /// Opens a stream. `head` is a JSON object that says what it is for; the peer reads it before
+    /// the first byte.
+    ///
+    /// # Errors
+    /// [`OpenError`] if the head is illegal, the line is over or the peer allows no more for now.
+    pub fn open_stream(
+        &mut self,
+        now: Time,
+        line: LineId,
+        head: &str,
+    ) -> Result<StreamId, OpenError> {
+        self.advance(now);
+        let slot = self.slot(line).ok_or(OpenError::UnknownLine)?;
+        let link = self.links.get_mut(slot).ok_or(OpenError::UnknownLine)?;
+        match link.phase {
+            Phase::Connecting { .. } | Phase::Up { .. } => {}
+            Phase::Closing { .. } | Phase::Down(_) => return Err(OpenError::UnknownLine),
+        }
+        let id = link.streams.open(head)?;
+        self.touch(slot);
+        Ok(StreamId { line, id })
+    }
+
+    /// Gives our head to a stream that the peer opened; once, before the first write. Without it
+    /// our direction has no head.
+    ///
+    /// # Errors
+    /// [`WriteError`] if it is too late for a head, or this one is illegal.
+    pub fn answer(&mut self, now: Time, stream: StreamId, head: &str) -> Result<(), WriteError> {
+        self.writing(now, stream, |link| link.streams.answer(stream.id, head))
+    }
+
+    /// Writes bytes and tells how many were taken, at least one.
+    ///
+    /// # Errors
+    /// [`WriteError::Blocked`] if there is no room; `Writable` tells when there is.
+    pub fn write(
+        &mut self,
+        now: Time,
+        stream: StreamId,
+        bytes: &[u8],
+    ) -> Result<usize, WriteError> {
+        self.writing(now, stream, |link| link.streams.write(stream.id, bytes))
+    }
+
+    /// Ends our direction after what was written.
+    ///
+    /// # Errors
+    /// [`WriteError`] if it has ended already.
+    pub fn finish(&mut self, now: Time, stream: StreamId) -> Result<(), WriteError> {
+        self.writing(now, stream, |link| link.streams.finish(stream.id))
+    }
+
+    /// Gives up our direction: what was not sent will not be, and the peer learns `code`.
+    ///
+    /// # Errors
+    /// [`WriteError`] if it has ended already.
+    pub fn reset(&mut self, now: Time, stream: StreamId, code: u64) -> Result<(), WriteError> {
+        self.writing(now, stream, |link| link.streams.reset(stream.id, code))
+    }
+
+    /// Reads what has come, in order.
+    ///
+    /// # Errors
+    /// [`ReadError::Blocked`] if nothing has; `Readable` tells when something does.
+    pub fn read(
+        &mut self,
+        now: Time,
+        stream: StreamId,
+        buf: &mut [u8],
+    ) -> Result<Read, ReadError> {
+        self.reading(now, stream, |streams, now, fx| streams.read(now, stream.id, buf, fx))
+    }
+
+    /// Reads no more of a stream: what had come is dropped, and the peer learns `code`.
+    ///
+    /// # Errors
+    /// [`ReadError`] if there is no such stream.
+    pub fn stop(&mut self, now: Time, stream: StreamId, code: u64) -> Result<(), ReadError> {
+        self.reading(now, stream, |streams, now, fx| {
+            streams.stop(now, stream.id, code, fx)
+        })
+    }
+
+    /// Sends one packet on a line, unreliably. It must be a packet as in PROTOCOL, section
+    /// Packets, and fit one datagram.
+    ///
+    /// # Errors
+    /// [`LineError`]; the packet is not taken.
+    pub fn send(&mut self, now: Time, line: LineId, packet: &[u8]) -> Result<(), LineError> {
+        self.advance(now);
+        let slot = self.slot(line).ok_or(LineError::UnknownLine)?;
+        Packet::decode(packet).map_err(|_short| LineError::NoPacket)?;
+        let room = usize::from(self.config.life.datagram_bytes) - crate::wire::SEALED_OVERHEAD;
+        if packet.len() + PACKET_FRAME_MAX > room {
+            return Err(LineError::TooLarge);
+        }
+        let link = self.links.get_mut(slot).ok_or(LineError::UnknownLine)?;
+        match link.phase {
+            Phase::Connecting { .. } | Phase::Up { .. } => {}
+            Phase::Closing { .. } | Phase::Down(_) => return Err(LineError::UnknownLine),
+        }
+        link.packets_out.push(packet.into()).map_err(|_full| LineError::Blocked)?;
+        self.touch(slot);
+        Ok(())
+    }
+
+    /// Takes the oldest unreliable packet that came on a line and tells its length.
+    ///
+    /// # Errors
+    /// [`LineError::Blocked`] if there is none, [`LineError::TooLarge`] if `buf` is too short; the
+    /// packet stays.
+    pub fn recv(&mut self, now: Time, line: LineId, buf: &mut [u8]) -> Result<usize, LineError> {
+        self.advance(now);
+        let slot = self.slot(line).ok_or(LineError::UnknownLine)?;
+        let link = self.links.get_mut(slot).ok_or(LineError::UnknownLine)?;
+        let packet = link.packets_in.front().ok_or(LineError::Blocked)?;
+        let room = buf.get_mut(..packet.len()).ok_or(LineError::TooLarge)?;
+        room.copy_from_slice(packet);
+        let len = packet.len();
+        link.packets_in.pop();
+        Ok(len)
+    }
+
+    fn writing<T>(
+        &mut self,
+        now: Time,
+        stream: StreamId,
+        command: impl FnOnce(&mut Link) -> Result<T, stream::WriteError>,
+    ) -> Result<T, WriteError> {
+        self.advance(now);
+        let slot = self.slot(stream.line).ok_or(WriteError::UnknownStream)?;
+        let link = self.links.get_mut(slot).ok_or(WriteError::UnknownStream)?;
+        let result = command(link).map_err(|error| settle::write_error(error, &link.phase));
+        self.settle_streams(slot);
+        self.touch(slot);
+        result
+    }
+
+    fn reading<T>(
+        &mut self,
+        now: Time,
+        stream: StreamId,
+        command: impl FnOnce(
+            &mut Streams,
+            Time,
+            &mut Effects<stream::Effect>,
+        ) -> Result<T, stream::ReadError>,
+    ) -> Result<T, ReadError> {
+        let now = self.advance(now);
+        let slot = self.slot(stream.line).ok_or(ReadError::UnknownStream)?;
+        let link = self.links.get_mut(slot).ok_or(ReadError::UnknownStream)?;
+        let result =
+            command(&mut link.streams, now, &mut self.stream_effects)
+                .map_err(|error| settle::read_error(error, &link.phase));
+        self.settle_streams(slot);
+        self.touch(slot);
+        result
+    }
+
+    /// Notes that the application holds a link, and where else its peer may be.
+    fn hold(&mut self, now: Time, slot: Slot, routes: &[Route]) -> LineId {
+        let link = self.links.get_mut(slot).expect("a link that was just found or made");
+        link.wants.application = true;
+        if let Phase::Closing { line, .. } = link.phase {
+            link.phase = Phase::Up { line };
+        }
+        let (id, line) = (link.id, link.line());
+        if let (Phase::Connecting { .. }, Some(line)) = (&link.phase, line) {
+            self.lines.reopen(now, line, routes);
+        }
+        self.touch(slot);
+        id
+    }
+
+    /// The way to an address by the first socket of its family.
+    fn route_to(&self, address: SocketAddr) -> Option<Route> {
+        let path = Path::to(address);
+        let fits = |at: &&Interface| at.local.is_ipv4() == path.remote.is_ipv4();
+        let socket = self.sockets.iter().find(fits)?.socket;
+        Some(Route { socket, path })
+    }
+
+    fn slot(&self, line: LineId) -> Option<Slot> {
+        self.ids.get(&line.0).copied()
+    }
+}
+
+/// A packet frame adds its type and a length of up to 4 bytes, beside ranges of up to this much.
+const PACKET_FRAME_MAX: usize = 64;

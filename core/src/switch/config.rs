@@ -1,0 +1,78 @@
+//! The config of a switch: one plain struct a room, every policy, limit and period a field.
+
+use serde::{Deserialize, Serialize};
+
+use super::ConfigError;
+use crate::{flow, line, stream};
+
+/// Everything about a switch that is a choice. `Config::default()` is good for most programs.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Config {
+    /// Handshakes and sealing.
+    pub line: line::Config,
+    /// Packets in flight.
+    pub flow: flow::Config,
+    /// Streams and their buffers.
+    pub stream: stream::Config,
+    /// How long lines live and how much of them is kept.
+    pub life: Life,
+}
+
+/// How long lines live and how much is queued for the caller.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Life {
+    /// A line that somebody holds and that heard nothing for this long is probed. Lower finds a
+    /// vanished peer sooner and costs a packet each way each time.
+    pub keep_alive_ms: u64,
+    /// A line that somebody holds and that heard nothing for this long is down.
+    pub idle_timeout_ms: u64,
+    /// A line that nobody holds and that heard nothing for this long is closed.
+    pub unheld_timeout_ms: u64,
+    /// How long a close waits until what was written has arrived.
+    pub close_timeout_ms: u64,
+    /// Lines that are down and still have bytes to read; beyond it the oldest is forgotten. Each
+    /// may hold the receive buffers of a line.
+    pub down_lines_max: u32,
+    /// With this many events unread, a stranger's `open` is dropped.
+    pub events_max: u32,
+    /// Unreliable packets waiting on a line, each way. Beyond it `send` is blocked, and of those
+    /// that came the oldest is dropped and counted. Each holds up to a datagram.
+    pub packets_max: u32,
+    /// Bytes of a datagram that is sent; what every path carries is 1,200.
+    pub datagram_bytes: u16,
+}
+
+impl Default for Life {
+    fn default() -> Self {
+        Self {
+            keep_alive_ms: 15_000,
+            idle_timeout_ms: 30_000,
+            unheld_timeout_ms: 30_000,
+            close_timeout_ms: 5_000,
+            down_lines_max: 64,
+            events_max: 100_000,
+            packets_max: 64,
+            datagram_bytes: 1_200,
+        }
+    }
+}
+
+impl Config {
+    /// Checks what the types cannot say.
+    ///
+    /// # Errors
+    /// The name of the first field that is illegal.
+    pub(super) fn check(&self) -> Result<(), ConfigError> {
+        let life = &self.life;
+        if life.keep_alive_ms == 0 || life.keep_alive_ms >= life.idle_timeout_ms {
+            return Err(ConfigError::Illegal("life.keep_alive_ms"));
+        }
+        if !(600..=65_000).contains(&life.datagram_bytes) {
+            return Err(ConfigError::Illegal("life.datagram_bytes"));
+        }
+        if life.events_max == 0 {
+            return Err(ConfigError::Illegal("life.events_max"));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,219 @@
+//! D: outputs. Packets are built when they are asked for, straight into the caller's buffer:
+//! flow grants, streams fill, line seals.
+
+use alloc::vec::Vec;
+
+use super::{
+    Carried, Ecn, Event, Need, Phase, Switch, Transmit,
+    link::{Grant, Link},
+};
+use crate::{
+    base::{Deadline, Slot, Time, Why},
+    stream,
+    wire::{SEALED_OVERHEAD, SEALED_PREFIX, TAG_LEN, frame::Writer},
+};
+
+/// Packets of one run are padded up to the length of the first if no more than this is missing;
+/// a shorter packet ends the run.
+const PADDING_MAX: usize = 64;
+
+/// What building one packet came to.
+enum Built {
+    /// Nothing to send, or not now.
+    Nothing,
+    /// A packet of this many bytes.
+    Packet(usize),
+    /// The last packet of the line, of this many bytes.
+    End(usize),
+}
+
+impl Switch {
+    // D. Outputs.
+
+    /// Fills `buf` with datagrams for one path: equal ones, the last may be shorter, no more than
+    /// the pacing of the path allows at once. `None` until the next call if nothing can go out.
+    ///
+    /// `buf` must have room for at least one datagram: `Life::datagram_bytes`, and 1,100 bytes for
+    /// a handshake.
+    pub fn poll_transmit(&mut self, now: Time, buf: &mut [u8]) -> Option<Transmit> {
+        let now = self.advance(now);
+        let transmit = self.next_handshake(buf).or_else(|| self.next_sealed(now, buf))?;
+        self.stats.datagrams_out += transmit.len.div_ceil(transmit.segment) as u64;
+        self.stats.bytes_out += transmit.len as u64;
+        Some(transmit)
+    }
+
+    /// The oldest thing that happened and was not yet told.
+    pub fn poll_event(&mut self) -> Option<Event> {
+        self.events.pop_front()
+    }
+
+    /// The next thing that the switch asks of its shell.
+    pub fn poll_need(&mut self) -> Option<Need> {
+        self.needs.pop()
+    }
+
+    /// When to call next, and why; `None` if nothing will happen by itself. It costs nothing to
+    /// ask.
+    pub fn poll_timeout(&self) -> Option<Deadline> {
+        let queued = !self.ready.is_empty()
+            || !self.events.is_empty()
+            || !self.needs.is_empty()
+            || self.lines.has_output();
+        if queued {
+            return Some(Deadline::new(self.now, Why::Queued));
+        }
+        let link = self.timers.next().and_then(|(at, slot)| {
+            Some(Deadline::new(at, self.links.get(slot)?.why))
+        });
+        Deadline::earlier(link, self.lines.deadline())
+    }
+
+    fn next_handshake(&mut self, buf: &mut [u8]) -> Option<Transmit> {
+        let (route, len) = self.lines.poll_datagram(self.now, buf)?;
+        let (socket, path) = (route.socket, route.path);
+        Some(Transmit { socket, path, ecn: Ecn::None, ttl: None, len, segment: len })
+    }
+
+    fn next_sealed(&mut self, now: Time, buf: &mut [u8]) -> Option<Transmit> {
+        while let Some(slot) = self.ready.pop_front() {
+            if let Some(link) = self.links.get_mut(slot) {
+                link.queued = false;
+            }
+            let transmit = self.build_run(now, slot, buf);
+            self.touch(slot);
+            if transmit.is_some() {
+                return transmit;
+            }
+        }
+        None
+    }
+
+    /// Fills `buf` with packets of one line.
+    fn build_run(&mut self, now: Time, slot: Slot, buf: &mut [u8]) -> Option<Transmit> {
+        let most = usize::from(self.config.life.datagram_bytes).min(buf.len());
+        let line = self.links.get(slot)?.line()?;
+        let route = self.lines.info(line)?.route;
+        let (mut len, mut segment) = (0, 0);
+        while buf.len() - len >= most.max(segment) && most > SEALED_OVERHEAD {
+            let size = if segment == 0 { most } else { segment };
+            let room = &mut buf[len..len + size];
+            let built = match self.build_packet(now, slot, line, room, segment > 0) {
+                Built::Nothing => break,
+                Built::Packet(built) => built,
+                Built::End(built) => {
+                    self.lines.close(now, line, &buf[len..len + built]);
+                    self.end_told(slot);
+                    built
+                }
+            };
+            len += built;
+            segment = segment.max(built);
+            if built < segment || self.links.get(slot).is_none_or(|link| !link.can_seal()) {
+                break;
+            }
+        }
+        let (socket, path) = (route.socket, route.path);
+        (len > 0).then_some(Transmit { socket, path, ecn: Ecn::None, ttl: None, len, segment })
+    }
+
+    /// Writes and seals one packet into `buf`, which is as long as a packet may be; `pad` asks for
+    /// a packet of just that length where it is nearly full.
+    fn build_packet(
+        &mut self,
+        now: Time,
+        slot: Slot,
+        line: Slot,
+        buf: &mut [u8],
+        pad: bool,
+    ) -> Built {
+        let Some(link) = self.links.get_mut(slot) else { return Built::Nothing };
+        let grant = link.grant(now);
+        if grant == Grant::Nothing {
+            return Built::Nothing;
+        }
+        self.carried.clear();
+        let room = buf.len() - TAG_LEN;
+        let mut writer = Writer::new(&mut buf[SEALED_PREFIX..room]);
+        let end = link.end_is_due(now);
+        if end {
+            write_end(link, &mut writer);
+        } else {
+            write_ranges(now, link, grant, &mut writer, &mut self.carried);
+            if grant == Grant::Anything {
+                write_content(link, &mut writer, &mut self.carried, &mut self.carried_streams);
+            }
+            if (pad || link.has_content()) && writer.room() <= PADDING_MAX {
+                writer.padding(writer.room());
+            }
+        }
+        let plain = writer.len();
+        if plain == 0 {
+            return Built::Nothing;
+        }
+        let Some((total, counter)) = self.lines.seal(line, buf, plain) else {
+            return Built::Nothing;
+        };
+        let eliciting = self.carried.iter().any(Carried::elicits);
+        let bytes = u16::try_from(total).expect("a datagram has at most 65,535 bytes");
+        link.flow.on_sent(now, counter, bytes, eliciting, &self.carried);
+        if end { Built::End(total) } else { Built::Packet(total) }
+    }
+}
+
+fn write_end(link: &Link, writer: &mut Writer<'_>) {
+    if let Phase::Closing { end, .. } = &link.phase {
+        writer.close(end.code, &end.reason);
+    }
+}
+
+/// Ranges go first, since the peer's clock runs by them.
+fn write_ranges(
+    now: Time,
+    link: &mut Link,
+    grant: Grant,
+    writer: &mut Writer<'_>,
+    carried: &mut Vec<Carried>,
+) {
+    if link.flow.ranges_due(now) || (grant == Grant::Anything && link.flow.owes_ranges()) {
+        if let Some(highest) = link.flow.write_ranges(now, writer) {
+            carried.push(Carried::Ranges(highest));
+        }
+        if link.flow.wants_ping() && writer.ping() {
+            carried.push(Carried::Ping);
+        }
+    }
+}
+
+/// Writes what a line has to say: what is asked for at once, then streams. A probe that has nothing
+/// new to say says the oldest again, or pings.
+fn write_content(
+    link: &mut Link,
+    writer: &mut Writer<'_>,
+    carried: &mut Vec<Carried>,
+    parts: &mut Vec<stream::Carried>,
+) {
+    if let Some(response) = link.response.take_if(|response| writer.response(response)) {
+        debug_assert!(!response.is_empty(), "a response is what was asked");
+        carried.push(Carried::Packet);
+    }
+    if link.ping && writer.ping() {
+        link.ping = false;
+        carried.push(Carried::Ping);
+    }
+    while link.packets_out.front().is_some_and(|packet| writer.packet(packet)) {
+        link.packets_out.pop();
+        carried.push(Carried::Packet);
+    }
+    parts.clear();
+    let probe = link.flow.probes_owed() > 0;
+    link.streams.fill(writer, parts);
+    if probe && parts.is_empty() {
+        let oldest: Vec<_> = link.flow.oldest_in_flight(0).filter_map(|c| c.stream()).collect();
+        link.streams.fill_again(writer, parts, &oldest);
+    }
+    carried.extend(parts.drain(..).map(Carried::Stream));
+    if probe && !carried.iter().any(Carried::elicits) && writer.ping() {
+        carried.push(Carried::Ping);
+    }
+}

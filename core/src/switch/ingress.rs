@@ -1,0 +1,221 @@
+//! B: what comes from the network. Bytes are told apart by their first bytes, opened where they
+//! lie, and each frame is handed to the room it is for.
+
+use super::{
+    DropReason, Interface, Meta, Misbehaviour, SentError, Switch, Transmit, link::Link,
+};
+use crate::{
+    base::{Effects, Slot, Time},
+    line::Unsealed,
+    stream,
+    wire::{
+        Head, Packet, Route,
+        frame::{Frame, Frames, RangesFrame},
+    },
+};
+
+/// What the frames of one packet came to.
+#[derive(Default)]
+struct Taken {
+    eliciting: bool,
+    closed: bool,
+}
+
+impl Switch {
+    // B. Network and clock.
+
+    /// Takes datagrams that one read of a socket gave: equal ones of `meta.stride` bytes, the last
+    /// may be shorter. They are decrypted where they lie.
+    pub fn handle_datagram(&mut self, now: Time, meta: &Meta, datagrams: &mut [u8]) {
+        let now = self.advance(now);
+        let path = crate::wire::Path::new(meta.path.local, meta.path.remote);
+        let route = Route { socket: meta.socket, path };
+        if datagrams.is_empty() {
+            self.stats.datagrams_in += 1;
+            self.stats.drop(DropReason::NoPacket);
+        }
+        for datagram in datagrams.chunks_mut(meta.stride.max(1)) {
+            self.stats.datagrams_in += 1;
+            self.stats.bytes_in += datagram.len() as u64;
+            if let Err(reason) = self.on_datagram(now, route, datagram) {
+                self.stats.drop(reason);
+            }
+            self.settle_line(now);
+        }
+    }
+
+    /// Tells which sockets there are and what they are bound to; called at the start, and whenever
+    /// that changes.
+    pub fn handle_network_change(&mut self, now: Time, interfaces: &[Interface]) {
+        self.advance(now);
+        self.sockets.clear();
+        self.sockets.extend_from_slice(interfaces);
+    }
+
+    /// Tells that a datagram could not be sent. What it carried is found to be lost in time.
+    pub fn handle_sent_error(&mut self, now: Time, transmit: &Transmit, error: SentError) {
+        self.advance(now);
+        self.stats.sent_errors += 1;
+        match error {
+            // A datagram within the smallest size that every path carries is not too large; and a
+            // way that is closed now may open: the timers of the line decide.
+            SentError::TooLarge | SentError::Unreachable => {
+                debug_assert!(transmit.len > 0, "an empty datagram is never handed out");
+            }
+        }
+    }
+
+    fn on_datagram(
+        &mut self,
+        now: Time,
+        route: Route,
+        datagram: &mut [u8],
+    ) -> Result<(), DropReason> {
+        let packet = Packet::decode(datagram).map_err(|_short| DropReason::NoPacket)?;
+        match packet.head {
+            Head::Binary(head) if head.len() == 4 => self.on_sealed(now, route, datagram),
+            Head::Json(head) if self.events.len() < self.config.life.events_max as usize => {
+                // The two heads that mean something outside a line begin with their own name;
+                // which of the two it is, is all that is looked at here.
+                let room = &mut self.lines;
+                let fx = &mut self.line_effects;
+                if head.starts_with(b"{\"open\"") {
+                    room.on_open(now, route, datagram).map_err(DropReason::Line)
+                } else if head.starts_with(b"{\"line\"") {
+                    room.on_answer(now, route, datagram, fx).map_err(DropReason::Line)
+                } else {
+                    Err(DropReason::UnknownHead)
+                }
+            }
+            Head::Json(_) => Err(DropReason::EventsFull),
+            Head::None | Head::Binary(_) => Err(DropReason::UnknownHead),
+        }
+    }
+
+    fn on_sealed(
+        &mut self,
+        now: Time,
+        route: Route,
+        datagram: &mut [u8],
+    ) -> Result<(), DropReason> {
+        let Unsealed { slot: line, counter, plain, .. } = self
+            .lines
+            .unseal(now, route, datagram, &mut self.line_effects)
+            .map_err(DropReason::Line)?;
+        self.settle_line(now);
+        let Some(slot) = self.link_of(line) else { return Ok(()) };
+        match self.on_frames(now, slot, line, plain) {
+            Ok(taken) if taken.closed => {}
+            Ok(taken) => {
+                if let Some(link) = self.links.get_mut(slot) {
+                    link.heard = now;
+                    link.flow.on_received(now, counter, taken.eliciting);
+                }
+            }
+            Err(misbehaviour) => self.misbehaved(now, slot, misbehaviour),
+        }
+        self.settle_streams(slot);
+        self.touch(slot);
+        Ok(())
+    }
+
+    fn on_frames(
+        &mut self,
+        now: Time,
+        slot: Slot,
+        line: Slot,
+        plain: &[u8],
+    ) -> Result<Taken, Misbehaviour> {
+        let mut taken = Taken::default();
+        for frame in Frames::new(plain) {
+            let frame = frame?;
+            taken.eliciting |= !matches!(frame, Frame::Padding | Frame::Ranges(_));
+            if let Frame::Close { code, reason } = frame {
+                self.on_close(slot, line, code, reason);
+                taken.closed = true;
+                break;
+            }
+            let Some(link) = self.links.get_mut(slot) else { break };
+            match frame {
+                Frame::Ranges(ranges) => self.on_ranges(now, slot, line, &ranges)?,
+                Frame::Skipped { .. } => self.stats.frames_skipped += 1,
+                Frame::Packet(bytes) => self.on_packet(slot, bytes),
+                Frame::Close { .. } | Frame::Padding | Frame::Ping => {}
+                Frame::Challenge(bytes) => link.response = Some(bytes),
+                // We challenge nobody yet, so a response answers nothing.
+                Frame::Response(_) => {}
+                Frame::Stream { .. }
+                | Frame::LineCredit { .. }
+                | Frame::StreamCredit { .. }
+                | Frame::StreamsCredit { .. }
+                | Frame::Reset { .. }
+                | Frame::Stop { .. } => {
+                    on_stream_frame(link, now, frame, &mut self.stream_effects)?;
+                }
+            }
+        }
+        Ok(taken)
+    }
+
+    fn on_ranges(
+        &mut self,
+        now: Time,
+        slot: Slot,
+        line: Slot,
+        ranges: &RangesFrame<'_>,
+    ) -> Result<(), Misbehaviour> {
+        let next = self.lines.next_counter(line).unwrap_or(0);
+        let Some(link) = self.links.get_mut(slot) else { return Ok(()) };
+        let progress = link.flow.on_ranges(now, ranges, next, &mut self.fates)?;
+        self.stats.packets_lost += u64::from(progress.lost_packets);
+        if let Some(rtt_us) = link.flow.rtt_us() {
+            link.streams.set_rtt(rtt_us);
+        }
+        self.settle_fates(slot);
+        Ok(())
+    }
+
+    fn on_close(&mut self, slot: Slot, line: Slot, code: u64, reason: &str) {
+        self.lines.forget(line);
+        let down = super::DownReason::Closed { code, reason: reason.into() };
+        self.link_down(slot, down);
+    }
+
+    fn on_packet(&mut self, slot: Slot, bytes: &[u8]) {
+        let Some(link) = self.links.get_mut(slot) else { return };
+        if let Err(packet) = link.packets_in.push(bytes.into()) {
+            // Unread packets make room for newer ones.
+            link.packets_in.pop();
+            self.stats.packets_unread += 1;
+            let _kept = link.packets_in.push(packet);
+        }
+    }
+}
+
+fn on_stream_frame(
+    link: &mut Link,
+    now: Time,
+    frame: Frame<'_>,
+    fx: &mut Effects<stream::Effect>,
+) -> Result<(), Misbehaviour> {
+    let streams = &mut link.streams;
+    match frame {
+        Frame::Stream { id, offset, data, end } => {
+            streams.on_bytes(now, id, offset, data, end, fx)?;
+        }
+        Frame::LineCredit { bytes } => streams.on_line_credit(bytes),
+        Frame::StreamCredit { id, bytes } => streams.on_stream_credit(id, bytes, fx)?,
+        Frame::StreamsCredit { count } => streams.on_streams_credit(count, fx),
+        Frame::Reset { id, code, size } => streams.on_reset(now, id, code, size, fx)?,
+        Frame::Stop { id, code } => streams.on_stop(id, code, fx)?,
+        Frame::Padding
+        | Frame::Ping
+        | Frame::Ranges(_)
+        | Frame::Challenge(_)
+        | Frame::Response(_)
+        | Frame::Close { .. }
+        | Frame::Packet(_)
+        | Frame::Skipped { .. } => {}
+    }
+    Ok(())
+}

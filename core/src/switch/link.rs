@@ -1,0 +1,227 @@
+//! All that a switch keeps for one line: its flow, its streams, who holds it, how it ends.
+
+use alloc::{boxed::Box, string::String};
+
+use super::{DownReason, LineId, LineState, Peer, wants::Wants};
+use crate::{
+    base::{Bounded, Deadline, Slot, Time, Why},
+    flow::{self, Allowance, Flow},
+    identity::Hashname,
+    stream::{self, Streams},
+};
+
+/// What one sealed packet carried, for the day when its fate is known.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Carried {
+    /// Something of a stream, or of the credit of streams.
+    Stream(stream::Carried),
+    /// Our ranges up to this counter.
+    Ranges(u64),
+    /// A ping; whether it arrived is all there is to know.
+    Ping,
+    /// An unreliable packet, or a response: nobody asks what became of it.
+    Packet,
+}
+
+/// Who a link is between.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Info {
+    pub(super) local: Hashname,
+    pub(super) peer: Peer,
+    /// True if we opened the line.
+    pub(super) ours: bool,
+}
+
+/// One line and what belongs to it.
+#[derive(Debug)]
+pub(super) struct Link {
+    pub(super) id: LineId,
+    pub(super) info: Info,
+    pub(super) phase: Phase,
+    pub(super) wants: Wants,
+    pub(super) flow: Flow<Carried>,
+    pub(super) streams: Streams,
+    /// Unreliable packets to send, and unread ones.
+    pub(super) packets_out: Bounded<Box<[u8]>>,
+    pub(super) packets_in: Bounded<Box<[u8]>>,
+    /// What proves the path to the peer, which asked for it.
+    pub(super) response: Option<[u8; 8]>,
+    /// When something authentic came last.
+    pub(super) heard: Time,
+    /// A ping is to go out.
+    pub(super) ping: bool,
+    /// The link stands in the queue of those that may have something to send.
+    pub(super) queued: bool,
+    /// Why the timer of the link is set.
+    pub(super) why: Why,
+}
+
+/// What a link may send.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Grant {
+    /// Nothing now.
+    Nothing,
+    /// Ranges, or the end: what asks for no answer.
+    Ranges,
+    /// Anything.
+    Anything,
+}
+
+/// Where a line is in its life.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) enum Phase {
+    /// Our `open` is on its way.
+    Connecting {
+        /// The line room's slot.
+        line: Slot,
+    },
+    /// Open.
+    Up {
+        /// The line room's slot.
+        line: Slot,
+    },
+    /// We are closing: first what was written arrives, then the end is told.
+    Closing {
+        /// The line room's slot.
+        line: Slot,
+        /// When the end is told even if not everything has arrived.
+        by: Time,
+        /// The end, as the peer and our own user will see it.
+        end: Box<End>,
+    },
+    /// No more; what had come can be read.
+    Down(DownReason),
+}
+
+/// How we end a line.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct End {
+    pub(super) code: u64,
+    pub(super) reason: String,
+    pub(super) down: DownReason,
+}
+
+/// The periods of a link, in microseconds.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Periods {
+    pub(super) keep_alive_us: u64,
+    pub(super) idle_us: u64,
+    pub(super) unheld_us: u64,
+}
+
+impl Link {
+    /// The line room's slot, while there is one.
+    pub(super) const fn line(&self) -> Option<Slot> {
+        match self.phase {
+            Phase::Connecting { line } | Phase::Up { line } | Phase::Closing { line, .. } => {
+                Some(line)
+            }
+            Phase::Down(_) => None,
+        }
+    }
+
+    /// The phase as the caller sees it.
+    pub(super) const fn state(&self) -> LineState {
+        match self.phase {
+            Phase::Connecting { .. } => LineState::Connecting,
+            Phase::Up { .. } => LineState::Up,
+            Phase::Closing { .. } => LineState::Closing,
+            Phase::Down(_) => LineState::Down,
+        }
+    }
+
+    /// True if sealed packets can go out.
+    pub(super) const fn can_seal(&self) -> bool {
+        matches!(self.phase, Phase::Up { .. } | Phase::Closing { .. })
+    }
+
+    /// True if the end may be told now.
+    pub(super) fn end_is_due(&self, now: Time) -> bool {
+        match &self.phase {
+            Phase::Closing { by, .. } => *by <= now || self.streams.is_settled(),
+            Phase::Connecting { .. } | Phase::Up { .. } | Phase::Down(_) => false,
+        }
+    }
+
+    /// True if there is something that wants to be in an eliciting packet.
+    pub(super) fn has_content(&self) -> bool {
+        self.ping
+            || self.response.is_some()
+            || self.streams.has_output()
+            || !self.packets_out.is_empty()
+    }
+
+    /// What may go out now: nothing, what owes nobody an answer, or anything.
+    pub(super) fn grant(&mut self, now: Time) -> Grant {
+        if !self.can_seal() {
+            return Grant::Nothing;
+        }
+        let asked = self.flow.probes_owed() > 0 || self.has_content();
+        if asked && matches!(self.flow.allowance(now), Allowance::Bytes(_) | Allowance::Probes(_)) {
+            return Grant::Anything;
+        }
+        if self.end_is_due(now) || self.flow.ranges_due(now) {
+            return Grant::Ranges;
+        }
+        Grant::Nothing
+    }
+
+    /// True if somebody holds the line.
+    pub(super) fn is_held(&self) -> bool {
+        self.wants.held(self.streams.count())
+    }
+
+    /// What is due when, the flow's own deadlines and those of the line's life.
+    pub(super) fn deadline(&self, periods: &Periods) -> Option<Deadline> {
+        let life = match &self.phase {
+            Phase::Connecting { .. } | Phase::Down(_) => return None,
+            Phase::Closing { by, .. } => Deadline::new(*by, Why::Closing),
+            Phase::Up { .. } => self.life_deadline(periods),
+        };
+        Deadline::earlier(Some(life), self.flow.deadline())
+    }
+
+    /// What the line's life asks for at `now`, if it is due.
+    pub(super) fn life_due(&self, now: Time, periods: &Periods) -> Option<Why> {
+        match self.phase {
+            Phase::Up { .. } => {
+                let deadline = self.life_deadline(periods);
+                (deadline.at <= now).then_some(deadline.why)
+            }
+            Phase::Connecting { .. } | Phase::Closing { .. } | Phase::Down(_) => None,
+        }
+    }
+
+    fn life_deadline(&self, periods: &Periods) -> Deadline {
+        if !self.is_held() && self.flow.bytes_in_flight() == 0 {
+            return Deadline::new(self.heard.plus_us(periods.unheld_us), Why::Idle);
+        }
+        let alive = self.heard.plus_us(periods.keep_alive_us);
+        if self.ping || self.flow.bytes_in_flight() > 0 {
+            // A probe is on its way already: all that is left is to give up.
+            return Deadline::new(self.heard.plus_us(periods.idle_us), Why::Idle);
+        }
+        Deadline::new(alive, Why::KeepAlive)
+    }
+}
+
+impl Carried {
+    /// True if the peer must answer a packet with this in it by ranges.
+    pub(super) const fn elicits(&self) -> bool {
+        match self {
+            Self::Stream(_) | Self::Ping | Self::Packet => true,
+            Self::Ranges(_) => false,
+        }
+    }
+
+    /// What was carried of a stream.
+    pub(super) const fn stream(&self) -> Option<stream::Carried> {
+        match self {
+            Self::Stream(part) => Some(*part),
+            Self::Ranges(_) | Self::Ping | Self::Packet => None,
+        }
+    }
+}
+
+/// The fates of what packets carried, kept to be used again.
+pub(super) type Fates = alloc::vec::Vec<(flow::Fate, Carried)>;

@@ -1,0 +1,272 @@
+//! The façade, and the only mediator between the rooms. It owns the calls that a program makes,
+//! the queue of what is ready to go out, and the carrying of one room's effects to another. It
+//! decides nothing that a room could decide, and it never reads a clock or a socket.
+
+mod clock;
+mod commands;
+mod config;
+mod egress;
+mod error;
+mod event;
+mod ingress;
+mod link;
+mod settle;
+mod stats;
+mod wants;
+mod service;
+
+use alloc::{collections::VecDeque, string::String, vec::Vec};
+use core::fmt;
+
+use link::{Carried, Fates, Link, Periods, Phase};
+
+pub use self::{
+    config::{Config, Life},
+    error::{
+        ConfigError, ConnectError, InstallError, LineError, OpenError, ReadError, RestoreError,
+        SpaceCommandError, WriteError,
+    },
+    event::{
+        DownReason, Ecn, Event, Interface, LineEvent, LineId, Meta, Misbehaviour, Peer,
+        StreamEvent, StreamId, Transmit,
+    },
+    stats::{DropReason, Stats},
+};
+pub use crate::{
+    line::PeerState,
+    stream::Read,
+    wire::{Path, Route, SocketId},
+};
+use crate::{
+    base::{Bounded, Effects, Index, Rng, Seed, Slot, Slots, Time, Timers},
+    identity::{Hashname, PublicKey, SpaceId},
+    line::{self, Lines},
+    stream,
+};
+
+/// The state machine behind one UDP port.
+///
+/// Four kinds of method. *Getters* change nothing. *Network and clock* (`handle_…`) take any
+/// bytes, never fail and do a bounded amount of work. *Commands* are legal at any time and fail
+/// with a small error of their own. *Outputs* (`poll_…`) are taken until they give `None`, in any
+/// order; the recommended one is transmits, events, needs, then the deadline.
+///
+/// After `None` an output gives `None` until the next call that handles or commands something.
+/// While output is queued the deadline is not later than now; once drained, and after
+/// `handle_timeout`, it is later.
+pub struct Switch {
+    config: Config,
+    periods: Periods,
+    now: Time,
+    lines: Lines,
+    links: Slots<Link>,
+    /// From a line's id to its link.
+    ids: Index<u64, Slot>,
+    /// From the line room's slot to the link.
+    by_line: Vec<Option<Slot>>,
+    next_id: u64,
+    /// The number that the next line's first stream of ours gets.
+    next_first: u64,
+    timers: Timers,
+    /// Links that may have something to send.
+    ready: VecDeque<Slot>,
+    /// Links that are down, oldest first.
+    down: VecDeque<Slot>,
+    events: VecDeque<Event>,
+    needs: Bounded<Need>,
+    sockets: Vec<Interface>,
+    stats: Stats,
+    line_effects: Effects<line::Effect>,
+    stream_effects: Effects<stream::Effect>,
+    fates: Fates,
+    carried: Vec<Carried>,
+    carried_streams: Vec<stream::Carried>,
+}
+
+/// What a shell knows of a hashname that a switch hosts.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Installed {
+    /// Its short name.
+    pub hashname: Hashname,
+    /// Its key.
+    pub key: PublicKey,
+    /// The space it is a member of.
+    pub space: SpaceId,
+}
+
+/// Where a line is in its life.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum LineState {
+    /// Our `open` is on its way.
+    Connecting,
+    /// Open.
+    Up,
+    /// We asked for its end; what was written is being delivered.
+    Closing,
+    /// No more; what had come can be read.
+    Down,
+}
+
+/// What a switch knows of a line.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct LineInfo {
+    /// Our end.
+    pub local: Hashname,
+    /// The other end.
+    pub peer: Peer,
+    /// Where it is in its life.
+    pub state: LineState,
+    /// True if we opened it.
+    pub ours: bool,
+    /// The way that its packets take.
+    pub route: Option<Route>,
+    /// The smoothed round trip in microseconds, once there was one.
+    pub rtt_us: Option<u64>,
+    /// Streams that are not over.
+    pub streams: usize,
+    /// Bytes written that the peer has not yet acknowledged.
+    pub unacknowledged_bytes: u64,
+}
+
+/// How much a switch holds at the moment.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Status {
+    /// Hashnames installed.
+    pub installed: usize,
+    /// Lines, the connecting and closing ones too.
+    pub lines: usize,
+    /// Streams that are not over.
+    pub streams: usize,
+    /// Bytes in the buffers of streams.
+    pub buffered_bytes: u64,
+    /// Events not yet polled.
+    pub events: usize,
+}
+
+/// What a switch asks of its shell.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum Need {
+    /// Keep these bytes for the next start and give them back by `restore`.
+    Keep {
+        /// What they are kept under; a later one replaces an earlier one.
+        key: String,
+        /// The bytes.
+        bytes: Vec<u8>,
+    },
+}
+
+/// Why the shell could not send.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum SentError {
+    /// The system says that the datagram is too large for the way.
+    TooLarge,
+    /// The system knows no way to there, or refuses it.
+    Unreachable,
+}
+
+impl fmt::Debug for Switch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Switch({:?}, {:?})", self.now, self.status())
+    }
+}
+
+/// More effects than this from one call into the line room are our fault.
+const LINE_EFFECTS_MAX: usize = 64;
+
+/// Needs not yet polled; a later one for the same key replaces an earlier one.
+const NEEDS_MAX: usize = 64;
+
+impl Switch {
+    /// A switch at the start of its time. It has no identity, no socket and no peer yet.
+    ///
+    /// # Errors
+    /// [`ConfigError`] if a field of the config is illegal, with its name.
+    pub fn new(config: Config, seed: &Seed) -> Result<Self, ConfigError> {
+        config.check()?;
+        let mut rng = Rng::new(seed);
+        let streams_most = config.stream.effects_max();
+        let life = &config.life;
+        Ok(Self {
+            periods: Periods {
+                keep_alive_us: life.keep_alive_ms.saturating_mul(1000),
+                idle_us: life.idle_timeout_ms.saturating_mul(1000),
+                unheld_us: life.unheld_timeout_ms.saturating_mul(1000),
+            },
+            now: Time::ZERO,
+            lines: Lines::new(&config.line, rng.fork("line")),
+            links: Slots::new(),
+            ids: Index::new(&mut rng.fork("line ids")),
+            by_line: Vec::new(),
+            next_id: 0,
+            next_first: 0,
+            timers: Timers::new(),
+            ready: VecDeque::new(),
+            down: VecDeque::new(),
+            events: VecDeque::new(),
+            needs: Bounded::new(NEEDS_MAX),
+            sockets: Vec::new(),
+            stats: Stats::default(),
+            line_effects: Effects::new(LINE_EFFECTS_MAX),
+            stream_effects: Effects::new(streams_most),
+            fates: Fates::new(),
+            carried: Vec::new(),
+            carried_streams: Vec::new(),
+            config,
+        })
+    }
+
+    // A. Getters.
+
+    /// How much the switch holds.
+    pub fn status(&self) -> Status {
+        let links = || self.links.iter().map(|(_, link)| link);
+        Status {
+            installed: self.lines.installed().count(),
+            lines: links().filter(|link| link.line().is_some()).count(),
+            streams: links().map(|link| link.streams.count()).sum(),
+            buffered_bytes: links().map(|link| link.streams.buffered_bytes()).sum(),
+            events: self.events.len(),
+        }
+    }
+
+    /// What the switch knows of a line; `None` once it is over and everything was read.
+    pub fn line(&self, id: LineId) -> Option<LineInfo> {
+        let link = self.links.get(*self.ids.get(&id.0)?)?;
+        let info = &link.info;
+        Some(LineInfo {
+            local: info.local,
+            peer: info.peer,
+            state: link.state(),
+            ours: info.ours,
+            route: link.line().and_then(|line| Some(self.lines.info(line)?.route)),
+            rtt_us: link.flow.rtt_us(),
+            streams: link.streams.count(),
+            unacknowledged_bytes: link.streams.unacknowledged_bytes(),
+        })
+    }
+
+    /// Counters since the start.
+    pub const fn stats(&self) -> &Stats {
+        &self.stats
+    }
+
+    /// The hashnames that this switch hosts.
+    pub fn installed(&self) -> impl Iterator<Item = Installed> + '_ {
+        self.lines.installed().filter_map(|hashname| {
+            let (key, space) = self.lines.identity(hashname)?;
+            Some(Installed { hashname, key, space })
+        })
+    }
+
+    /// The head of the peer's direction of a stream, JSON text: `None` until it came, empty if the
+    /// peer sent none.
+    pub fn stream_head(&self, stream: StreamId) -> Option<&str> {
+        self.links.get(*self.ids.get(&stream.line.0)?)?.streams.head(stream.id)
+    }
+
+    /// Where two hashnames stand with each other.
+    pub fn peer_state(&self, local: Hashname, peer: Hashname) -> PeerState {
+        self.lines.state(local, peer)
+    }
+}

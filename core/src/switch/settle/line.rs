@@ -1,0 +1,218 @@
+//! Lines that came up or went down.
+
+use alloc::boxed::Box;
+
+use crate::{
+    base::{Bounded, Slot, Time, Why},
+    flow::Flow,
+    line::{self, Effect},
+    stream::Streams,
+    switch::{
+        ConnectError, DownReason, Event, InstallError, LineEvent, LineId, Misbehaviour, Peer, Switch,
+        link::{End, Info, Link, Phase},
+        wants::Wants,
+    },
+};
+
+/// How far the first numbers of two lines are apart.
+const FIRST_STEP: u64 = 1 << 20;
+
+impl Switch {
+    /// Carries out what the line room wants.
+    pub(in crate::switch) fn settle_line(&mut self, now: Time) {
+        while let Some(effect) = self.line_effects.pop() {
+            match effect {
+                Effect::Up { slot, ours } => self.on_line_up(now, slot, ours),
+                Effect::Down { slot, why } => {
+                    if let Some(link) = self.link_of(slot) {
+                        self.link_down(link, why.into());
+                    }
+                }
+            }
+        }
+    }
+
+    fn on_line_up(&mut self, now: Time, line: Slot, ours: bool) {
+        let Some(info) = self.lines.info(line) else { return };
+        let peer = Peer { hashname: info.peer_hashname, key: info.peer };
+        let local = info.local;
+        let first = info.peer_first_stream.expect("a line that is up knows its peer's first");
+        let phase = Phase::Up { line };
+        let slot = match self.link_of(line) {
+            Some(slot) => slot,
+            None => self.new_link(now, line, Info { local, peer, ours }, phase.clone()),
+        };
+        let link = self.links.get_mut(slot).expect("a link that was just found or made");
+        link.phase = phase;
+        link.heard = now;
+        link.info.ours = ours;
+        link.streams.set_peer_first(first);
+        // The peer takes the line for open once it hears something sealed.
+        link.ping |= ours;
+        self.stats.lines_up += 1;
+        let line = link.id;
+        self.events.push_back(Event::Line(LineEvent::Up { line, local, peer, ours }));
+        self.touch(slot);
+    }
+
+    /// The number for the first stream of ours in a line: above every number that a line of this
+    /// boot can have reached, so that no stream's id is used twice between two hashnames.
+    pub(in crate::switch) fn draw_first(&mut self, now: Time) -> u64 {
+        self.next_first = self.next_first.max(now.as_us() << 10) + FIRST_STEP;
+        self.next_first
+    }
+
+    /// The link of the line room's slot.
+    pub(in crate::switch) fn link_of(&self, line: Slot) -> Option<Slot> {
+        self.by_line.get(line as usize).copied().flatten()
+    }
+
+    pub(in crate::switch) fn new_link(
+        &mut self,
+        now: Time,
+        line: Slot,
+        info: Info,
+        phase: Phase,
+    ) -> Slot {
+        let id = LineId(self.next_id);
+        self.next_id += 1;
+        let smaller = info.local < info.peer.hashname;
+        let first = self.lines.info(line).map_or(0, |line| line.first_stream);
+        let packets = self.config.life.packets_max as usize;
+        let slot = self.links.insert(Link {
+            id,
+            info,
+            phase,
+            wants: Wants::default(),
+            flow: Flow::new(&self.config.flow, now),
+            streams: Streams::new(&self.config.stream, smaller, first, None),
+            packets_out: Bounded::new(packets),
+            packets_in: Bounded::new(packets),
+            response: None,
+            heard: now,
+            ping: false,
+            queued: false,
+            why: Why::Idle,
+        });
+        self.ids.insert(id.0, slot);
+        if self.by_line.len() <= line as usize {
+            self.by_line.resize(line as usize + 1, None);
+        }
+        self.by_line[line as usize] = Some(slot);
+        slot
+    }
+
+    /// A link's line is no more: its streams learn it, and the caller.
+    pub(in crate::switch) fn link_down(&mut self, slot: Slot, reason: DownReason) {
+        let Some(link) = self.links.get_mut(slot) else { return };
+        let Some(line) = link.line() else { return };
+        link.phase = Phase::Down(reason.clone());
+        link.wants = Wants::default();
+        link.packets_out.clear();
+        link.streams.on_down(&mut self.stream_effects);
+        let id = link.id;
+        self.by_line[line as usize] = None;
+        self.settle_streams(slot);
+        self.events.push_back(Event::Line(LineEvent::Down { line: id, reason }));
+        self.down.push_back(slot);
+        self.touch(slot);
+        if self.down.len() > self.config.life.down_lines_max as usize {
+            let oldest = self.down[0];
+            self.forget_link(oldest);
+        }
+    }
+
+    /// Ends a line without a word to the peer.
+    pub(in crate::switch) fn end_link(&mut self, slot: Slot, reason: DownReason) {
+        if let Some(line) = self.links.get(slot).and_then(Link::line) {
+            self.lines.forget(line);
+            self.link_down(slot, reason);
+        }
+    }
+
+    /// Begins the graceful end of a line; one that is not open yet ends at once.
+    pub(in crate::switch) fn close_link(
+        &mut self,
+        now: Time,
+        slot: Slot,
+        code: u64,
+        reason: &str,
+    ) {
+        let Some(link) = self.links.get_mut(slot) else { return };
+        match link.phase {
+            Phase::Connecting { .. } => self.end_link(slot, DownReason::Local),
+            Phase::Up { line } => {
+                let by = now.plus_ms(self.config.life.close_timeout_ms);
+                let end = End { code, reason: reason.into(), down: DownReason::Local };
+                link.phase = Phase::Closing { line, by, end: Box::new(end) };
+            }
+            Phase::Closing { .. } | Phase::Down(_) => {}
+        }
+    }
+
+    /// The last packet of a line is sealed: the rest of its life is the line room's.
+    pub(in crate::switch) fn end_told(&mut self, slot: Slot) {
+        let Some(link) = self.links.get(slot) else { return };
+        if let Phase::Closing { end, .. } = &link.phase {
+            let down = end.down.clone();
+            self.link_down(slot, down);
+        }
+    }
+
+    /// The peer broke the protocol: the line ends, and the peer is told why.
+    pub(in crate::switch) fn misbehaved(
+        &mut self,
+        now: Time,
+        slot: Slot,
+        misbehaviour: Misbehaviour,
+    ) {
+        self.stats.misbehaved += 1;
+        let Some(link) = self.links.get_mut(slot) else { return };
+        let Some(line) = link.line() else { return };
+        let end = End {
+            code: misbehaviour.code(),
+            reason: misbehaviour.sentence().into(),
+            down: DownReason::Misbehaved(misbehaviour),
+        };
+        link.phase = Phase::Closing { line, by: now, end: Box::new(end) };
+    }
+
+    /// Forgets a link that is down, with whatever nobody read of it.
+    pub(in crate::switch) fn forget_link(&mut self, slot: Slot) {
+        if let Some(link) = self.links.remove(slot) {
+            self.ids.remove(&link.id.0);
+            self.timers.set(slot, None);
+            self.down.retain(|down| *down != slot);
+        }
+    }
+}
+
+impl From<line::Down> for DownReason {
+    fn from(why: line::Down) -> Self {
+        match why {
+            line::Down::Unreachable => Self::Unreachable,
+            line::Down::Restarted => Self::Restarted,
+            line::Down::Replaced => Self::Replaced,
+        }
+    }
+}
+
+impl From<line::OpenError> for ConnectError {
+    fn from(error: line::OpenError) -> Self {
+        match error {
+            line::OpenError::NotInstalled => Self::NotInstalled,
+            line::OpenError::Oneself => Self::Oneself,
+            line::OpenError::NoRoute => Self::NoAddress,
+            line::OpenError::Full => Self::Full,
+        }
+    }
+}
+
+impl From<line::InstallError> for InstallError {
+    fn from(error: line::InstallError) -> Self {
+        match error {
+            line::InstallError::Twice => Self::Twice,
+            line::InstallError::Full => Self::Full,
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! What is counted: datagrams, bytes, and what was dropped for which reason.
+
+use crate::line;
+
+/// Counters since the start. They only grow.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Stats {
+    /// Datagrams received.
+    pub datagrams_in: u64,
+    /// Datagrams handed out to be sent.
+    pub datagrams_out: u64,
+    /// Bytes of datagrams received.
+    pub bytes_in: u64,
+    /// Bytes of datagrams handed out.
+    pub bytes_out: u64,
+    /// Lines that came up.
+    pub lines_up: u64,
+    /// Lines that ended because the peer broke the protocol.
+    pub misbehaved: u64,
+    /// Frames skipped because this version does not know them.
+    pub frames_skipped: u64,
+    /// Packets that the peer's ranges did not show in time.
+    pub packets_lost: u64,
+    /// Unreliable packets dropped because nobody read them.
+    pub packets_unread: u64,
+    /// Datagrams that the shell could not send.
+    pub sent_errors: u64,
+    /// Calls whose time was earlier than the call's before; it was taken for the same.
+    pub time_backwards: u64,
+    dropped: [u64; DropReason::COUNT],
+}
+
+impl Stats {
+    /// How many datagrams were dropped for `reason`.
+    pub fn dropped(&self, reason: DropReason) -> u64 {
+        self.dropped[reason.index()]
+    }
+
+    /// How many datagrams were dropped in all.
+    pub fn dropped_in_all(&self) -> u64 {
+        self.dropped.iter().sum()
+    }
+
+    pub(super) fn drop(&mut self, reason: DropReason) {
+        self.dropped[reason.index()] += 1;
+    }
+}
+
+/// Why a stranger's datagram was dropped. Nothing else came of it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum DropReason {
+    /// It is no packet: shorter than its length says, or empty.
+    NoPacket,
+    /// Its head is of no kind that this version knows.
+    UnknownHead,
+    /// The caller has so many events to read that no stranger is let in.
+    EventsFull,
+    /// The line room refused it.
+    Line(line::Dropped),
+}
+
+impl DropReason {
+    const OWN: usize = 3;
+    const COUNT: usize = Self::OWN + line::Dropped::COUNT;
+
+    const fn index(self) -> usize {
+        match self {
+            Self::NoPacket => 0,
+            Self::UnknownHead => 1,
+            Self::EventsFull => 2,
+            Self::Line(dropped) => Self::OWN + dropped as usize,
+        }
+    }
+}

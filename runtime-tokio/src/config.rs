@@ -1,0 +1,45 @@
+//! What an endpoint is made with.
+
+use std::{
+    net::{Ipv4Addr, Ipv6Addr, SocketAddr},
+    time::Duration,
+};
+
+use hydroid_core::{base::Seed, driver, switch};
+
+/// The choices of an endpoint. `Config::default()` is good for most programs.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The addresses to listen on, a socket for each. Where a port is 0, the port of the socket
+    /// before is tried first. `[::]` is left out where the system has no IPv6, if any other socket
+    /// could be had. By default every address of both families, on a port that the system takes.
+    pub listen: Vec<SocketAddr>,
+    /// The choices of the switch.
+    pub switch: switch::Config,
+    /// The choices of the driver.
+    pub driver: driver::Config,
+    /// All randomness comes from this; from the operating system if it is `None`, as it should be
+    /// outside of tests.
+    pub seed: Option<Seed>,
+    /// The size that the buffers of each socket are raised to, each way, as far as the system
+    /// allows. Smaller ones lose datagrams when the process is late.
+    pub socket_buffer_bytes: u32,
+    /// How long what was written may still take to be delivered after the last handle was dropped.
+    pub linger: Duration,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            listen: vec![
+                (Ipv4Addr::UNSPECIFIED, 0).into(),
+                (Ipv6Addr::UNSPECIFIED, 0).into(),
+            ],
+            switch: switch::Config::default(),
+            driver: driver::Config::default(),
+            seed: None,
+            socket_buffer_bytes: 4 << 20,
+            linger: Duration::from_secs(5),
+        }
+    }
+}

@@ -1,0 +1,188 @@
+//! A switch behind sockets.
+
+use std::{
+    future::poll_fn,
+    io,
+    net::SocketAddr,
+    sync::Arc,
+    task::Waker,
+    time::{Duration, Instant},
+};
+
+use hydroid_core::{
+    base::{Seed, Time},
+    driver::Driver,
+    identity::{Hashname, SecretKey, Space, Ticket},
+    switch::{InstallError, Interface, LineEvent, LineId, Peer, SocketId, Stats, Status, Switch},
+};
+
+use zeroize::Zeroizing;
+
+use crate::{
+    Config, ConnectError, Line, Stream,
+    shared::{Handle, Shared},
+    sockets::Sockets,
+    task,
+};
+
+/// A switch behind one or more UDP sockets. Clones are the same endpoint.
+#[derive(Clone, Debug)]
+pub struct Endpoint {
+    handle: Arc<Handle>,
+    addresses: Arc<[SocketAddr]>,
+}
+
+impl Endpoint {
+    /// Binds the sockets and starts the task, in the tokio runtime that this is called in.
+    ///
+    /// # Errors
+    /// If there is no runtime, an address cannot be bound, or the config is illegal.
+    pub fn bind(config: Config) -> io::Result<Self> {
+        let runtime = tokio::runtime::Handle::try_current().map_err(io::Error::other)?;
+        let _context = runtime.enter();
+        let seed = match config.seed {
+            Some(seed) => seed,
+            None => Seed::new(*random()?),
+        };
+        let mut switch = Switch::new(config.switch, &seed).map_err(io::Error::other)?;
+        let sockets = Sockets::bind(&config.listen, config.socket_buffer_bytes as usize)?;
+        let addresses: Arc<[_]> = sockets.addresses().collect();
+        let interfaces: Vec<_> = (0..)
+            .map(SocketId)
+            .zip(addresses.iter())
+            .map(|(socket, &local)| Interface { socket, local })
+            .collect();
+        switch.handle_network_change(Time::ZERO, &interfaces);
+        let driver = Driver::new(switch, config.driver);
+        let shared = Arc::new(Shared::new(driver, Instant::now()));
+        runtime.spawn(task::run(Arc::clone(&shared), sockets, config.linger));
+        let handle = Arc::new(Handle { shared });
+        Ok(Self { handle, addresses })
+    }
+
+    /// The addresses of the sockets. An unspecified one stands for every address of its family.
+    pub fn local_addresses(&self) -> Vec<SocketAddr> {
+        self.addresses.to_vec()
+    }
+
+    /// Installs an identity as a member of `space`: the switch answers for it from now on.
+    ///
+    /// # Errors
+    /// As [`Switch::install`]; an endpoint that has ended is full.
+    pub fn install(&self, secret: SecretKey, space: &Space) -> Result<Hashname, InstallError> {
+        self.handle
+            .shared
+            .command(|driver, now| driver.switch_mut().install(now, secret, space))
+            .unwrap_or(Err(InstallError::Full))
+    }
+
+    /// A line from the installed `local` to the member whom `ticket` names, once it is up; an
+    /// existing one is given again. Dropping the future gives the attempt up.
+    ///
+    /// # Errors
+    /// See [`ConnectError`]; `Unreachable` comes after the time that the config of the switch gives
+    /// a handshake.
+    pub async fn connect(&self, local: Hashname, ticket: &Ticket) -> Result<Line, ConnectError> {
+        let id = self
+            .handle
+            .shared
+            .command(|driver, now| ask(driver, now, local, ticket))??;
+        let peer = Peer {
+            hashname: ticket.hashname(),
+            key: ticket.key,
+        };
+        let line = Line::new(Arc::clone(&self.handle), id, peer);
+        let up = poll_fn(|cx| {
+            let shared = &self.handle.shared;
+            shared.attempt(|driver, _| driver.poll_up(id, cx.waker()))
+        });
+        up.await??;
+        Ok(line)
+    }
+
+    /// The next stream that any peer opened; its head is there. `None` once the endpoint ends.
+    pub async fn accept(&self) -> Option<Stream> {
+        let accept = |driver: &mut Driver, waker: &Waker| {
+            driver.poll_accept(waker).map(|id| {
+                let id = id?;
+                let head = driver.switch().stream_head(id).map(String::from);
+                Some((id, driver.line(id.line)?.peer?, head))
+            })
+        };
+        let shared = &self.handle.shared;
+        let accepted = poll_fn(|cx| shared.attempt(|driver, _| accept(driver, cx.waker())));
+        let (id, peer, head) = accepted.await.ok()??;
+        let line = Line::new(Arc::clone(&self.handle), id.line, peer);
+        Some(Stream::new(line, id, head))
+    }
+
+    /// The next line that comes up or goes down, those that peers open too. A bounded number is
+    /// kept for whoever asks late. `None` once the endpoint has ended.
+    pub async fn line_event(&self) -> Option<LineEvent> {
+        let shared = &self.handle.shared;
+        poll_fn(|cx| shared.attempt_late(|driver, _| driver.poll_line_event(cx.waker())))
+            .await
+            .ok()
+    }
+
+    /// Ends the endpoint: what was written is delivered, lines close with code 0, peers are told,
+    /// the task ends and its sockets close. After `within` it ends in any case.
+    pub async fn shutdown(&self, within: Duration) {
+        let within_us = u64::try_from(within.as_micros()).unwrap_or(u64::MAX);
+        let shared = &self.handle.shared;
+        let begun = shared.command(|driver, now| driver.shut_down(now, within_us));
+        if begun.is_err() {
+            return;
+        }
+        let _ended = poll_fn(|cx| shared.attempt(|driver, _| driver.poll_ended(cx.waker()))).await;
+    }
+
+    /// What the switch has counted since the start.
+    pub fn stats(&self) -> Stats {
+        self.handle.shared.lock().driver.switch().stats().clone()
+    }
+
+    /// How much the switch holds.
+    pub fn status(&self) -> Status {
+        self.handle.shared.lock().driver.switch().status()
+    }
+}
+
+/// Asks for a line and holds it for the handle that is made of it.
+fn ask(
+    driver: &mut Driver,
+    now: Time,
+    local: Hashname,
+    ticket: &Ticket,
+) -> Result<LineId, ConnectError> {
+    if driver.is_ending() {
+        return Err(ConnectError::Ended);
+    }
+    let installed = driver
+        .switch()
+        .installed()
+        .find(|one| one.hashname == local);
+    let space = installed.ok_or(ConnectError::NotInstalled)?.space;
+    if space != ticket.space_id() {
+        return Err(ConnectError::OtherSpace);
+    }
+    let line = driver
+        .switch_mut()
+        .connect(now, local, &ticket.key, &ticket.addresses)?;
+    driver.hold_asked(line);
+    Ok(line)
+}
+
+/// A new secret key, from the operating system's randomness.
+///
+/// # Errors
+/// If the operating system has none.
+pub fn fresh_secret() -> io::Result<SecretKey> {
+    Ok(SecretKey::from_bytes(&*random()?))
+}
+
+fn random() -> io::Result<Zeroizing<[u8; 32]>> {
+    let mut bytes = Zeroizing::new([0; 32]);
+    getrandom::fill(&mut *bytes).map_err(|error| io::Error::other(error.to_string()))?;
+    Ok(bytes)
+}

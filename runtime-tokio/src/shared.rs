@@ -1,0 +1,161 @@
+//! What the handles and the task share: the driver behind a lock that is held briefly and never
+//! across an await, and how one side wakes the other.
+
+use std::{
+    fmt,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    task::{Poll, Waker},
+    time::Instant,
+};
+
+use hydroid_core::{
+    base::Time,
+    driver::{Driver, Flushed},
+};
+
+use crate::error::Ended;
+
+/// The driver, and who runs it.
+pub(crate) struct Shared {
+    state: Mutex<State>,
+    epoch: Instant,
+}
+
+/// What is behind the lock.
+pub(crate) struct State {
+    pub(crate) driver: Driver,
+    pub(crate) life: Life,
+    /// The last handle is gone.
+    pub(crate) orphaned: bool,
+    /// When the task will run by itself; zero while it runs or is woken already.
+    pub(crate) armed: Time,
+    pub(crate) task: Waker,
+}
+
+/// Where the task is in its life.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Life {
+    /// It drives.
+    Running,
+    /// It ended in order; what had come can be read.
+    Over,
+    /// It panicked, or its runtime is gone.
+    Broken,
+}
+
+impl Shared {
+    pub(crate) fn new(driver: Driver, epoch: Instant) -> Self {
+        let state = State {
+            driver,
+            life: Life::Running,
+            orphaned: false,
+            armed: Time::ZERO,
+            task: Waker::noop().clone(),
+        };
+        Self {
+            state: Mutex::new(state),
+            epoch,
+        }
+    }
+
+    /// Time as the switch knows it.
+    pub(crate) fn now(&self) -> Time {
+        Time::from_us(u64::try_from(self.epoch.elapsed().as_micros()).unwrap_or(u64::MAX))
+    }
+
+    /// The moment that a time of the switch's is.
+    pub(crate) const fn epoch(&self) -> Instant {
+        self.epoch
+    }
+
+    /// The state. After a panic under the lock nobody knows what it is worth: it is broken.
+    pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(|poisoned| {
+            let mut state = PoisonError::into_inner(poisoned);
+            state.life = Life::Broken;
+            state
+        })
+    }
+
+    /// Runs one command, then wakes whom it concerns.
+    pub(crate) fn command<T>(
+        &self,
+        command: impl FnOnce(&mut Driver, Time) -> T,
+    ) -> Result<T, Ended> {
+        let state = self.lock();
+        if state.life != Life::Running {
+            return Err(Ended);
+        }
+        Ok(self.run(state, command))
+    }
+
+    /// One attempt of a future, which left its waker if it is pending.
+    pub(crate) fn attempt<T>(
+        &self,
+        attempt: impl FnOnce(&mut Driver, Time) -> Poll<T>,
+    ) -> Poll<Result<T, Ended>> {
+        match self.command(attempt) {
+            Ok(poll) => poll.map(Ok),
+            Err(Ended) => Poll::Ready(Err(Ended)),
+        }
+    }
+
+    /// The same for what can still be done after an orderly end.
+    pub(crate) fn attempt_late<T>(
+        &self,
+        attempt: impl FnOnce(&mut Driver, Time) -> Poll<T>,
+    ) -> Poll<Result<T, Ended>> {
+        let state = self.lock();
+        let life = state.life;
+        if life == Life::Broken {
+            return Poll::Ready(Err(Ended));
+        }
+        match self.run(state, attempt) {
+            Poll::Pending if life == Life::Over => Poll::Ready(Err(Ended)),
+            Poll::Pending => Poll::Pending,
+            Poll::Ready(value) => Poll::Ready(Ok(value)),
+        }
+    }
+
+    fn run<T>(
+        &self,
+        mut state: MutexGuard<'_, State>,
+        command: impl FnOnce(&mut Driver, Time) -> T,
+    ) -> T {
+        let now = self.now();
+        let result = command(&mut state.driver, now);
+        state.driver.dispatch(now);
+        let mut woken = Vec::new();
+        state.driver.waiters().take_fired(&mut woken);
+        if now.plus_us(state.driver.wait(now, Flushed::Idle)) < state.armed {
+            state.armed = Time::ZERO;
+            woken.push(state.task.clone());
+        }
+        drop(state);
+        woken.into_iter().for_each(Waker::wake);
+        result
+    }
+}
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shared").finish_non_exhaustive()
+    }
+}
+
+/// What every endpoint and every line holds; the last one ends the task.
+#[derive(Debug)]
+pub(crate) struct Handle {
+    pub(crate) shared: Arc<Shared>,
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        let mut state = self.shared.lock();
+        state.orphaned = true;
+        state.armed = Time::ZERO;
+        let task = state.task.clone();
+        drop(state);
+        task.wake();
+    }
+}

@@ -1,0 +1,190 @@
+//! Lines between two endpoints on loopback: how they come and how they end.
+
+mod pair;
+
+use std::{net::UdpSocket, time::Duration};
+
+use hydroid_tokio::{
+    ConnectError,
+    switch::{self, DownReason, LineEvent},
+};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+use pair::{Member, bounded, content, pair, stream};
+
+const LONG: Duration = Duration::from_secs(20);
+
+#[tokio::test]
+async fn line_shutdown_delivers_what_was_written_and_says_good_bye() {
+    const BYTES: usize = 2 << 20;
+    bounded(async {
+        let (a, b, line) = pair().await;
+        let (near, mut far) = stream(&line, &b).await;
+        let reading = tokio::spawn(async move {
+            let mut bytes = Vec::new();
+            far.read_to_end(&mut bytes).await.unwrap();
+            (bytes, far)
+        });
+        let (_reader, mut writer) = near.split();
+        writer.write_all(&content(BYTES, 1)).await.unwrap();
+        writer.shutdown().await.unwrap();
+        a.endpoint.shutdown(LONG).await;
+        let (bytes, far) = reading.await.unwrap();
+        assert!(bytes == content(BYTES, 1));
+        let (code, reason) = (0, String::new());
+        let closed = DownReason::Closed { code, reason };
+        assert_eq!(far.line().closed().await, closed);
+        assert_eq!(line.closed().await, DownReason::Local);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn line_shutdown_ends_everything_that_waits() {
+    bounded(async {
+        let (a, b, line) = pair().await;
+        let accepting = a.endpoint.clone();
+        let accepting = tokio::spawn(async move { accepting.accept().await.is_none() });
+        a.endpoint.shutdown(LONG).await;
+        a.endpoint.shutdown(LONG).await;
+        assert!(accepting.await.unwrap());
+        assert!(line.open_stream("{}").await.is_err());
+        let again = a.endpoint.connect(a.hashname, &b.ticket).await;
+        assert_eq!(again.unwrap_err(), ConnectError::Ended);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn line_close_tells_code_and_reason() {
+    bounded(async {
+        let (_a, b, line) = pair().await;
+        let (_near, mut far) = stream(&line, &b).await;
+        line.close(5, "enough");
+        let reason = String::from("enough");
+        let closed = DownReason::Closed { code: 5, reason };
+        assert_eq!(far.line().closed().await, closed);
+        assert_eq!(line.closed().await, DownReason::Local);
+        assert!(far.read_to_end(&mut Vec::new()).await.is_err());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn line_of_which_the_last_handle_is_dropped_closes() {
+    bounded(async {
+        let (_a, b, line) = pair().await;
+        let (near, far) = stream(&line, &b).await;
+        let clone = line.clone();
+        drop((line, clone));
+        assert!(near.line().rtt().is_some());
+        drop(near);
+        let (code, reason) = (0, String::new());
+        let closed = DownReason::Closed { code, reason };
+        assert_eq!(far.line().closed().await, closed);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn line_dropped_endpoint_still_delivers() {
+    const BYTES: usize = 8 << 10;
+    bounded(async {
+        let (a, b, line) = pair().await;
+        let (near, mut far) = stream(&line, &b).await;
+        let (reader, mut writer) = near.split();
+        writer.write_all(&content(BYTES, 2)).await.unwrap();
+        writer.shutdown().await.unwrap();
+        drop((reader, writer, line, a));
+        let mut bytes = Vec::new();
+        far.read_to_end(&mut bytes).await.unwrap();
+        assert!(bytes == content(BYTES, 2));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn line_to_nobody_is_unreachable() {
+    bounded(async {
+        let a = Member::new(quick());
+        let b = Member::new(switch::Config::default());
+        // A socket that is bound and that nobody reads.
+        let silent = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let mut ticket = b.ticket.clone();
+        ticket.addresses = vec![silent.local_addr().unwrap()];
+        let connected = a.endpoint.connect(a.hashname, &ticket).await;
+        assert_eq!(connected.unwrap_err(), ConnectError::Unreachable);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn line_refusals_are_told_apart() {
+    bounded(async {
+        let a = Member::new(switch::Config::default());
+        let b = Member::new(switch::Config::default());
+        let c = Member::within("other", switch::Config::default());
+        let refused = async |from, ticket| a.endpoint.connect(from, ticket).await.unwrap_err();
+        assert_eq!(
+            refused(b.hashname, &b.ticket).await,
+            ConnectError::NotInstalled
+        );
+        assert_eq!(refused(a.hashname, &a.ticket).await, ConnectError::Oneself);
+        assert_eq!(
+            refused(a.hashname, &c.ticket).await,
+            ConnectError::OtherSpace
+        );
+        let mut nowhere = b.ticket.clone();
+        nowhere.addresses.clear();
+        assert_eq!(refused(a.hashname, &nowhere).await, ConnectError::NoAddress);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn line_events_tell_both_ends() {
+    bounded(async {
+        let (a, b, line) = pair().await;
+        for (member, is_ours) in [(&a, true), (&b, false)] {
+            let event = member.endpoint.line_event().await.unwrap();
+            assert!(matches!(event, LineEvent::Up { ours, .. } if ours == is_ours));
+        }
+        line.close(0, "");
+        for member in [&a, &b] {
+            let event = member.endpoint.line_event().await.unwrap();
+            assert!(matches!(event, LineEvent::Down { .. }), "{event:?}");
+        }
+    })
+    .await;
+}
+
+/// The runtime of one end goes away without a word, and so does the end.
+#[test]
+fn line_peer_that_vanished_times_out_and_its_own_handles_do_not_hang() {
+    let runtime = || {
+        let mut builder = tokio::runtime::Builder::new_multi_thread();
+        builder.worker_threads(1).enable_all().build().unwrap()
+    };
+    let (here, there) = (runtime(), runtime());
+    let b = there.block_on(async { Member::new(switch::Config::default()) });
+    here.block_on(bounded(async {
+        let a = Member::new(quick());
+        let line = a.connect(&b).await;
+        let (mut near, far) = stream(&line, &b).await;
+        there.shutdown_background();
+        assert_eq!(near.line().closed().await, DownReason::TimedOut);
+        assert!(near.read_to_end(&mut Vec::new()).await.is_err());
+        assert!(b.endpoint.accept().await.is_none());
+        drop(far);
+        b.endpoint.shutdown(LONG).await;
+    }));
+}
+
+/// Short periods, so that silence is noticed soon.
+fn quick() -> switch::Config {
+    let mut config = switch::Config::default();
+    config.life.keep_alive_ms = 100;
+    config.life.idle_timeout_ms = 400;
+    config.line.open_ms = 400;
+    config
+}

@@ -1,0 +1,279 @@
+//! Switches in one process and in virtual time, joined by a link that delays, loses, doubles,
+//! reorders and damages what it carries. It sleeps exactly to the next deadline and checks the
+//! contracts of the façade at every step.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    net::SocketAddr,
+};
+
+use hydroid_core::{
+    base::{Rng, Seed, Time, Wall},
+    identity::{Hashname, PublicKey, SecretKey, Space},
+    switch::{Config, Event, Interface, LineId, Meta, Path, SocketId, Switch},
+};
+
+/// What the link does to datagrams; the rates are in parts of a thousand.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Link {
+    /// One way, for every datagram.
+    pub latency_us: u64,
+    /// Up to this much more, drawn for each: it reorders.
+    pub jitter_us: u64,
+    /// Lost.
+    pub loss: u64,
+    /// Delivered twice.
+    pub double: u64,
+    /// One bit turned.
+    pub damage: u64,
+}
+
+/// One switch and what it told.
+#[derive(Debug)]
+pub struct Node {
+    /// The switch.
+    pub switch: Switch,
+    /// Where it is reached.
+    pub address: SocketAddr,
+    /// Its hashname in the space of the world.
+    pub hashname: Hashname,
+    /// Its key.
+    pub key: PublicKey,
+    /// What it told and nobody has taken yet.
+    pub events: VecDeque<Event>,
+    /// False while it is cut off: nothing comes to it and nothing leaves it.
+    pub online: bool,
+}
+
+/// Switches, the link between them, and the time.
+#[derive(Debug)]
+pub struct World {
+    /// Now.
+    pub now: Time,
+    /// The switches; node `n` has the address `10.0.0.n:4000`.
+    pub nodes: Vec<Node>,
+    /// The link, the same between all of them.
+    pub link: Link,
+    /// Datagrams delivered so far.
+    pub delivered: u64,
+    /// Every datagram that was sent, if it is kept: from, to, bytes.
+    pub kept: Option<Vec<(SocketAddr, SocketAddr, Vec<u8>)>>,
+    flight: BTreeMap<(Time, u64), (SocketAddr, SocketAddr, Vec<u8>)>,
+    sequence: u64,
+    rng: Rng,
+    space: Space,
+    buf: Vec<u8>,
+}
+
+/// The only socket of a node.
+pub const SOCKET: SocketId = SocketId(0);
+/// What a shell's buffer holds.
+const BUFFER_BYTES: usize = 64 * 1024;
+/// More steps than this at one instant mean that somebody spins.
+const STEPS_MAX: u32 = 10_000;
+
+impl World {
+    /// A world of `count` switches.
+    pub fn new(seed: u64, count: u8, config: &Config, link: Link) -> Self {
+        let mut bytes = [0; 32];
+        bytes[..8].copy_from_slice(&seed.to_le_bytes());
+        let mut rng = Rng::new(&Seed::new(bytes));
+        let mut world = Self {
+            now: Time::ZERO,
+            nodes: Vec::new(),
+            link,
+            delivered: 0,
+            kept: None,
+            flight: BTreeMap::new(),
+            sequence: 0,
+            rng: rng.fork("world"),
+            space: Space::open("world").expect("a legal name"),
+            buf: vec![0; BUFFER_BYTES],
+        };
+        for n in 0..count {
+            let secret = SecretKey::from_bytes(&rng.bytes());
+            let node = world.boot(n, &secret, config, Seed::new(rng.bytes()));
+            world.nodes.push(node);
+        }
+        world
+    }
+
+    /// A fresh switch for node `n`.
+    fn boot(&self, n: u8, secret: &SecretKey, config: &Config, seed: Seed) -> Node {
+        let address = SocketAddr::from(([10, 0, 0, n], 4000));
+        let mut switch = Switch::new(config.clone(), &seed).expect("a legal config");
+        switch.handle_network_change(self.now, &[Interface { socket: SOCKET, local: address }]);
+        switch.handle_clock(self.now, Wall::from_ms(1_700_000_000_000 + self.now.as_us() / 1000));
+        let key = secret.public();
+        let hashname = switch.install(self.now, secret, &self.space).expect("installs");
+        Node { switch, address, hashname, key, events: VecDeque::new(), online: true }
+    }
+
+    /// Node `n` loses everything but its identity and starts again.
+    pub fn restart(&mut self, n: u8, secret: &SecretKey, config: &Config) {
+        let seed = Seed::new(self.rng.bytes());
+        self.nodes[n as usize] = self.boot(n, secret, config, seed);
+    }
+
+    /// Node `from` opens a line to node `to`.
+    pub fn connect(&mut self, from: usize, to: usize) -> LineId {
+        let (key, address) = (self.nodes[to].key, self.nodes[to].address);
+        let now = self.now;
+        let node = &mut self.nodes[from];
+        node.switch.connect(now, node.hashname, &key, &[address]).expect("a line to dial")
+    }
+
+    /// Both ends of a line between two nodes, up.
+    pub fn line(&mut self, from: usize, to: usize) -> (LineId, LineId) {
+        let ours = self.connect(from, to);
+        let up = self.until(30_000, |world| world.nodes[from].take_up());
+        assert_eq!(up, Some(ours), "the line comes up");
+        let theirs = self.until(30_000, |world| world.nodes[to].take_up());
+        (ours, theirs.expect("the line comes up"))
+    }
+
+    /// Runs until `done` gives something, or for `ms` milliseconds.
+    pub fn until<T>(&mut self, ms: u64, mut done: impl FnMut(&mut Self) -> Option<T>) -> Option<T> {
+        let end = self.now.plus_ms(ms);
+        loop {
+            self.settle();
+            if let Some(found) = done(self) {
+                self.settle();
+                return Some(found);
+            }
+            // What was commanded just now takes effect before time goes on.
+            self.settle();
+            let next = self.next();
+            if next > end {
+                self.now = end;
+                return None;
+            }
+            self.now = next;
+        }
+    }
+
+    /// Runs for `ms` milliseconds.
+    pub fn run(&mut self, ms: u64) {
+        self.until(ms, |_| None::<()>);
+    }
+
+    /// Puts a datagram on its way to node `to`, as if `from` had sent it.
+    pub fn inject(&mut self, from: SocketAddr, to: usize, datagram: Vec<u8>) {
+        let to = self.nodes[to].address;
+        self.flight.insert((self.now, self.sequence), (from, to, datagram));
+        self.sequence += 1;
+    }
+
+    /// Does everything that happens at this instant.
+    fn settle(&mut self) {
+        for step in 0.. {
+            assert!(step < STEPS_MAX, "the world spins at {:?}", self.now);
+            let mut busy = false;
+            for n in 0..self.nodes.len() {
+                busy |= self.drain(n);
+            }
+            while let Some(entry) = self.flight.first_entry().filter(|e| e.key().0 <= self.now) {
+                let (from, to, datagram) = entry.remove();
+                self.deliver(from, to, datagram);
+                busy = true;
+            }
+            for node in &mut self.nodes {
+                let due = node.switch.poll_timeout().filter(|deadline| deadline.at <= self.now);
+                if due.is_some() {
+                    node.switch.handle_timeout(self.now);
+                    busy = true;
+                }
+            }
+            if !busy {
+                break;
+            }
+        }
+    }
+
+    fn drain(&mut self, n: usize) -> bool {
+        let mut busy = false;
+        let mut buf = std::mem::take(&mut self.buf);
+        while let Some(transmit) = self.nodes[n].switch.poll_transmit(self.now, &mut buf) {
+            busy = true;
+            assert!(transmit.len > 0 && transmit.segment > 0, "an empty transmit");
+            for datagram in buf[..transmit.len].chunks(transmit.segment) {
+                self.send(n, transmit.path.remote, datagram);
+            }
+        }
+        assert_eq!(self.nodes[n].switch.poll_transmit(self.now, &mut buf), None, "None stays None");
+        self.buf = buf;
+        let node = &mut self.nodes[n];
+        while let Some(event) = node.switch.poll_event() {
+            node.events.push_back(event);
+            busy = true;
+        }
+        busy
+    }
+
+    fn send(&mut self, from: usize, to: SocketAddr, datagram: &[u8]) {
+        let from_address = self.nodes[from].address;
+        if let Some(kept) = &mut self.kept {
+            kept.push((from_address, to, datagram.to_vec()));
+        }
+        if !self.nodes[from].online || self.rng.below(1000) < self.link.loss {
+            return;
+        }
+        let copies = if self.rng.below(1000) < self.link.double { 2 } else { 1 };
+        for _ in 0..copies {
+            let mut datagram = datagram.to_vec();
+            if self.rng.below(1000) < self.link.damage {
+                let bit = self.rng.below(datagram.len() as u64 * 8);
+                datagram[bit as usize / 8] ^= 1 << (bit % 8);
+            }
+            let delay = self.link.latency_us + self.rng.below(self.link.jitter_us + 1);
+            self.flight.insert(
+                (self.now.plus_us(delay), self.sequence),
+                (from_address, to, datagram),
+            );
+            self.sequence += 1;
+        }
+    }
+
+    fn deliver(&mut self, from: SocketAddr, to: SocketAddr, mut datagram: Vec<u8>) {
+        let now = self.now;
+        let node = self.nodes.iter_mut().find(|node| node.address == to && node.online);
+        let Some(node) = node else { return };
+        self.delivered += 1;
+        let meta = Meta {
+            socket: SOCKET,
+            path: Path::new(Some(to.ip()), from),
+            interface: 0,
+            ecn: hydroid_core::switch::Ecn::None,
+            stride: datagram.len(),
+        };
+        node.switch.handle_datagram(now, &meta, &mut datagram);
+    }
+
+    /// The next instant at which something happens.
+    fn next(&self) -> Time {
+        let timers = self.nodes.iter().filter_map(|node| node.switch.poll_timeout());
+        let timers = timers.inspect(|deadline| {
+            assert!(deadline.at > self.now, "drained, and yet due: {deadline:?} at {:?}", self.now);
+        });
+        let flight = self.flight.keys().next().map(|(at, _)| *at);
+        timers.map(|deadline| deadline.at).chain(flight).min().unwrap_or(Time::NEVER)
+    }
+}
+
+impl Node {
+    /// Takes the first event for which `pick` gives something; the others stay.
+    pub fn take<T>(&mut self, mut pick: impl FnMut(&Event) -> Option<T>) -> Option<T> {
+        let (at, found) =
+            self.events.iter().enumerate().find_map(|(at, event)| Some((at, pick(event)?)))?;
+        self.events.remove(at);
+        Some(found)
+    }
+
+    /// Takes the news that a line is up.
+    pub fn take_up(&mut self) -> Option<LineId> {
+        self.take(|event| match event {
+            Event::Line(hydroid_core::switch::LineEvent::Up { line, .. }) => Some(*line),
+            _ => None,
+        })
+    }
+}
