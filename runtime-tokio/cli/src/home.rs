@@ -189,7 +189,7 @@ fn create_secret<const N: usize>(path: &Path) -> Result<(), Failure> {
 /// # Errors
 /// [`Failure`] if the system has no randomness.
 pub(crate) fn fresh_token() -> Result<Token, Failure> {
-    Ok(token(&*Zeroizing::new(random::<TOKEN_LEN>()?)))
+    Ok(token(&Zeroizing::new(random::<TOKEN_LEN>()?)))
 }
 
 fn token(bytes: &[u8; TOKEN_LEN]) -> Token {

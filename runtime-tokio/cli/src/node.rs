@@ -26,6 +26,12 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(15);
 /// How long the last bytes of a stream may take to arrive.
 const LAST_BYTES: Duration = Duration::from_secs(2);
 
+/// A silent peer is asked after this long whether it is still there: somebody sits and waits.
+const KEEP_ALIVE_MS: u64 = 2_000;
+
+/// A peer that was silent for this long is gone.
+const IDLE_TIMEOUT_MS: u64 = 10_000;
+
 /// A switch with one identity.
 #[derive(Clone, Debug)]
 pub(crate) struct Node {
@@ -65,6 +71,8 @@ impl Node {
         let key = secret.public();
         let mut config = Config::default();
         config.listen = listen.map_or(config.listen, |address| vec![address]);
+        config.switch.life.keep_alive_ms = KEEP_ALIVE_MS;
+        config.switch.life.idle_timeout_ms = IDLE_TIMEOUT_MS;
         let wanted = config.listen.clone();
         let endpoint = Endpoint::bind(config).map_err(|error| unbound(&wanted, &error))?;
         let local = endpoint
@@ -206,10 +214,12 @@ pub(crate) async fn last_bytes(mut stream: Stream) {
 fn unbound(choice: &[SocketAddr], error: &io::Error) -> Failure {
     let shown: Vec<_> = choice.iter().map(SocketAddr::to_string).collect();
     let shown = shown.join(" and ");
-    let sentence = match error.kind() {
-        io::ErrorKind::AddrInUse => format!("{shown} is in use by another program"),
-        io::ErrorKind::AddrNotAvailable => format!("{shown} is no address of this machine"),
-        _ => format!("cannot listen on {shown}: {error}"),
+    let sentence = if error.kind() == io::ErrorKind::AddrInUse {
+        format!("{shown} is in use by another program")
+    } else if error.kind() == io::ErrorKind::AddrNotAvailable {
+        format!("{shown} is no address of this machine")
+    } else {
+        format!("cannot listen on {shown}: {error}")
     };
     Failure::new(Exit::Failed, sentence)
 }

@@ -69,7 +69,7 @@ pub(crate) async fn run(context: &Context) -> Result<(), Failure> {
             "Nothing is left behind. {} in all.",
             figures::seconds(told.began.elapsed())
         ),
-        json!({ "event": "end", "seconds": told.began.elapsed().as_secs_f64() }),
+        &json!({ "event": "end", "seconds": told.began.elapsed().as_secs_f64() }),
     )
 }
 
@@ -84,8 +84,8 @@ struct Told {
 }
 
 impl Told {
-    fn say(&self, plain: &str, object: Value) -> Result<(), Failure> {
-        self.output.data(plain, &object)
+    fn say(&self, plain: &str, object: &Value) -> Result<(), Failure> {
+        self.output.data(plain, object)
     }
 }
 
@@ -114,7 +114,7 @@ async fn prepare(told: &Told, folder: &Path) -> Result<Source, Failure> {
             figures::bytes(SIZE),
             source.offer.root
         ),
-        json!({ "event": "file", "bytes": SIZE, "blake3": source.offer.root.to_hex().as_str() }),
+        &json!({ "event": "file", "bytes": SIZE, "blake3": source.offer.root.to_hex().as_str() }),
     )?;
     Ok(source)
 }
@@ -149,7 +149,7 @@ async fn shake_hands(
             to[0],
             figures::ms(time)
         ),
-        json!({
+        &json!({
             "event": "line", "from": from[0].to_string(), "to": to[0].to_string(),
             "handshake_ms": time.as_secs_f64() * 1e3, "peer": line.peer().hashname.to_string(),
         }),
@@ -171,7 +171,7 @@ async fn there_and_back(told: &Told, line: &Line) -> Result<(), Failure> {
             times.len(),
             figures::ms(median)
         ),
-        json!({ "event": "pings", "count": times.len(), "median_ms": median.as_secs_f64() * 1e3 }),
+        &json!({ "event": "pings", "count": times.len(), "median_ms": median.as_secs_f64() * 1e3 }),
     )
 }
 
@@ -180,7 +180,7 @@ async fn refuse_a_stranger(told: &Told, line: &Line) -> Result<(), Failure> {
     match node::ask(line, &Request::Get { token }).await {
         Err(failure) if failure.exit == Exit::Refused => told.say(
             "Whoever asks for the file with another token is refused.",
-            json!({ "event": "refused" }),
+            &json!({ "event": "refused" }),
         ),
         Err(failure) => Err(failure),
         Ok(_) => Err(wrong("a wrong token was good enough")),
@@ -208,7 +208,7 @@ async fn fetch(
     let landing = landing.map_err(|barred| barred.failure)?;
     let mut groups = 0;
     let path = receive(&mut stream, &offer, landing, |bytes| {
-        groups += u64::from(bytes > 0)
+        groups += u64::from(bytes > 0);
     })
     .await?;
     let time = began.elapsed();
@@ -220,7 +220,7 @@ async fn fetch(
             figures::seconds(time),
             figures::rate(offer.size, time)
         ),
-        json!({
+        &json!({
             "event": "received", "bytes": offer.size, "parts": groups,
             "seconds": time.as_secs_f64(), "mib_per_s": figures::mib_per_s(offer.size, time),
         }),
@@ -234,7 +234,7 @@ async fn fetch(
     }
     told.say(
         &format!("Read back from disk, it has {size} bytes and the hash {hash}: the same file."),
-        json!({ "event": "verified", "bytes": size, "blake3": hash.to_hex().as_str() }),
+        &json!({ "event": "verified", "bytes": size, "blake3": hash.to_hex().as_str() }),
     )
 }
 

@@ -3,7 +3,10 @@
 use std::time::{Duration, Instant};
 
 use serde_json::json;
-use tokio::time::{sleep, timeout};
+use tokio::{
+    io::AsyncWriteExt as _,
+    time::{sleep, timeout},
+};
 
 use crate::{
     args,
@@ -64,7 +67,7 @@ pub(crate) async fn run(context: &Context, args: args::Ping) -> Result<(), Failu
 pub(crate) async fn once(line: &Line, n: u64, time: Duration) -> Result<Duration, Failure> {
     let asked = Instant::now();
     let answered = timeout(time, node::ask(line, &Request::Ping(n))).await;
-    let (stream, answer) = answered.map_err(|_elapsed| {
+    let (mut stream, answer) = answered.map_err(|_elapsed| {
         Failure::unreachable(format!(
             "ping {n} had no answer in {} s",
             time.as_secs_f64()
@@ -74,7 +77,8 @@ pub(crate) async fn once(line: &Line, n: u64, time: Duration) -> Result<Duration
     if answer != (Answer::Pong { pong: n }) {
         return Err(Failure::failed(format!("ping {n} had another's answer")));
     }
-    node::last_bytes(stream).await;
+    // Nobody waits for the end of this stream, and it was all that was left to say.
+    let _gone = stream.shutdown().await;
     Ok(time)
 }
 

@@ -247,7 +247,7 @@ mod tests {
             },
             Announced {
                 root: "00".into(),
-                ..good.clone()
+                ..good
             },
         ] {
             assert_eq!(Offer::try_from(bad).unwrap_err().exit, Exit::Refused);

@@ -129,11 +129,7 @@ impl Landing {
 
     fn local(&self, error: &io::Error) -> TransferError {
         let shown = self.target.display();
-        let is_full = matches!(
-            error.kind(),
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
-        );
-        let (sentence, tell) = if is_full {
+        let (sentence, tell) = if is_full(error) {
             let written = figures::bytes(self.written);
             (
                 format!("the disk is full: {written} of {shown} had come; nothing was kept"),
@@ -168,15 +164,17 @@ impl Target for Landing {
         } else {
             files::rename_new(&self.part, &self.target)
         };
-        renamed.map_err(|error| match error.kind() {
-            io::ErrorKind::AlreadyExists => TransferError::Local {
+        renamed.map_err(|error| {
+            if error.kind() != io::ErrorKind::AlreadyExists {
+                return self.local(&error);
+            }
+            let shown = self.target.display();
+            TransferError::Local {
                 failure: Failure::refused(format!(
-                    "{} has come into being meanwhile; nothing was kept",
-                    self.target.display()
+                    "{shown} has come into being meanwhile; nothing was kept"
                 )),
                 tell: "the receiver has a file of this name",
-            },
-            _ => self.local(&error),
+            }
         })?;
         self.on_the_way = false;
         // The file is whole under its name; a folder that cannot be synced changes nothing of that.
@@ -235,16 +233,21 @@ fn in_the_way(part: &Path) -> Barred {
     ))
 }
 
+fn is_full(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
+    )
+}
+
 fn unwritable(path: &Path, error: &io::Error) -> Barred {
     let shown = path.display();
-    match error.kind() {
-        io::ErrorKind::NotFound => {
-            Barred::failed(Exit::NotFound, format!("there is no folder {shown}"))
-        }
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-            Barred::full(format!("the disk of {shown} is full"))
-        }
-        _ => Barred::failed(Exit::Failed, format!("cannot write in {shown}: {error}")),
+    if error.kind() == io::ErrorKind::NotFound {
+        Barred::failed(Exit::NotFound, format!("there is no folder {shown}"))
+    } else if is_full(error) {
+        Barred::full(format!("the disk of {shown} is full"))
+    } else {
+        Barred::failed(Exit::Failed, format!("cannot write in {shown}: {error}"))
     }
 }
 

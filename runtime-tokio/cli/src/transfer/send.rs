@@ -84,9 +84,12 @@ impl Source {
                 let read = |into: &mut [u8], offset| files::read_exact_at(&file, into, offset);
                 Ok((state, Outline::of(state.size, read, done)?))
             })
-            .map_err(|error| match error.kind() {
-                io::ErrorKind::UnexpectedEof => TransferError::Changed.into(),
-                _ => missing(path, &error),
+            .map_err(|error| {
+                if error.kind() == io::ErrorKind::UnexpectedEof {
+                    TransferError::Changed.into()
+                } else {
+                    missing(path, &error)
+                }
             })?;
         Ok(Self {
             offer: Offer {
@@ -121,9 +124,10 @@ impl Source {
 }
 
 fn missing(path: &Path, error: &io::Error) -> Failure {
-    let exit = match error.kind() {
-        io::ErrorKind::NotFound => Exit::NotFound,
-        _ => Exit::Failed,
+    let exit = if error.kind() == io::ErrorKind::NotFound {
+        Exit::NotFound
+    } else {
+        Exit::Failed
     };
     Failure::new(exit, format!("cannot read {}: {error}", path.display()))
 }

@@ -43,8 +43,10 @@ impl Hostile {
 }
 
 fn endpoint() -> (Endpoint, hydroid_core::identity::PublicKey) {
-    let mut config = Config::default();
-    config.listen = vec![SocketAddr::from(([127, 0, 0, 1], 0))];
+    let config = Config {
+        listen: vec![SocketAddr::from(([127, 0, 0, 1], 0))],
+        ..Config::default()
+    };
     let endpoint = Endpoint::bind(config).unwrap();
     let secret = SecretKey::from_bytes(&[42; 32]);
     let key = secret.public();
