@@ -1,0 +1,188 @@
+//! `hydroid recv`: fetches the file that a ticket stands for.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::json;
+
+use crate::{
+    args,
+    context::Context,
+    exit::{Exit, Failure},
+    figures,
+    node::{self, Stream},
+    output::printable,
+    progress::Progress,
+    transfer::{
+        heads::{Answer, Offer, Request},
+        landing::{Barred, Landing, check_target},
+        recv::{Stdout, Target, decline, receive},
+    },
+};
+
+/// Where the file is to go.
+#[derive(Clone, PartialEq, Eq, Debug)]
+enum Place {
+    Stdout,
+    /// Under the name that the peer gives.
+    Folder(PathBuf),
+    /// Under this name.
+    File(PathBuf, String),
+}
+
+/// Fetches the file.
+///
+/// # Errors
+/// [`Failure`]; nothing is left of the file then.
+pub(crate) async fn run(context: &Context, args: args::Recv) -> Result<(), Failure> {
+    let ticket = node::parse_ticket(&args.ticket)?;
+    let place = place(args.output.as_deref())?;
+    if place == Place::Stdout && context.output.json {
+        return Err(Failure::usage(
+            "stdout holds the file or the objects of --json, not both",
+        ));
+    }
+    if let Place::File(folder, name) = &place {
+        // What can be refused before anybody is troubled is refused at once.
+        check_target(&folder.join(name), args.overwrite).map_err(with_hint)?;
+    }
+    let node = context.start(None, Some(&ticket))?;
+    let line = node.connect(&ticket, node::CONNECT_WITHIN).await?;
+    let token = node::token_text(&ticket);
+    let (stream, answer) = node::ask(&line, &Request::Get { token }).await?;
+    let Answer::File { file } = answer else {
+        return Err(Failure::failed("the peer has no file to give"));
+    };
+    let offer = match Offer::try_from(file) {
+        Ok(offer) => offer,
+        Err(failure) => {
+            give_up(
+                stream,
+                failure.clone(),
+                "the receiver does not take that name",
+            )
+            .await;
+            return Err(failure);
+        }
+    };
+    let (folder, name) = match place {
+        Place::Stdout => {
+            fetch(context, stream, &offer, Stdout).await?;
+            return Ok(());
+        }
+        Place::Folder(folder) => (folder, offer.name.clone()),
+        Place::File(folder, name) => (folder, name),
+    };
+    match Landing::begin(&folder, &name, offer.size, args.overwrite) {
+        Ok(landing) => {
+            fetch(context, stream, &offer, landing).await?;
+            Ok(())
+        }
+        Err(barred) => {
+            let tell = barred.tell;
+            let failure = with_hint(barred);
+            give_up(stream, failure.clone(), tell).await;
+            Err(failure)
+        }
+    }
+}
+
+async fn give_up(mut stream: Stream, failure: Failure, tell: &'static str) {
+    decline(&mut stream, failure, tell).await;
+    node::last_bytes(stream).await;
+}
+
+async fn fetch(
+    context: &Context,
+    mut stream: Stream,
+    offer: &Offer,
+    target: impl Target,
+) -> Result<(), Failure> {
+    let output = context.output;
+    let mut progress = Progress::begin(output, "receiving", &offer.name, offer.size);
+    let taken = |bytes| progress.advance(bytes);
+    let landed = receive(&mut stream, offer, target, taken).await;
+    let time = progress.time();
+    drop(progress);
+    node::last_bytes(stream).await;
+    let landed = landed?;
+    let shown = landed.as_deref().map(|path| path.display().to_string());
+    let plain = format!(
+        "received {} in {}, {}, BLAKE3 {}",
+        shown
+            .as_deref()
+            .map_or_else(|| printable(&offer.name), printable),
+        figures::seconds(time),
+        figures::rate(offer.size, time),
+        offer.root
+    );
+    let object = json!({
+        "event": "received", "name": offer.name, "path": shown, "bytes": offer.size,
+        "blake3": offer.root.to_hex().as_str(), "seconds": time.as_secs_f64(),
+    });
+    output.note(&plain, &object);
+    Ok(())
+}
+
+fn with_hint(barred: Barred) -> Failure {
+    let mut failure = barred.failure;
+    if failure.sentence.ends_with("exists already") {
+        failure.sentence += "; --overwrite replaces it";
+    }
+    failure
+}
+
+/// What `-o` means: nothing is this folder, `-` is stdout, a folder that exists is that folder, and
+/// anything else a name.
+fn place(output: Option<&Path>) -> Result<Place, Failure> {
+    let Some(output) = output else {
+        return Ok(Place::Folder(".".into()));
+    };
+    if output == Path::new("-") {
+        return Ok(Place::Stdout);
+    }
+    if output.is_dir() {
+        return Ok(Place::Folder(output.into()));
+    }
+    let name = output.file_name().and_then(|name| name.to_str());
+    let ends_as_folder = output.as_os_str().to_string_lossy().ends_with(['/', '\\']);
+    match name.filter(|_name| !ends_as_folder) {
+        Some(name) => {
+            let folder = output.parent().filter(|folder| *folder != Path::new(""));
+            let folder = folder.unwrap_or(Path::new("."));
+            if !folder.is_dir() {
+                return Err(Failure::new(
+                    Exit::NotFound,
+                    format!("there is no folder {}", folder.display()),
+                ));
+            }
+            Ok(Place::File(folder.into(), name.into()))
+        }
+        None => Err(Failure::new(
+            Exit::NotFound,
+            format!("there is no folder {}", output.display()),
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn recv_output_is_a_name_or_a_folder_that_exists() {
+        let folder = tempfile::tempdir().unwrap();
+        let here = folder.path().to_owned();
+        let named = |path: &Path| place(Some(path));
+        assert_eq!(place(None), Ok(Place::Folder(".".into())));
+        assert_eq!(named(Path::new("-")), Ok(Place::Stdout));
+        assert_eq!(named(&here), Ok(Place::Folder(here.clone())));
+        let new = Place::File(here.clone(), "new".into());
+        assert_eq!(named(&here.join("new")), Ok(new));
+        let bare = Place::File(".".into(), "surely-not-there".into());
+        assert_eq!(named(Path::new("surely-not-there")), Ok(bare));
+        for missing in ["no/new", "new/"] {
+            let failure = named(&here.join(missing)).unwrap_err();
+            assert_eq!(failure.exit, Exit::NotFound, "{missing}");
+        }
+    }
+}

@@ -1,0 +1,192 @@
+//! `hydroid send`: gives a file to whoever shows the ticket, or to an `up`.
+
+use std::{path::Path, sync::Arc};
+
+use hydroid_core::identity::{Ticket, Token};
+use serde_json::json;
+use tokio::task::{JoinSet, spawn_blocking};
+
+use crate::{
+    args,
+    context::Context,
+    exit::Failure,
+    figures, home,
+    node::{self, Node, Stream},
+    output::{Output, printable},
+    progress::Progress,
+    transfer::{
+        TransferError,
+        heads::{Answer, Request, Why, shows},
+        send::{Source, send},
+    },
+};
+
+/// Streams that are served at once; each holds at most a few MiB.
+const SERVED_MAX: usize = 64;
+
+/// Gives the file.
+///
+/// # Errors
+/// [`Failure`] if there is none to give, or, with `--to`, if it was not taken.
+pub(crate) async fn run(context: &Context, args: args::Send) -> Result<(), Failure> {
+    let to = args.to.as_deref().map(node::parse_ticket).transpose()?;
+    let node = context.start(args.listen, to.as_ref())?;
+    let source = open(context.output, &args.file).await?;
+    match to {
+        Some(ticket) => give_to(context, &node, &source, &ticket).await,
+        None => serve(context, &node, source).await,
+    }
+}
+
+async fn open(output: Output, path: &Path) -> Result<Source, Failure> {
+    let path = path.to_owned();
+    let hash = move || {
+        let size = std::fs::metadata(&path).map_or(0, |facts| facts.len());
+        let mut progress = None;
+        Source::open(&path, |bytes| {
+            // The first object of `--json` is the ticket, for whoever reads one line.
+            if output.json {
+                return;
+            }
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            progress
+                .get_or_insert_with(|| Progress::begin(output, "hashing", &name, size))
+                .advance(bytes);
+        })
+    };
+    spawn_blocking(hash)
+        .await
+        .unwrap_or_else(|error| Err(Failure::failed(error.to_string())))
+}
+
+/// Gives the file to an `up`.
+async fn give_to(
+    context: &Context,
+    node: &Node,
+    source: &Source,
+    ticket: &Ticket,
+) -> Result<(), Failure> {
+    let line = node.connect(ticket, node::CONNECT_WITHIN).await?;
+    let request = Request::Put {
+        token: node::token_text(ticket),
+        file: source.offer.announce(),
+    };
+    let (stream, answer) = node::ask(&line, &request).await?;
+    if !matches!(answer, Answer::Go { .. }) {
+        return Err(Failure::failed("the peer takes no files"));
+    }
+    give(context.output, stream, source)
+        .await
+        .map_err(Failure::from)
+}
+
+/// Waits for receivers until one has everything.
+async fn serve(context: &Context, node: &Node, source: Source) -> Result<(), Failure> {
+    let output = context.output;
+    let token: Arc<Token> = Arc::new(home::fresh_token()?);
+    let ticket = node.ticket(&token).to_string();
+    let object = json!({
+        "event": "ticket", "ticket": ticket, "name": source.offer.name,
+        "bytes": source.offer.size, "blake3": source.offer.root.to_hex().as_str(),
+    });
+    output.data(&ticket, &object)?;
+    if !output.json {
+        output.aside(&format!("to fetch it: hydroid recv {ticket}"));
+    }
+    let mut served = JoinSet::new();
+    loop {
+        tokio::select! {
+            stream = node.accept() => {
+                let stream = stream.ok_or_else(|| Failure::failed("the switch has ended"))?;
+                let (source, token) = (source.clone(), Arc::clone(&token));
+                if served.len() < SERVED_MAX {
+                    served.spawn(async move { serve_one(output, stream, &source, &token).await });
+                }
+            }
+            Some(outcome) = served.join_next() => match outcome {
+                Ok(Ok(true)) => return Ok(()),
+                Ok(Err(TransferError::Changed)) => return Err(TransferError::Changed.into()),
+                Ok(Ok(false)) => {}
+                Ok(Err(error)) => waits(output, &Failure::from(error)),
+                Err(error) => waits(output, &Failure::failed(error.to_string())),
+            },
+        }
+    }
+}
+
+fn waits(output: Output, failure: &Failure) {
+    let plain = format!("a receiver did not get the file: {failure}; waiting for another");
+    let object = json!({ "event": "missed", "text": failure.sentence });
+    output.note(&printable(&plain), &object);
+}
+
+/// Serves one stream; true if its peer has the whole file.
+async fn serve_one(
+    output: Output,
+    mut stream: Stream,
+    source: &Source,
+    token: &Token,
+) -> Result<bool, TransferError> {
+    match node::request(&stream) {
+        Some(Request::Ping(n)) => {
+            node::pong(stream, n).await;
+            Ok(false)
+        }
+        Some(Request::Get { token: shown }) if shows(&shown, token) => {
+            let file = source.offer.announce();
+            if node::answer(&mut stream, &Answer::File { file }).is_err() {
+                return Ok(false);
+            }
+            give(output, stream, source).await?;
+            Ok(true)
+        }
+        Some(Request::Get { .. }) => {
+            let object = json!({ "event": "refused", "peer": stream.peer().hashname.to_string() });
+            output.note("a receiver without the ticket's token was refused", &object);
+            node::turn_down(stream, Why::Refused, "the token is not the ticket's").await;
+            Ok(false)
+        }
+        Some(Request::Put { .. }) | None => {
+            node::turn_down(
+                stream,
+                Why::Unknown,
+                "here a file is given, and nothing else",
+            )
+            .await;
+            Ok(false)
+        }
+    }
+}
+
+/// Gives the file on a stream whose heads are exchanged.
+pub(super) async fn give(
+    output: Output,
+    mut stream: Stream,
+    source: &Source,
+) -> Result<(), TransferError> {
+    let offer = &source.offer;
+    let peer = stream.peer().hashname;
+    let mut progress = Progress::begin(output, "sending", &offer.name, offer.size);
+    let sent = |bytes| progress.advance(bytes);
+    let given = send(&mut stream, source, sent).await;
+    let time = progress.time();
+    drop(progress);
+    if given.is_err() {
+        // The last piece says why; the peer is to have it.
+        node::last_bytes(stream).await;
+    }
+    given?;
+    let plain = format!(
+        "sent {} to {peer} in {}, {}, BLAKE3 {}",
+        offer.name,
+        figures::seconds(time),
+        figures::rate(offer.size, time),
+        offer.root
+    );
+    let object = json!({
+        "event": "sent", "name": offer.name, "peer": peer.to_string(), "bytes": offer.size,
+        "blake3": offer.root.to_hex().as_str(), "seconds": time.as_secs_f64(),
+    });
+    output.note(&plain, &object);
+    Ok(())
+}

@@ -1,0 +1,182 @@
+//! `hydroid up`: is there, answers pings, takes files from whoever shows its ticket.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use hydroid_core::identity::Token;
+use serde_json::json;
+use tokio::task::JoinSet;
+
+use crate::{
+    args,
+    context::Context,
+    exit::Failure,
+    figures, files, home,
+    node::{self, Stream},
+    output::{Level, Output, printable},
+    progress::Progress,
+    transfer::{
+        heads::{Announced, Answer, Offer, Request, Why, shows},
+        landing::Landing,
+        recv::receive,
+    },
+};
+
+/// Streams that are served at once; each holds at most a few MiB.
+const SERVED_MAX: usize = 64;
+
+/// What every stream is served by.
+#[derive(Debug)]
+struct Host {
+    output: Output,
+    token: Token,
+    into: PathBuf,
+    max_bytes: u64,
+}
+
+/// Stays until it is ended by a signal.
+///
+/// # Errors
+/// [`Failure`] if it cannot begin.
+pub(crate) async fn run(context: &Context, args: args::Up) -> Result<(), Failure> {
+    let output = context.output;
+    let into = match args.into {
+        Some(into) => into,
+        None => home::inbox()?,
+    };
+    let node = context.start_as_home(args.listen, None)?;
+    let token = context.with_home(|home| {
+        if home.contains(&into) {
+            return Err(Failure::usage(
+                "received files do not belong into the home; name another folder by --into",
+            ));
+        }
+        home.token()
+    })?;
+    check_folder(&into)?;
+    let ticket = node.ticket(&token).to_string();
+    let object = json!({
+        "event": "ticket", "ticket": ticket, "key": node.key().to_string(),
+        "into": into.display().to_string(), "max_bytes": args.max_bytes,
+    });
+    output.data(&ticket, &object)?;
+    if !output.json {
+        output.aside(&format!("up; files go into {}", into.display()));
+    }
+    let host = Arc::new(Host {
+        output,
+        token,
+        into,
+        max_bytes: args.max_bytes,
+    });
+    let mut served = JoinSet::new();
+    loop {
+        tokio::select! {
+            stream = node.accept() => {
+                let stream = stream.ok_or_else(|| Failure::failed("the switch has ended"))?;
+                let host = Arc::clone(&host);
+                if served.len() < SERVED_MAX {
+                    served.spawn(async move { host.serve(stream).await });
+                } else {
+                    output.log(Level::Warn, "a stream was dropped: too many at once");
+                }
+            }
+            Some(_served) = served.join_next() => {}
+        }
+    }
+}
+
+/// Makes the folder if there is none, and sees that files can be made in it.
+fn check_folder(into: &Path) -> Result<(), Failure> {
+    let failed = |error| Failure::failed(format!("cannot write in {}: {error}", into.display()));
+    fs::create_dir_all(into).map_err(failed)?;
+    files::check_writable(into).map_err(failed)
+}
+
+impl Host {
+    async fn serve(&self, stream: Stream) {
+        let peer = stream.peer().hashname;
+        match node::request(&stream) {
+            Some(Request::Ping(n)) => {
+                self.output
+                    .log(Level::Info, &format!("ping {n} from {peer}"));
+                node::pong(stream, n).await;
+            }
+            Some(Request::Put { token, file }) if shows(&token, &self.token) => {
+                self.take(stream, file).await;
+            }
+            Some(Request::Put { .. }) => {
+                let plain = format!("{peer} was refused: it does not show the ticket's token");
+                let object = json!({ "event": "refused", "peer": peer.to_string() });
+                self.output.note(&plain, &object);
+                node::turn_down(stream, Why::Refused, "the token is not the ticket's").await;
+            }
+            Some(Request::Get { .. }) | None => {
+                node::turn_down(stream, Why::Unknown, "here files are taken, and none given").await;
+            }
+        }
+    }
+
+    async fn take(&self, mut stream: Stream, file: Announced) {
+        let (offer, landing) = match self.prepare(file) {
+            Ok(prepared) => prepared,
+            Err((why, tell, sentence)) => {
+                self.missed(&sentence);
+                return node::turn_down(stream, why, &tell).await;
+            }
+        };
+        if node::answer(&mut stream, &Answer::Go { ok: true }).is_err() {
+            return self.missed("the peer is gone");
+        }
+        let mut progress = Progress::begin(self.output, "receiving", &offer.name, offer.size);
+        let peer = stream.peer().hashname;
+        let taken = |bytes| progress.advance(bytes);
+        let landed = receive(&mut stream, &offer, landing, taken).await;
+        let time = progress.time();
+        drop(progress);
+        node::last_bytes(stream).await;
+        let path = match landed {
+            Ok(path) => path.expect("a landing has a path"),
+            Err(error) => return self.missed(&Failure::from(error).sentence),
+        };
+        let plain = format!(
+            "received {} from {peer} in {}, {}, BLAKE3 {}",
+            path.display(),
+            figures::seconds(time),
+            figures::rate(offer.size, time),
+            offer.root
+        );
+        let object = json!({
+            "event": "received", "name": offer.name, "path": path.display().to_string(),
+            "peer": peer.to_string(), "bytes": offer.size,
+            "blake3": offer.root.to_hex().as_str(), "seconds": time.as_secs_f64(),
+        });
+        self.output.note(&printable(&plain), &object);
+    }
+
+    /// The offer and the place for it, or what to answer and what to tell here.
+    fn prepare(&self, file: Announced) -> Result<(Offer, Landing), (Why, String, String)> {
+        let offer = Offer::try_from(file)
+            .map_err(|failure| (Why::Name, failure.to_string(), failure.sentence))?;
+        if offer.size > self.max_bytes {
+            let most = figures::bytes(self.max_bytes);
+            let tell = format!(
+                "the file has {}, and at most {most} are taken",
+                figures::bytes(offer.size)
+            );
+            return Err((Why::TooLarge, tell.clone(), tell));
+        }
+        let landing = Landing::begin(&self.into, &offer.name, offer.size, false)
+            .map_err(|barred| (barred.why, barred.tell.into(), barred.failure.sentence))?;
+        Ok((offer, landing))
+    }
+
+    fn missed(&self, sentence: &str) {
+        let object = json!({ "event": "missed", "text": sentence });
+        let plain = format!("a file was not received: {sentence}");
+        self.output.note(&printable(&plain), &object);
+    }
+}

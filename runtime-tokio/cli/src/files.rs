@@ -1,0 +1,225 @@
+//! What the program asks of the file system beyond `std`, and files that nobody else may read.
+
+use std::{
+    fs::{self, DirBuilder, File, OpenOptions},
+    io::{self, Write as _},
+    path::Path,
+};
+
+/// Fills `into` from `offset` of the file, whose own place does not matter.
+///
+/// # Errors
+/// The system's; `UnexpectedEof` if the file ends before.
+pub(crate) fn read_exact_at(file: &File, into: &mut [u8], offset: u64) -> io::Result<()> {
+    #[cfg(unix)]
+    {
+        std::os::unix::fs::FileExt::read_exact_at(file, into, offset)
+    }
+    #[cfg(windows)]
+    {
+        let mut done = 0;
+        while done < into.len() {
+            let at = offset + done as u64;
+            match std::os::windows::fs::FileExt::seek_read(file, &mut into[done..], at)? {
+                0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+                read => done += read,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Renames a file; `AlreadyExists` if there is something of that name, even a link to nowhere.
+///
+/// # Errors
+/// The system's.
+pub(crate) fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
+    #[cfg(any(target_os = "linux", target_os = "android", target_vendor = "apple"))]
+    {
+        use rustix::{
+            fs::{CWD, RenameFlags, renameat_with},
+            io::Errno,
+        };
+        match renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
+            // Some file systems cannot: a second name and then one less is the same there.
+            Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => link_then_unlink(from, to),
+            renamed => Ok(renamed?),
+        }
+    }
+    #[cfg(not(any(target_os = "linux", target_os = "android", target_vendor = "apple")))]
+    {
+        link_then_unlink(from, to)
+    }
+}
+
+fn link_then_unlink(from: &Path, to: &Path) -> io::Result<()> {
+    fs::hard_link(from, to)?;
+    fs::remove_file(from)
+}
+
+/// Bytes that a user may still write where `folder` is; `None` if the system does not tell.
+pub(crate) fn free_bytes(folder: &Path) -> Option<u64> {
+    #[cfg(unix)]
+    {
+        let facts = rustix::fs::statvfs(folder).ok()?;
+        Some(facts.f_bavail.saturating_mul(facts.f_frsize))
+    }
+    #[cfg(not(unix))]
+    {
+        let _unknown = folder;
+        None
+    }
+}
+
+/// Makes the entries of a folder last, where folders can be synced at all.
+///
+/// # Errors
+/// The system's.
+pub(crate) fn sync_folder(folder: &Path) -> io::Result<()> {
+    #[cfg(unix)]
+    {
+        File::open(folder)?.sync_all()
+    }
+    #[cfg(not(unix))]
+    {
+        let _unknown = folder;
+        Ok(())
+    }
+}
+
+/// Sees whether files can be made in a folder, by making one for a moment.
+///
+/// # Errors
+/// The system's.
+pub(crate) fn check_writable(folder: &Path) -> io::Result<()> {
+    let probe = folder.join(format!(".hydroid-probe-{}", std::process::id()));
+    private().write(true).create_new(true).open(&probe)?;
+    fs::remove_file(&probe)
+}
+
+/// Makes a folder, and those above it that are missing, for nobody else.
+///
+/// # Errors
+/// The system's.
+pub(crate) fn create_private_folder(folder: &Path) -> io::Result<()> {
+    let mut builder = DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder)
+}
+
+/// How to open a file that, if it is made, is for nobody else.
+pub(crate) fn private() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options
+}
+
+/// Writes a private file whole or not at all, unless there is one of this name already.
+///
+/// # Errors
+/// The system's; `AlreadyExists` if there was one.
+pub(crate) fn create_private(path: &Path, content: &[u8]) -> io::Result<()> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(format!(".{}.new", std::process::id()));
+    let new = folder.join(name);
+    let written = private()
+        .write(true)
+        .create_new(true)
+        .open(&new)
+        .and_then(|mut file| {
+            file.write_all(content)?;
+            file.sync_all()?;
+            rename_new(&new, path)?;
+            sync_folder(folder)
+        });
+    if written.is_err() {
+        // It is not there if it was not made, or was renamed.
+        let _absent = fs::remove_file(&new);
+    }
+    written
+}
+
+/// Takes away what others may do with a file or folder; true if there was something.
+///
+/// # Errors
+/// The system's, if it is not ours to change.
+pub(crate) fn make_private(path: &Path) -> io::Result<bool> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        let facts = fs::metadata(path)?;
+        let mode = facts.permissions().mode();
+        if mode & 0o077 == 0 {
+            return Ok(false);
+        }
+        fs::set_permissions(path, fs::Permissions::from_mode(mode & 0o700))?;
+        Ok(true)
+    }
+    #[cfg(not(unix))]
+    {
+        let _unknown = path;
+        Ok(false)
+    }
+}
+
+#[cfg(test)]
+#[cfg(unix)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    fn mode(path: &Path) -> u32 {
+        fs::metadata(path).unwrap().permissions().mode() & 0o777
+    }
+
+    #[test]
+    fn files_private_ones_are_made_so_and_only_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let inner = folder.path().join("a/b");
+        create_private_folder(&inner).unwrap();
+        assert_eq!(
+            (mode(&inner), mode(&folder.path().join("a"))),
+            (0o700, 0o700)
+        );
+        let file = inner.join("secret");
+        create_private(&file, b"one").unwrap();
+        assert_eq!(mode(&file), 0o600);
+        let again = create_private(&file, b"two").unwrap_err();
+        assert_eq!(again.kind(), io::ErrorKind::AlreadyExists);
+        assert_eq!(fs::read(&file).unwrap(), b"one");
+        assert_eq!(fs::read_dir(&inner).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn files_loose_rights_are_taken_away_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("f");
+        fs::write(&file, b"x").unwrap();
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).unwrap();
+        assert!(make_private(&file).unwrap());
+        assert_eq!(mode(&file), 0o600);
+        assert!(!make_private(&file).unwrap());
+    }
+
+    #[test]
+    fn files_rename_replaces_nothing_not_even_a_link_to_nowhere() {
+        let folder = tempfile::tempdir().unwrap();
+        let (from, to) = (folder.path().join("from"), folder.path().join("to"));
+        fs::write(&from, b"new").unwrap();
+        std::os::unix::fs::symlink("nowhere", &to).unwrap();
+        for rename in [rename_new, link_then_unlink] {
+            let refused = rename(&from, &to).unwrap_err();
+            assert_eq!(refused.kind(), io::ErrorKind::AlreadyExists);
+        }
+        fs::remove_file(&to).unwrap();
+        rename_new(&from, &to).unwrap();
+        assert_eq!(fs::read(&to).unwrap(), b"new");
+        link_then_unlink(&to, &from).unwrap();
+        assert!(!to.exists() && from.exists());
+    }
+}

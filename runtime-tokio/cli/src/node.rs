@@ -1,0 +1,225 @@
+//! The program's switch. The only file that touches the library's endpoint, lines and streams.
+
+use std::{io, net::SocketAddr, time::Duration};
+
+use data_encoding::HEXLOWER;
+use hydroid_core::identity::{Hashname, PublicKey, SecretKey, Space, Ticket, Token};
+use hydroid_tokio::{Config, Endpoint};
+pub(crate) use hydroid_tokio::{Line, Stream};
+use tokio::time::timeout;
+
+use crate::{
+    addresses,
+    exit::{Exit, Failure},
+    transfer::heads::{self, Answer, Request, Why},
+};
+
+/// The space that the program's members meet in.
+const SPACE: &str = "hydroid";
+
+/// How long a line may take where the command line says nothing else.
+pub(crate) const CONNECT_WITHIN: Duration = Duration::from_secs(10);
+
+/// How long an acceptor may take to answer a head: it may be asking a slow disk.
+const ANSWER_WITHIN: Duration = Duration::from_secs(15);
+
+/// How long the last bytes of a stream may take to arrive.
+const LAST_BYTES: Duration = Duration::from_secs(2);
+
+/// A silent peer is asked after this long whether it is still there: somebody sits and waits.
+const KEEP_ALIVE_MS: u64 = 2_000;
+
+/// A peer that was silent for this long is gone.
+const IDLE_TIMEOUT_MS: u64 = 10_000;
+
+/// A switch with one identity.
+#[derive(Clone, Debug)]
+pub(crate) struct Node {
+    endpoint: Endpoint,
+    local: Hashname,
+    key: PublicKey,
+}
+
+/// The space that the program's members meet in.
+pub(crate) fn space() -> Space {
+    Space::open(SPACE).expect("the name of the program's space is legal")
+}
+
+/// Reads a ticket.
+///
+/// # Errors
+/// [`Failure`] of usage that says what is wrong with it.
+pub(crate) fn parse_ticket(text: &str) -> Result<Ticket, Failure> {
+    let ticket: Ticket = text
+        .trim()
+        .parse()
+        .map_err(|error| Failure::usage(format!("the ticket is malformed: {error}")))?;
+    if ticket.space_id() != space().id() {
+        return Err(Failure::usage(format!(
+            "the ticket is of another space than {SPACE}"
+        )));
+    }
+    Ok(ticket)
+}
+
+impl Node {
+    /// Binds the sockets and installs the identity; needs a runtime around it.
+    ///
+    /// # Errors
+    /// [`Failure`] if the address is taken or not ours.
+    pub(crate) fn start(listen: Option<SocketAddr>, secret: &SecretKey) -> Result<Self, Failure> {
+        let key = secret.public();
+        let mut config = Config::default();
+        config.listen = listen.map_or(config.listen, |address| vec![address]);
+        config.switch.life.keep_alive_ms = KEEP_ALIVE_MS;
+        config.switch.life.idle_timeout_ms = IDLE_TIMEOUT_MS;
+        let wanted = config.listen.clone();
+        let endpoint = Endpoint::bind(config).map_err(|error| unbound(&wanted, &error))?;
+        let local = endpoint
+            .install(secret, &space())
+            .map_err(|error| Failure::failed(error.to_string()))?;
+        Ok(Self {
+            endpoint,
+            local,
+            key,
+        })
+    }
+
+    /// Who we are.
+    pub(crate) const fn key(&self) -> PublicKey {
+        self.key
+    }
+
+    /// The addresses that the sockets are bound to.
+    pub(crate) fn local_addresses(&self) -> Vec<SocketAddr> {
+        self.endpoint.local_addresses()
+    }
+
+    /// A ticket to us, with every address by which we may be reached.
+    pub(crate) fn ticket(&self, token: &Token) -> Ticket {
+        let named = addresses::to_name(&self.local_addresses(), &addresses::of_interfaces());
+        Ticket::new(self.key, space(), &named, Some(token.clone()))
+    }
+
+    /// Opens a line within `time`.
+    ///
+    /// # Errors
+    /// [`Failure`] if nobody with the ticket's key answers at its addresses.
+    pub(crate) async fn connect(&self, ticket: &Ticket, time: Duration) -> Result<Line, Failure> {
+        let places: Vec<_> = ticket.addresses.iter().map(SocketAddr::to_string).collect();
+        let places = places.join(", ");
+        match timeout(time, self.endpoint.connect(self.local, ticket)).await {
+            Ok(Ok(line)) => Ok(line),
+            Ok(Err(error)) => Err(Failure::unreachable(format!(
+                "nobody with the ticket's key answers at {places}: {error}"
+            ))),
+            Err(_elapsed) => Err(Failure::unreachable(format!(
+                "nobody with the ticket's key answered at {places} within {} s",
+                time.as_secs_f64()
+            ))),
+        }
+    }
+
+    /// The next stream that a peer opens; `None` when the switch has ended.
+    pub(crate) async fn accept(&self) -> Option<Stream> {
+        self.endpoint.accept().await
+    }
+
+    /// Ends every line, and delivers what was written, for at most `time` and a moment.
+    pub(crate) async fn stop(&self, time: Duration) {
+        let _cut = timeout(time + time / 4, self.endpoint.shutdown(time)).await;
+    }
+}
+
+/// Opens a stream and waits for the answer to its head.
+///
+/// # Errors
+/// [`Failure`] if the answer is no, or none that means something, or does not come.
+pub(crate) async fn ask(line: &Line, request: &Request) -> Result<(Stream, Answer), Failure> {
+    let opened = timeout(ANSWER_WITHIN, line.open_stream(&heads::text(request))).await;
+    let mut stream = opened
+        .map_err(|_elapsed| no_answer("it takes no stream"))?
+        .map_err(|error| Failure::unreachable(format!("the peer takes no stream: {error}")))?;
+    let head = timeout(ANSWER_WITHIN, stream.peer_head())
+        .await
+        .map_err(|_elapsed| no_answer("it is silent"))?
+        .map_err(|error| no_answer(&error.to_string()))?;
+    let answer = serde_json::from_str(&head).map_err(|_unknown| {
+        Failure::failed("the peer answers with something that means nothing to this version")
+    })?;
+    match answer {
+        Answer::No { error, code } => Err(Failure::new(
+            code.exit(),
+            format!("the peer refuses: {error}"),
+        )),
+        Answer::Pong { .. } | Answer::File { .. } | Answer::Go { .. } => Ok((stream, answer)),
+    }
+}
+
+fn no_answer(why: &str) -> Failure {
+    Failure::unreachable(format!("the peer gave no answer: {why}"))
+}
+
+/// What a peer asks for by the head of its stream; `None` if it means nothing to us.
+pub(crate) fn request(stream: &Stream) -> Option<Request> {
+    serde_json::from_str(&stream.head()?).ok()
+}
+
+/// Answers a peer's head.
+///
+/// # Errors
+/// [`Failure`] if the peer is gone.
+pub(crate) fn answer(stream: &mut Stream, answer: &Answer) -> Result<(), Failure> {
+    stream
+        .answer(&heads::text(answer))
+        .map_err(|error| Failure::unreachable(format!("the peer is gone: {error}")))
+}
+
+/// Answers a peer's head by no, and ends the stream.
+pub(crate) async fn turn_down(mut stream: Stream, why: Why, sentence: &str) {
+    let no = Answer::No {
+        error: sentence.into(),
+        code: why,
+    };
+    if answer(&mut stream, &no).is_ok() {
+        last_bytes(stream).await;
+    }
+}
+
+/// Answers a ping, and ends the stream.
+pub(crate) async fn pong(mut stream: Stream, n: u64) {
+    if answer(&mut stream, &Answer::Pong { pong: n }).is_ok() {
+        last_bytes(stream).await;
+    }
+}
+
+/// The token of a ticket for a head; empty where the ticket has none, which no peer accepts.
+pub(crate) fn token_text(ticket: &Ticket) -> String {
+    ticket
+        .token
+        .as_ref()
+        .map_or_else(String::new, |token| HEXLOWER.encode(token.as_bytes()))
+}
+
+/// Ends our direction of a stream and waits until the peer has everything, within bounds.
+pub(crate) async fn last_bytes(mut stream: Stream) {
+    use tokio::io::AsyncWriteExt as _;
+    let delivered = async {
+        let _ended = stream.shutdown().await;
+        let _gone = stream.finished().await;
+    };
+    let _late = timeout(LAST_BYTES, delivered).await;
+}
+
+fn unbound(choice: &[SocketAddr], error: &io::Error) -> Failure {
+    let shown: Vec<_> = choice.iter().map(SocketAddr::to_string).collect();
+    let shown = shown.join(" and ");
+    let sentence = if error.kind() == io::ErrorKind::AddrInUse {
+        format!("{shown} is in use by another program")
+    } else if error.kind() == io::ErrorKind::AddrNotAvailable {
+        format!("{shown} is no address of this machine")
+    } else {
+        format!("cannot listen on {shown}: {error}")
+    };
+    Failure::new(Exit::Failed, sentence)
+}

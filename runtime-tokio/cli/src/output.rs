@@ -1,0 +1,174 @@
+//! What is printed, and where: data on stdout, prose on stderr; with `--json` one object a line
+//! on stdout for everything.
+
+use std::io::{self, Write as _};
+
+use serde_json::Value;
+
+use crate::exit::Failure;
+
+/// How much is told on stderr beyond what was asked.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) enum Level {
+    Error,
+    Warn,
+    Info,
+    Debug,
+}
+
+impl Level {
+    /// The level of this name.
+    fn named(text: &str) -> Option<Self> {
+        match text {
+            "error" => Some(Self::Error),
+            "warn" => Some(Self::Warn),
+            "info" => Some(Self::Info),
+            "debug" => Some(Self::Debug),
+            _ => None,
+        }
+    }
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warn => "warn",
+            Self::Info => "info",
+            Self::Debug => "debug",
+        }
+    }
+}
+
+/// The two outputs of the program.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Output {
+    /// Everything as JSON on stdout.
+    pub(crate) json: bool,
+    /// No prose and no progress.
+    pub(crate) quiet: bool,
+    level: Level,
+}
+
+impl Output {
+    /// What the flags ask for; a `-v` goes before `asked`, the value of `HYDROID_LOG`.
+    ///
+    /// # Errors
+    /// [`Failure`] of usage if `asked` is no level.
+    pub(crate) fn new(
+        json: bool,
+        quiet: bool,
+        verbose: u8,
+        asked: Option<&str>,
+    ) -> Result<Self, Failure> {
+        let level = match (verbose, asked) {
+            (0, None | Some("")) => Level::Warn,
+            (0, Some(name)) => Level::named(name).ok_or_else(|| {
+                Failure::usage("HYDROID_LOG is one of error, warn, info and debug")
+            })?,
+            (1, _) => Level::Info,
+            (_, _) => Level::Debug,
+        };
+        Ok(Self { json, quiet, level })
+    }
+
+    /// The output that tells nothing but failures.
+    pub(crate) const fn silent() -> Self {
+        Self {
+            json: false,
+            quiet: true,
+            level: Level::Error,
+        }
+    }
+
+    /// Prints what the command is for: `plain` as a line, or `object`.
+    ///
+    /// # Errors
+    /// [`Failure`] if stdout takes nothing.
+    pub(crate) fn data(&self, plain: &str, object: &Value) -> Result<(), Failure> {
+        let printed = if self.json {
+            print(&object.to_string())
+        } else {
+            print(plain)
+        };
+        printed.map_err(|error| Failure::failed(format!("stdout takes nothing more: {error}")))
+    }
+
+    /// Tells what happened: prose on stderr, or `object` on stdout. A reader who has gone away
+    /// misses it; that is no reason to stop.
+    pub(crate) fn note(&self, plain: &str, object: &Value) {
+        if self.json {
+            let _gone = print(&object.to_string());
+        } else if !self.quiet {
+            say(plain);
+        }
+    }
+
+    /// Tells what has nothing to do with what was asked: on stderr, whatever the flags but `-q`.
+    pub(crate) fn aside(&self, plain: &str) {
+        if !self.quiet {
+            say(&printable(plain));
+        }
+    }
+
+    /// Prints why the command ends.
+    pub(crate) fn failure(&self, failure: &Failure) {
+        failed(self.json, failure.exit.code(), &failure.sentence);
+    }
+
+    /// Prints a line about the program's inner life, if `level` is asked for.
+    pub(crate) fn log(&self, level: Level, text: &str) {
+        if level <= self.level {
+            say(&format!("hydroid {}: {}", level.name(), printable(text)));
+        }
+    }
+}
+
+/// Prints why the program ends: a sentence on stderr, and as JSON on stdout where that is asked.
+pub(crate) fn failed(json: bool, code: u8, sentence: &str) {
+    if json {
+        let object = serde_json::json!({ "error": sentence, "code": code });
+        let _gone = print(&object.to_string());
+    }
+    say(&format!("hydroid: {}", printable(sentence)));
+}
+
+fn print(line: &str) -> io::Result<()> {
+    let mut stdout = io::stdout().lock();
+    stdout.write_all(line.as_bytes())?;
+    stdout.write_all(b"\n")?;
+    stdout.flush()
+}
+
+fn say(line: &str) {
+    let mut stderr = io::stderr().lock();
+    let _gone = stderr.write_all(format!("{line}\n").as_bytes());
+}
+
+/// The text without what would steer a terminal; much of it comes from peers.
+pub(crate) fn printable(text: &str) -> String {
+    let steers =
+        |c: char| c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    text.chars()
+        .map(|c| if steers(c) { '\u{fffd}' } else { c })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn output_takes_its_level_from_flag_before_environment() {
+        let level = |verbose, asked| Output::new(false, false, verbose, asked).map(|o| o.level);
+        assert_eq!(level(0, None), Ok(Level::Warn));
+        assert_eq!(level(0, Some("debug")), Ok(Level::Debug));
+        assert_eq!(level(1, Some("error")), Ok(Level::Info));
+        assert_eq!(level(2, None), Ok(Level::Debug));
+        assert!(level(0, Some("loud")).is_err());
+    }
+
+    #[test]
+    fn output_steers_no_terminal() {
+        assert_eq!(printable("a\u{1b}[2Jb\nc"), "a\u{fffd}[2Jb\u{fffd}c");
+        assert_eq!(printable("täst"), "täst");
+    }
+}

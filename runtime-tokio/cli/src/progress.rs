@@ -1,0 +1,105 @@
+//! How far a transfer is: a bar where stderr is a terminal, plain lines elsewhere, objects on
+//! stdout with `--json`.
+
+use std::{
+    io::IsTerminal as _,
+    time::{Duration, Instant},
+};
+
+use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::json;
+
+use crate::{figures, output::Output, output::printable};
+
+/// The time between two plain lines.
+const LINE_EVERY: Duration = Duration::from_secs(1);
+
+/// What the bar looks like.
+const BAR: &str = "{prefix}  {bar:30}  {percent:>3} %  {binary_bytes}/{binary_total_bytes}  \
+                   {binary_bytes_per_sec}  {eta} left";
+
+/// The progress of one transfer.
+#[derive(Debug)]
+pub(crate) struct Progress {
+    shape: Shape,
+    what: &'static str,
+    name: String,
+    size: u64,
+    done: u64,
+    began: Instant,
+    next: Instant,
+    output: Output,
+}
+
+#[derive(Debug)]
+enum Shape {
+    Bar(ProgressBar),
+    Lines,
+    Nothing,
+}
+
+impl Progress {
+    /// Begins to tell of `size` bytes of the file `name`; `what` is the doing, like `sending`.
+    pub(crate) fn begin(output: Output, what: &'static str, name: &str, size: u64) -> Self {
+        let name = printable(name);
+        let shape = if output.json || (!output.quiet && !std::io::stderr().is_terminal()) {
+            Shape::Lines
+        } else if output.quiet {
+            Shape::Nothing
+        } else {
+            let style = ProgressStyle::with_template(BAR).expect("the template is legal");
+            let bar = ProgressBar::new(size).with_style(style);
+            Shape::Bar(bar.with_prefix(format!("{what} {name}")))
+        };
+        let began = Instant::now();
+        let mut progress = Self {
+            shape,
+            what,
+            name,
+            size,
+            done: 0,
+            began,
+            next: began,
+            output,
+        };
+        progress.tell();
+        progress
+    }
+
+    /// Tells that `count` more bytes are done.
+    pub(crate) fn advance(&mut self, count: u64) {
+        self.done += count;
+        match &self.shape {
+            Shape::Bar(bar) => bar.set_position(self.done),
+            Shape::Lines if Instant::now() >= self.next => self.tell(),
+            Shape::Lines | Shape::Nothing => {}
+        }
+    }
+
+    /// The time since the beginning.
+    pub(crate) fn time(&self) -> Duration {
+        self.began.elapsed()
+    }
+
+    fn tell(&mut self) {
+        self.next = Instant::now() + LINE_EVERY;
+        if matches!(self.shape, Shape::Lines) {
+            let Self { what, name, .. } = self;
+            let (done, size) = (figures::bytes(self.done), figures::bytes(self.size));
+            let object = json!({
+                "event": "progress", "doing": what, "name": name,
+                "bytes": self.done, "size": self.size,
+            });
+            self.output
+                .note(&format!("{what} {name}: {done} of {size}"), &object);
+        }
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        if let Shape::Bar(bar) = &self.shape {
+            bar.finish_and_clear();
+        }
+    }
+}

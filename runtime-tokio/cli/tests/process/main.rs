@@ -1,0 +1,12 @@
+//! The program as processes on loopback, each with a home and folders of its own. Nothing here
+//! waits by the clock: a process is ready when it has printed its ticket and over when its outputs
+//! end; only what would hang for ever is cut off.
+#![cfg(unix)]
+#![allow(clippy::unwrap_used, reason = "what fails here fails its test")]
+
+mod ends;
+mod homes;
+mod hostile;
+mod mistakes;
+mod running;
+mod transfers;
