@@ -69,25 +69,14 @@ impl Shell {
         };
         self.switch.handle_network_change(now, &[interface]);
         let secret = SecretKey::from_bytes(&random()?);
-        let key = secret.public();
-        let Some(ticket) = ticket else {
-            let space = Space::open("loop")?;
-            self.switch.install(now, secret, &space)?;
-            let addresses = vec![local];
-            println!(
-                "{}",
-                Ticket {
-                    key,
-                    space,
-                    addresses,
-                    token: None
-                }
-            );
-            return Ok(());
-        };
-        let me = self.switch.install(now, secret, &ticket.space)?;
-        self.switch
-            .connect(now, me, &ticket.key, &ticket.addresses)?;
+        let space = Space::open("loop")?;
+        let me = self.switch.install(now, &secret, &space)?;
+        if let Some(to) = ticket {
+            self.switch.connect(now, me, &to.key, &to.addresses)?;
+        } else {
+            let ticket = Ticket::new(secret.public(), space, &[local], None);
+            println!("{ticket}");
+        }
         Ok(())
     }
 

@@ -24,18 +24,14 @@ async fn listen(address: &str) -> Result<(), Box<dyn Error>> {
         listen,
         ..Config::default()
     })?;
-    let (secret, space) = (fresh_secret()?, Space::open("echo")?);
-    let (key, addresses) = (secret.public(), endpoint.local_addresses());
-    endpoint.install(secret, &space)?;
+    let secret = fresh_secret()?;
+    let space = Space::open("echo")?;
+    let addresses = endpoint.local_addresses();
     println!(
         "{}",
-        Ticket {
-            key,
-            space,
-            addresses,
-            token: None
-        }
+        Ticket::new(secret.public(), space.clone(), &addresses, None)
     );
+    endpoint.install(secret, &space)?;
     while let Some(stream) = endpoint.accept().await {
         tokio::spawn(async move {
             let (mut reader, mut writer) = stream.split();
@@ -48,7 +44,7 @@ async fn listen(address: &str) -> Result<(), Box<dyn Error>> {
 
 async fn dial(ticket: &Ticket, text: &str) -> Result<(), Box<dyn Error>> {
     let endpoint = Endpoint::bind(Config::default())?;
-    let me = endpoint.install(fresh_secret()?, &ticket.space)?;
+    let me = endpoint.install(fresh_secret()?, &Space::open("echo")?)?;
     let line = endpoint.connect(me, ticket).await?;
     let mut stream = line.open_stream("{}").await?;
     stream.write_all(text.as_bytes()).await?;

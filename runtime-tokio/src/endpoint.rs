@@ -72,7 +72,7 @@ impl Endpoint {
     pub fn install(&self, secret: SecretKey, space: &Space) -> Result<Hashname, InstallError> {
         self.handle
             .shared
-            .command(|driver, now| driver.switch_mut().install(now, secret, space))
+            .command(|driver, now| driver.switch_mut().install(now, &secret, space))
             .unwrap_or(Err(InstallError::Full))
     }
 

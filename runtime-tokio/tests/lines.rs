@@ -77,7 +77,7 @@ async fn line_of_which_the_last_handle_is_dropped_closes() {
         let (near, far) = stream(&line, &b).await;
         let clone = line.clone();
         drop((line, clone));
-        assert!(near.line().rtt().is_some());
+        assert!(near.line().info().is_some());
         drop(near);
         let (code, reason) = (0, String::new());
         let closed = DownReason::Closed { code, reason };

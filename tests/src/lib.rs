@@ -3,4 +3,5 @@
 
 pub mod seed;
 pub mod tidy;
+pub mod transfer;
 pub mod world;

@@ -10,7 +10,7 @@ use std::{
 use hydroid_core::{
     base::{Rng, Seed, Time, Wall},
     identity::{Hashname, PublicKey, SecretKey, Space},
-    switch::{Config, Event, Interface, LineId, Meta, Path, SocketId, Switch},
+    switch::{Config, Event, Interface, LineEvent, LineId, Meta, Path, SocketId, Switch},
 };
 
 /// What the link does to datagrams; the rates are in parts of a thousand.
@@ -92,27 +92,45 @@ impl World {
         };
         for n in 0..count {
             let secret = SecretKey::from_bytes(&rng.bytes());
-            let node = world.boot(n, &secret, config, Seed::new(rng.bytes()));
+            let node = world.boot(n, &secret, config, &Seed::new(rng.bytes()));
             world.nodes.push(node);
         }
         world
     }
 
     /// A fresh switch for node `n`.
-    fn boot(&self, n: u8, secret: &SecretKey, config: &Config, seed: Seed) -> Node {
+    fn boot(&self, n: u8, secret: &SecretKey, config: &Config, seed: &Seed) -> Node {
         let address = SocketAddr::from(([10, 0, 0, n], 4000));
-        let mut switch = Switch::new(config.clone(), &seed).expect("a legal config");
-        switch.handle_network_change(self.now, &[Interface { socket: SOCKET, local: address }]);
-        switch.handle_clock(self.now, Wall::from_ms(1_700_000_000_000 + self.now.as_us() / 1000));
+        let mut switch = Switch::new(config.clone(), seed).expect("a legal config");
+        switch.handle_network_change(
+            self.now,
+            &[Interface {
+                socket: SOCKET,
+                local: address,
+            }],
+        );
+        switch.handle_clock(
+            self.now,
+            Wall::from_ms(1_700_000_000_000 + self.now.as_us() / 1000),
+        );
         let key = secret.public();
-        let hashname = switch.install(self.now, secret, &self.space).expect("installs");
-        Node { switch, address, hashname, key, events: VecDeque::new(), online: true }
+        let hashname = switch
+            .install(self.now, secret, &self.space)
+            .expect("installs");
+        Node {
+            switch,
+            address,
+            hashname,
+            key,
+            events: VecDeque::new(),
+            online: true,
+        }
     }
 
     /// Node `n` loses everything but its identity and starts again.
     pub fn restart(&mut self, n: u8, secret: &SecretKey, config: &Config) {
         let seed = Seed::new(self.rng.bytes());
-        self.nodes[n as usize] = self.boot(n, secret, config, seed);
+        self.nodes[n as usize] = self.boot(n, secret, config, &seed);
     }
 
     /// Node `from` opens a line to node `to`.
@@ -120,7 +138,9 @@ impl World {
         let (key, address) = (self.nodes[to].key, self.nodes[to].address);
         let now = self.now;
         let node = &mut self.nodes[from];
-        node.switch.connect(now, node.hashname, &key, &[address]).expect("a line to dial")
+        node.switch
+            .connect(now, node.hashname, &key, &[address])
+            .expect("a line to dial")
     }
 
     /// Both ends of a line between two nodes, up.
@@ -160,7 +180,8 @@ impl World {
     /// Puts a datagram on its way to node `to`, as if `from` had sent it.
     pub fn inject(&mut self, from: SocketAddr, to: usize, datagram: Vec<u8>) {
         let to = self.nodes[to].address;
-        self.flight.insert((self.now, self.sequence), (from, to, datagram));
+        self.flight
+            .insert((self.now, self.sequence), (from, to, datagram));
         self.sequence += 1;
     }
 
@@ -178,7 +199,10 @@ impl World {
                 busy = true;
             }
             for node in &mut self.nodes {
-                let due = node.switch.poll_timeout().filter(|deadline| deadline.at <= self.now);
+                let due = node
+                    .switch
+                    .poll_timeout()
+                    .filter(|deadline| deadline.at <= self.now);
                 if due.is_some() {
                     node.switch.handle_timeout(self.now);
                     busy = true;
@@ -195,12 +219,19 @@ impl World {
         let mut buf = std::mem::take(&mut self.buf);
         while let Some(transmit) = self.nodes[n].switch.poll_transmit(self.now, &mut buf) {
             busy = true;
-            assert!(transmit.len > 0 && transmit.segment > 0, "an empty transmit");
+            assert!(
+                transmit.len > 0 && transmit.segment > 0,
+                "an empty transmit"
+            );
             for datagram in buf[..transmit.len].chunks(transmit.segment) {
                 self.send(n, transmit.path.remote, datagram);
             }
         }
-        assert_eq!(self.nodes[n].switch.poll_transmit(self.now, &mut buf), None, "None stays None");
+        assert_eq!(
+            self.nodes[n].switch.poll_transmit(self.now, &mut buf),
+            None,
+            "None stays None"
+        );
         self.buf = buf;
         let node = &mut self.nodes[n];
         while let Some(event) = node.switch.poll_event() {
@@ -218,7 +249,11 @@ impl World {
         if !self.nodes[from].online || self.rng.below(1000) < self.link.loss {
             return;
         }
-        let copies = if self.rng.below(1000) < self.link.double { 2 } else { 1 };
+        let copies = if self.rng.below(1000) < self.link.double {
+            2
+        } else {
+            1
+        };
         for _ in 0..copies {
             let mut datagram = datagram.to_vec();
             if self.rng.below(1000) < self.link.damage {
@@ -236,7 +271,10 @@ impl World {
 
     fn deliver(&mut self, from: SocketAddr, to: SocketAddr, mut datagram: Vec<u8>) {
         let now = self.now;
-        let node = self.nodes.iter_mut().find(|node| node.address == to && node.online);
+        let node = self
+            .nodes
+            .iter_mut()
+            .find(|node| node.address == to && node.online);
         let Some(node) = node else { return };
         self.delivered += 1;
         let meta = Meta {
@@ -251,29 +289,45 @@ impl World {
 
     /// The next instant at which something happens.
     fn next(&self) -> Time {
-        let timers = self.nodes.iter().filter_map(|node| node.switch.poll_timeout());
+        let timers = self
+            .nodes
+            .iter()
+            .filter_map(|node| node.switch.poll_timeout());
         let timers = timers.inspect(|deadline| {
-            assert!(deadline.at > self.now, "drained, and yet due: {deadline:?} at {:?}", self.now);
+            assert!(
+                deadline.at > self.now,
+                "drained, and yet due: {deadline:?} at {:?}",
+                self.now
+            );
         });
         let flight = self.flight.keys().next().map(|(at, _)| *at);
-        timers.map(|deadline| deadline.at).chain(flight).min().unwrap_or(Time::NEVER)
+        timers
+            .map(|deadline| deadline.at)
+            .chain(flight)
+            .min()
+            .unwrap_or(Time::NEVER)
     }
 }
 
 impl Node {
     /// Takes the first event for which `pick` gives something; the others stay.
     pub fn take<T>(&mut self, mut pick: impl FnMut(&Event) -> Option<T>) -> Option<T> {
-        let (at, found) =
-            self.events.iter().enumerate().find_map(|(at, event)| Some((at, pick(event)?)))?;
+        let (at, found) = self
+            .events
+            .iter()
+            .enumerate()
+            .find_map(|(at, event)| Some((at, pick(event)?)))?;
         self.events.remove(at);
         Some(found)
     }
 
     /// Takes the news that a line is up.
     pub fn take_up(&mut self) -> Option<LineId> {
-        self.take(|event| match event {
-            Event::Line(hydroid_core::switch::LineEvent::Up { line, .. }) => Some(*line),
-            _ => None,
+        self.take(|event| {
+            let Event::Line(LineEvent::Up { line, .. }) = event else {
+                return None;
+            };
+            Some(*line)
         })
     }
 }

@@ -18,10 +18,18 @@ struct End {
 fn end(n: u8) -> End {
     let address = std::net::SocketAddr::from(([10, 0, 0, n], 4000));
     let mut switch = Switch::new(Config::default(), &Seed::new([n; 32])).expect("legal");
-    switch.handle_network_change(Time::ZERO, &[Interface { socket: SOCKET, local: address }]);
+    switch.handle_network_change(
+        Time::ZERO,
+        &[Interface {
+            socket: SOCKET,
+            local: address,
+        }],
+    );
     switch.handle_clock(Time::ZERO, Wall::from_ms(1_700_000_000_000));
     let space = Space::open("world").expect("legal");
-    switch.install(Time::ZERO, &SecretKey::from_bytes(&[n; 32]), &space).expect("installs");
+    switch
+        .install(Time::ZERO, &SecretKey::from_bytes(&[n; 32]), &space)
+        .expect("installs");
     End { switch, address }
 }
 
@@ -37,7 +45,8 @@ fn carry(now: Time, from: &mut End, to: &mut End, buf: &mut [u8]) -> u64 {
             ecn: Ecn::None,
             stride: transmit.segment,
         };
-        to.switch.handle_datagram(now, &meta, &mut buf[..transmit.len]);
+        to.switch
+            .handle_datagram(now, &meta, &mut buf[..transmit.len]);
     }
     count
 }
@@ -49,8 +58,14 @@ fn allocations_none_over_ten_thousand_full_packets() {
     let mut now = Time::ZERO;
     let local = a.switch.installed().next().expect("installed").hashname;
     let key = b.switch.installed().next().expect("installed").key;
-    let line = a.switch.connect(now, local, &key, &[b.address]).expect("dials");
-    let stream = a.switch.open_stream(now, line, "{\"bulk\":1}").expect("opens");
+    let line = a
+        .switch
+        .connect(now, local, &key, &[b.address])
+        .expect("dials");
+    let stream = a
+        .switch
+        .open_stream(now, line, "{\"bulk\":1}")
+        .expect("opens");
     let mut theirs = None;
     let data = vec![7; 65_536];
     let mut room = vec![0; 65_536];
@@ -84,6 +99,11 @@ fn allocations_none_over_ten_thousand_full_packets() {
             turn(&mut packets);
         }
     });
-    assert_eq!(counted.count_total, 0, "allocations over {} packets", packets - start);
+    assert_eq!(
+        counted.count_total,
+        0,
+        "allocations over {} packets",
+        packets - start
+    );
     assert!(read > 100_000 * 1_000, "and they were full: {read} bytes");
 }

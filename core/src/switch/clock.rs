@@ -1,16 +1,17 @@
 //! B: the clock. One timer a line, the earliest of all of them on top; a tick costs what is due.
 
-use super::{
-    DownReason, Phase, Switch,
-    link::Grant,
-};
+use super::{DownReason, Phase, Switch, link::Grant};
 use crate::base::{Slot, Time, Wall, Why};
 
 impl Switch {
     /// Does what is due at `now`; without anything due it costs nothing.
     pub fn handle_timeout(&mut self, now: Time) {
         let now = self.advance(now);
-        if self.lines.deadline().is_some_and(|deadline| deadline.at <= now) {
+        if self
+            .lines
+            .deadline()
+            .is_some_and(|deadline| deadline.at <= now)
+        {
             self.lines.on_deadline(now, &mut self.line_effects);
             self.settle_line(now);
         }
@@ -29,13 +30,21 @@ impl Switch {
     }
 
     fn on_link_deadline(&mut self, now: Time, slot: Slot) {
-        let Some(link) = self.links.get_mut(slot) else { return };
-        if link.flow.deadline().is_some_and(|deadline| deadline.at <= now) {
+        let Some(link) = self.links.get_mut(slot) else {
+            return;
+        };
+        if link
+            .flow
+            .deadline()
+            .is_some_and(|deadline| deadline.at <= now)
+        {
             let due = link.flow.on_deadline(now, &mut self.fates);
             self.stats.packets_lost += u64::from(due.lost_packets);
             self.settle_fates(slot);
         }
-        let Some(link) = self.links.get_mut(slot) else { return };
+        let Some(link) = self.links.get_mut(slot) else {
+            return;
+        };
         match link.life_due(now, &self.periods) {
             Some(Why::KeepAlive) => link.ping = true,
             Some(Why::Idle) if link.is_held() => self.end_link(slot, DownReason::TimedOut),
@@ -48,7 +57,9 @@ impl Switch {
     /// that may send, its timer, and its end.
     pub(super) fn touch(&mut self, slot: Slot) {
         let now = self.now;
-        let Some(link) = self.links.get_mut(slot) else { return };
+        let Some(link) = self.links.get_mut(slot) else {
+            return;
+        };
         if !link.queued && link.grant(now) != Grant::Nothing {
             link.queued = true;
             self.ready.push_back(slot);

@@ -30,7 +30,9 @@ impl Switch {
         space: &Space,
     ) -> Result<Hashname, InstallError> {
         let now = self.advance(now);
-        self.lines.install(now, secret, space.id()).map_err(InstallError::from)
+        self.lines
+            .install(now, secret, space.id())
+            .map_err(InstallError::from)
     }
 
     /// Gives back what an earlier start asked to be kept (`Need::Keep`).
@@ -57,14 +59,26 @@ impl Switch {
         addresses: &[SocketAddr],
     ) -> Result<LineId, ConnectError> {
         let now = self.advance(now);
-        let (_, space) = self.lines.identity(local).ok_or(ConnectError::NotInstalled)?;
-        let peer = Peer { hashname: Hashname::of(peer, &space), key: *peer };
+        let (_, space) = self
+            .lines
+            .identity(local)
+            .ok_or(ConnectError::NotInstalled)?;
+        let peer = Peer {
+            hashname: Hashname::of(peer, &space),
+            key: *peer,
+        };
         if peer.hashname == local {
             return Err(ConnectError::Oneself);
         }
-        let routes: alloc::vec::Vec<Route> =
-            addresses.iter().filter_map(|address| self.route_to(*address)).collect();
-        if let Some(slot) = self.lines.find(local, peer.hashname).and_then(|l| self.link_of(l)) {
+        let routes: alloc::vec::Vec<Route> = addresses
+            .iter()
+            .filter_map(|address| self.route_to(*address))
+            .collect();
+        if let Some(slot) = self
+            .lines
+            .find(local, peer.hashname)
+            .and_then(|l| self.link_of(l))
+        {
             return Ok(self.hold(now, slot, &routes));
         }
         if routes.is_empty() {
@@ -72,7 +86,11 @@ impl Switch {
         }
         let first = self.draw_first(now);
         let line = self.lines.open(now, local, peer.key, &routes, first)?;
-        let info = Info { local, peer, ours: true };
+        let info = Info {
+            local,
+            peer,
+            ours: true,
+        };
         let slot = self.new_link(now, line, info, Phase::Connecting { line });
         self.settle_line(now);
         Ok(self.hold(now, slot, &[]))
@@ -162,13 +180,10 @@ impl Switch {
     ///
     /// # Errors
     /// [`ReadError::Blocked`] if nothing has; `Readable` tells when something does.
-    pub fn read(
-        &mut self,
-        now: Time,
-        stream: StreamId,
-        buf: &mut [u8],
-    ) -> Result<Read, ReadError> {
-        self.reading(now, stream, |streams, now, fx| streams.read(now, stream.id, buf, fx))
+    pub fn read(&mut self, now: Time, stream: StreamId, buf: &mut [u8]) -> Result<Read, ReadError> {
+        self.reading(now, stream, |streams, now, fx| {
+            streams.read(now, stream.id, buf, fx)
+        })
     }
 
     /// Reads no more of a stream: what had come is dropped, and the peer learns `code`.
@@ -199,7 +214,9 @@ impl Switch {
             Phase::Connecting { .. } | Phase::Up { .. } => {}
             Phase::Closing { .. } | Phase::Down(_) => return Err(LineError::UnknownLine),
         }
-        link.packets_out.push(packet.into()).map_err(|_full| LineError::Blocked)?;
+        link.packets_out
+            .push(packet.into())
+            .map_err(|_full| LineError::Blocked)?;
         self.touch(slot);
         Ok(())
     }
@@ -249,9 +266,8 @@ impl Switch {
         let now = self.advance(now);
         let slot = self.slot(stream.line).ok_or(ReadError::UnknownStream)?;
         let link = self.links.get_mut(slot).ok_or(ReadError::UnknownStream)?;
-        let result =
-            command(&mut link.streams, now, &mut self.stream_effects)
-                .map_err(|error| settle::read_error(error, &link.phase));
+        let result = command(&mut link.streams, now, &mut self.stream_effects)
+            .map_err(|error| settle::read_error(error, &link.phase));
         self.settle_streams(slot);
         self.touch(slot);
         result
@@ -259,7 +275,10 @@ impl Switch {
 
     /// Notes that the application holds a link, and where else its peer may be.
     fn hold(&mut self, now: Time, slot: Slot, routes: &[Route]) -> LineId {
-        let link = self.links.get_mut(slot).expect("a link that was just found or made");
+        let link = self
+            .links
+            .get_mut(slot)
+            .expect("a link that was just found or made");
         link.wants.application = true;
         if let Phase::Closing { line, .. } = link.phase {
             link.phase = Phase::Up { line };

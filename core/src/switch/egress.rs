@@ -37,7 +37,9 @@ impl Switch {
     /// a handshake.
     pub fn poll_transmit(&mut self, now: Time, buf: &mut [u8]) -> Option<Transmit> {
         let now = self.advance(now);
-        let transmit = self.next_handshake(buf).or_else(|| self.next_sealed(now, buf))?;
+        let transmit = self
+            .next_handshake(buf)
+            .or_else(|| self.next_sealed(now, buf))?;
         self.stats.datagrams_out += transmit.len.div_ceil(transmit.segment) as u64;
         self.stats.bytes_out += transmit.len as u64;
         Some(transmit)
@@ -63,16 +65,24 @@ impl Switch {
         if queued {
             return Some(Deadline::new(self.now, Why::Queued));
         }
-        let link = self.timers.next().and_then(|(at, slot)| {
-            Some(Deadline::new(at, self.links.get(slot)?.why))
-        });
+        let link = self
+            .timers
+            .next()
+            .and_then(|(at, slot)| Some(Deadline::new(at, self.links.get(slot)?.why)));
         Deadline::earlier(link, self.lines.deadline())
     }
 
     fn next_handshake(&mut self, buf: &mut [u8]) -> Option<Transmit> {
         let (route, len) = self.lines.poll_datagram(self.now, buf)?;
         let (socket, path) = (route.socket, route.path);
-        Some(Transmit { socket, path, ecn: Ecn::None, ttl: None, len, segment: len })
+        Some(Transmit {
+            socket,
+            path,
+            ecn: Ecn::None,
+            ttl: None,
+            len,
+            segment: len,
+        })
     }
 
     fn next_sealed(&mut self, now: Time, buf: &mut [u8]) -> Option<Transmit> {
@@ -114,7 +124,14 @@ impl Switch {
             }
         }
         let (socket, path) = (route.socket, route.path);
-        (len > 0).then_some(Transmit { socket, path, ecn: Ecn::None, ttl: None, len, segment })
+        (len > 0).then_some(Transmit {
+            socket,
+            path,
+            ecn: Ecn::None,
+            ttl: None,
+            len,
+            segment,
+        })
     }
 
     /// Writes and seals one packet into `buf`, which is as long as a packet may be; `pad` asks for
@@ -127,7 +144,9 @@ impl Switch {
         buf: &mut [u8],
         pad: bool,
     ) -> Built {
-        let Some(link) = self.links.get_mut(slot) else { return Built::Nothing };
+        let Some(link) = self.links.get_mut(slot) else {
+            return Built::Nothing;
+        };
         let grant = link.grant(now);
         if grant == Grant::Nothing {
             return Built::Nothing;
@@ -141,7 +160,12 @@ impl Switch {
         } else {
             write_ranges(now, link, grant, &mut writer, &mut self.carried);
             if grant == Grant::Anything {
-                write_content(link, &mut writer, &mut self.carried, &mut self.carried_streams);
+                write_content(
+                    link,
+                    &mut writer,
+                    &mut self.carried,
+                    &mut self.carried_streams,
+                );
             }
             if (pad || link.has_content()) && writer.room() <= PADDING_MAX {
                 writer.padding(writer.room());
@@ -156,8 +180,13 @@ impl Switch {
         };
         let eliciting = self.carried.iter().any(Carried::elicits);
         let bytes = u16::try_from(total).expect("a datagram has at most 65,535 bytes");
-        link.flow.on_sent(now, counter, bytes, eliciting, &self.carried);
-        if end { Built::End(total) } else { Built::Packet(total) }
+        link.flow
+            .on_sent(now, counter, bytes, eliciting, &self.carried);
+        if end {
+            Built::End(total)
+        } else {
+            Built::Packet(total)
+        }
     }
 }
 
@@ -201,7 +230,11 @@ fn write_content(
         link.ping = false;
         carried.push(Carried::Ping);
     }
-    while link.packets_out.front().is_some_and(|packet| writer.packet(packet)) {
+    while link
+        .packets_out
+        .front()
+        .is_some_and(|packet| writer.packet(packet))
+    {
         link.packets_out.pop();
         carried.push(Carried::Packet);
     }
@@ -209,7 +242,11 @@ fn write_content(
     let probe = link.flow.probes_owed() > 0;
     link.streams.fill(writer, parts);
     if probe && parts.is_empty() {
-        let oldest: Vec<_> = link.flow.oldest_in_flight(0).filter_map(|c| c.stream()).collect();
+        let oldest: Vec<_> = link
+            .flow
+            .oldest_in_flight(0)
+            .filter_map(|c| c.stream())
+            .collect();
         link.streams.fill_again(writer, parts, &oldest);
     }
     carried.extend(parts.drain(..).map(Carried::Stream));

@@ -269,7 +269,11 @@ impl fmt::Display for DownReason {
             Self::Local => f.write_str("closed by this end"),
             Self::Closed { code, reason } => {
                 write!(f, "closed by the peer, code {code}")?;
-                if reason.is_empty() { Ok(()) } else { write!(f, ": {reason}") }
+                if reason.is_empty() {
+                    Ok(())
+                } else {
+                    write!(f, ": {reason}")
+                }
             }
             Self::Unreachable => f.write_str("nobody answered at any address"),
             Self::TimedOut => f.write_str("the peer fell silent"),

@@ -1,9 +1,7 @@
 //! B: what comes from the network. Bytes are told apart by their first bytes, opened where they
 //! lie, and each frame is handed to the room it is for.
 
-use super::{
-    DropReason, Interface, Meta, Misbehaviour, SentError, Switch, Transmit, link::Link,
-};
+use super::{DropReason, Interface, Meta, Misbehaviour, SentError, Switch, Transmit, link::Link};
 use crate::{
     base::{Effects, Slot, Time},
     line::Unsealed,
@@ -29,7 +27,10 @@ impl Switch {
     pub fn handle_datagram(&mut self, now: Time, meta: &Meta, datagrams: &mut [u8]) {
         let now = self.advance(now);
         let path = crate::wire::Path::new(meta.path.local, meta.path.remote);
-        let route = Route { socket: meta.socket, path };
+        let route = Route {
+            socket: meta.socket,
+            path,
+        };
         if datagrams.is_empty() {
             self.stats.datagrams_in += 1;
             self.stats.drop(DropReason::NoPacket);
@@ -82,7 +83,8 @@ impl Switch {
                 if head.starts_with(b"{\"open\"") {
                     room.on_open(now, route, datagram).map_err(DropReason::Line)
                 } else if head.starts_with(b"{\"line\"") {
-                    room.on_answer(now, route, datagram, fx).map_err(DropReason::Line)
+                    room.on_answer(now, route, datagram, fx)
+                        .map_err(DropReason::Line)
                 } else {
                     Err(DropReason::UnknownHead)
                 }
@@ -98,12 +100,19 @@ impl Switch {
         route: Route,
         datagram: &mut [u8],
     ) -> Result<(), DropReason> {
-        let Unsealed { slot: line, counter, plain, .. } = self
+        let Unsealed {
+            slot: line,
+            counter,
+            plain,
+            ..
+        } = self
             .lines
             .unseal(now, route, datagram, &mut self.line_effects)
             .map_err(DropReason::Line)?;
         self.settle_line(now);
-        let Some(slot) = self.link_of(line) else { return Ok(()) };
+        let Some(slot) = self.link_of(line) else {
+            return Ok(());
+        };
         match self.on_frames(now, slot, line, plain) {
             Ok(taken) if taken.closed => {}
             Ok(taken) => {
@@ -135,7 +144,9 @@ impl Switch {
                 taken.closed = true;
                 break;
             }
-            let Some(link) = self.links.get_mut(slot) else { break };
+            let Some(link) = self.links.get_mut(slot) else {
+                break;
+            };
             match frame {
                 Frame::Ranges(ranges) => self.on_ranges(now, slot, line, &ranges)?,
                 Frame::Skipped { .. } => self.stats.frames_skipped += 1,
@@ -165,7 +176,9 @@ impl Switch {
         ranges: &RangesFrame<'_>,
     ) -> Result<(), Misbehaviour> {
         let next = self.lines.next_counter(line).unwrap_or(0);
-        let Some(link) = self.links.get_mut(slot) else { return Ok(()) };
+        let Some(link) = self.links.get_mut(slot) else {
+            return Ok(());
+        };
         let progress = link.flow.on_ranges(now, ranges, next, &mut self.fates)?;
         self.stats.packets_lost += u64::from(progress.lost_packets);
         if let Some(rtt_us) = link.flow.rtt_us() {
@@ -177,12 +190,17 @@ impl Switch {
 
     fn on_close(&mut self, slot: Slot, line: Slot, code: u64, reason: &str) {
         self.lines.forget(line);
-        let down = super::DownReason::Closed { code, reason: reason.into() };
+        let down = super::DownReason::Closed {
+            code,
+            reason: reason.into(),
+        };
         self.link_down(slot, down);
     }
 
     fn on_packet(&mut self, slot: Slot, bytes: &[u8]) {
-        let Some(link) = self.links.get_mut(slot) else { return };
+        let Some(link) = self.links.get_mut(slot) else {
+            return;
+        };
         if let Err(packet) = link.packets_in.push(bytes.into()) {
             // Unread packets make room for newer ones.
             link.packets_in.pop();
@@ -200,7 +218,12 @@ fn on_stream_frame(
 ) -> Result<(), Misbehaviour> {
     let streams = &mut link.streams;
     match frame {
-        Frame::Stream { id, offset, data, end } => {
+        Frame::Stream {
+            id,
+            offset,
+            data,
+            end,
+        } => {
             streams.on_bytes(now, id, offset, data, end, fx)?;
         }
         Frame::LineCredit { bytes } => streams.on_line_credit(bytes),

@@ -157,7 +157,12 @@ impl Link {
             return Grant::Nothing;
         }
         let asked = self.flow.probes_owed() > 0 || self.has_content();
-        if asked && matches!(self.flow.allowance(now), Allowance::Bytes(_) | Allowance::Probes(_)) {
+        if asked
+            && matches!(
+                self.flow.allowance(now),
+                Allowance::Bytes(_) | Allowance::Probes(_)
+            )
+        {
             return Grant::Anything;
         }
         if self.end_is_due(now) || self.flow.ranges_due(now) {

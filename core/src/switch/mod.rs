@@ -10,10 +10,10 @@ mod error;
 mod event;
 mod ingress;
 mod link;
+mod service;
 mod settle;
 mod stats;
 mod wants;
-mod service;
 
 use alloc::{collections::VecDeque, string::String, vec::Vec};
 use core::fmt;
@@ -32,16 +32,16 @@ pub use self::{
     },
     stats::{DropReason, Stats},
 };
-pub use crate::{
-    line::PeerState,
-    stream::Read,
-    wire::{Path, Route, SocketId},
-};
 use crate::{
     base::{Bounded, Effects, Index, Rng, Seed, Slot, Slots, Time, Timers},
     identity::{Hashname, PublicKey, SpaceId},
     line::{self, Lines},
     stream,
+};
+pub use crate::{
+    line::PeerState,
+    stream::Read,
+    wire::{Path, Route, SocketId},
 };
 
 /// The state machine behind one UDP port.
@@ -239,7 +239,9 @@ impl Switch {
             peer: info.peer,
             state: link.state(),
             ours: info.ours,
-            route: link.line().and_then(|line| Some(self.lines.info(line)?.route)),
+            route: link
+                .line()
+                .and_then(|line| Some(self.lines.info(line)?.route)),
             rtt_us: link.flow.rtt_us(),
             streams: link.streams.count(),
             unacknowledged_bytes: link.streams.unacknowledged_bytes(),
@@ -255,14 +257,21 @@ impl Switch {
     pub fn installed(&self) -> impl Iterator<Item = Installed> + '_ {
         self.lines.installed().filter_map(|hashname| {
             let (key, space) = self.lines.identity(hashname)?;
-            Some(Installed { hashname, key, space })
+            Some(Installed {
+                hashname,
+                key,
+                space,
+            })
         })
     }
 
     /// The head of the peer's direction of a stream, JSON text: `None` until it came, empty if the
     /// peer sent none.
     pub fn stream_head(&self, stream: StreamId) -> Option<&str> {
-        self.links.get(*self.ids.get(&stream.line.0)?)?.streams.head(stream.id)
+        self.links
+            .get(*self.ids.get(&stream.line.0)?)?
+            .streams
+            .head(stream.id)
     }
 
     /// Where two hashnames stand with each other.

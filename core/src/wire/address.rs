@@ -154,10 +154,7 @@ impl core::error::Error for AddressError {}
 
 #[cfg(test)]
 mod tests {
-    use alloc::{
-        format,
-        string::{String, ToString as _},
-    };
+    use alloc::string::{String, ToString as _};
     use core::net::SocketAddrV6;
 
     use super::*;

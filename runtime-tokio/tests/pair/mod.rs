@@ -52,12 +52,8 @@ impl Member {
         let endpoint = Endpoint::bind(Config { listen, ..config }).expect("loopback has ports");
         let space = Space::open(space).expect("the name is legal");
         let secret = fresh_secret().expect("the system has randomness");
-        let ticket = Ticket {
-            key: secret.public(),
-            space: space.clone(),
-            addresses: endpoint.local_addresses(),
-            token: None,
-        };
+        let addresses = endpoint.local_addresses();
+        let ticket = Ticket::new(secret.public(), space.clone(), &addresses, None);
         let hashname = endpoint.install(secret, &space).expect("it is the first");
         assert_eq!(hashname, ticket.hashname());
         Self {

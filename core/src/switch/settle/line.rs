@@ -8,7 +8,8 @@ use crate::{
     line::{self, Effect},
     stream::Streams,
     switch::{
-        ConnectError, DownReason, Event, InstallError, LineEvent, LineId, Misbehaviour, Peer, Switch,
+        ConnectError, DownReason, Event, InstallError, LineEvent, LineId, Misbehaviour, Peer,
+        Switch,
         link::{End, Info, Link, Phase},
         wants::Wants,
     },
@@ -33,16 +34,26 @@ impl Switch {
     }
 
     fn on_line_up(&mut self, now: Time, line: Slot, ours: bool) {
-        let Some(info) = self.lines.info(line) else { return };
-        let peer = Peer { hashname: info.peer_hashname, key: info.peer };
+        let Some(info) = self.lines.info(line) else {
+            return;
+        };
+        let peer = Peer {
+            hashname: info.peer_hashname,
+            key: info.peer,
+        };
         let local = info.local;
-        let first = info.peer_first_stream.expect("a line that is up knows its peer's first");
+        let first = info
+            .peer_first_stream
+            .expect("a line that is up knows its peer's first");
         let phase = Phase::Up { line };
         let slot = match self.link_of(line) {
             Some(slot) => slot,
             None => self.new_link(now, line, Info { local, peer, ours }, phase.clone()),
         };
-        let link = self.links.get_mut(slot).expect("a link that was just found or made");
+        let link = self
+            .links
+            .get_mut(slot)
+            .expect("a link that was just found or made");
         link.phase = phase;
         link.heard = now;
         link.info.ours = ours;
@@ -51,7 +62,12 @@ impl Switch {
         link.ping |= ours;
         self.stats.lines_up += 1;
         let line = link.id;
-        self.events.push_back(Event::Line(LineEvent::Up { line, local, peer, ours }));
+        self.events.push_back(Event::Line(LineEvent::Up {
+            line,
+            local,
+            peer,
+            ours,
+        }));
         self.touch(slot);
     }
 
@@ -104,7 +120,9 @@ impl Switch {
 
     /// A link's line is no more: its streams learn it, and the caller.
     pub(in crate::switch) fn link_down(&mut self, slot: Slot, reason: DownReason) {
-        let Some(link) = self.links.get_mut(slot) else { return };
+        let Some(link) = self.links.get_mut(slot) else {
+            return;
+        };
         let Some(line) = link.line() else { return };
         link.phase = Phase::Down(reason.clone());
         link.wants = Wants::default();
@@ -113,7 +131,8 @@ impl Switch {
         let id = link.id;
         self.by_line[line as usize] = None;
         self.settle_streams(slot);
-        self.events.push_back(Event::Line(LineEvent::Down { line: id, reason }));
+        self.events
+            .push_back(Event::Line(LineEvent::Down { line: id, reason }));
         self.down.push_back(slot);
         self.touch(slot);
         if self.down.len() > self.config.life.down_lines_max as usize {
@@ -131,20 +150,24 @@ impl Switch {
     }
 
     /// Begins the graceful end of a line; one that is not open yet ends at once.
-    pub(in crate::switch) fn close_link(
-        &mut self,
-        now: Time,
-        slot: Slot,
-        code: u64,
-        reason: &str,
-    ) {
-        let Some(link) = self.links.get_mut(slot) else { return };
+    pub(in crate::switch) fn close_link(&mut self, now: Time, slot: Slot, code: u64, reason: &str) {
+        let Some(link) = self.links.get_mut(slot) else {
+            return;
+        };
         match link.phase {
             Phase::Connecting { .. } => self.end_link(slot, DownReason::Local),
             Phase::Up { line } => {
                 let by = now.plus_ms(self.config.life.close_timeout_ms);
-                let end = End { code, reason: reason.into(), down: DownReason::Local };
-                link.phase = Phase::Closing { line, by, end: Box::new(end) };
+                let end = End {
+                    code,
+                    reason: reason.into(),
+                    down: DownReason::Local,
+                };
+                link.phase = Phase::Closing {
+                    line,
+                    by,
+                    end: Box::new(end),
+                };
             }
             Phase::Closing { .. } | Phase::Down(_) => {}
         }
@@ -152,7 +175,9 @@ impl Switch {
 
     /// The last packet of a line is sealed: the rest of its life is the line room's.
     pub(in crate::switch) fn end_told(&mut self, slot: Slot) {
-        let Some(link) = self.links.get(slot) else { return };
+        let Some(link) = self.links.get(slot) else {
+            return;
+        };
         if let Phase::Closing { end, .. } = &link.phase {
             let down = end.down.clone();
             self.link_down(slot, down);
@@ -167,14 +192,20 @@ impl Switch {
         misbehaviour: Misbehaviour,
     ) {
         self.stats.misbehaved += 1;
-        let Some(link) = self.links.get_mut(slot) else { return };
+        let Some(link) = self.links.get_mut(slot) else {
+            return;
+        };
         let Some(line) = link.line() else { return };
         let end = End {
             code: misbehaviour.code(),
             reason: misbehaviour.sentence().into(),
             down: DownReason::Misbehaved(misbehaviour),
         };
-        link.phase = Phase::Closing { line, by: now, end: Box::new(end) };
+        link.phase = Phase::Closing {
+            line,
+            by: now,
+            end: Box::new(end),
+        };
     }
 
     /// Forgets a link that is down, with whatever nobody read of it.

@@ -13,7 +13,9 @@ use crate::{
 impl Switch {
     /// Tells the caller what happened to the streams of a line.
     pub(in crate::switch) fn settle_streams(&mut self, slot: Slot) {
-        let Some(line) = self.links.get(slot).map(|link| link.id) else { return };
+        let Some(line) = self.links.get(slot).map(|link| link.id) else {
+            return;
+        };
         while let Some(effect) = self.stream_effects.pop() {
             let at = |id| StreamId { line, id };
             let event = match effect {
@@ -22,8 +24,14 @@ impl Switch {
                 Effect::Readable { id } => StreamEvent::Readable { stream: at(id) },
                 Effect::Writable { id } => StreamEvent::Writable { stream: at(id) },
                 Effect::Finished { id } => StreamEvent::Finished { stream: at(id) },
-                Effect::Reset { id, code } => StreamEvent::Reset { stream: at(id), code },
-                Effect::Stopped { id, code } => StreamEvent::Stopped { stream: at(id), code },
+                Effect::Reset { id, code } => StreamEvent::Reset {
+                    stream: at(id),
+                    code,
+                },
+                Effect::Stopped { id, code } => StreamEvent::Stopped {
+                    stream: at(id),
+                    code,
+                },
                 Effect::MayOpen => StreamEvent::MayOpen { line },
             };
             self.events.push_back(Event::Stream(event));

@@ -105,6 +105,12 @@ const CLOSE: u64 = 12;
 const PACKET: u64 = 13;
 const SKIPPABLE: u64 = 64;
 
+/// The code of a close that ends a line gracefully (PROTOCOL, section Close).
+pub const CLOSE_GRACEFUL: u64 = 0;
+/// The code of a close that says that its receiver broke the protocol; the application's own codes
+/// lie below (PROTOCOL, section Close).
+pub const CLOSE_MISBEHAVED: u64 = 1 << 61;
+
 /// Bytes of the longest reason of a close.
 const REASON_MAX: usize = 255;
 

@@ -252,11 +252,7 @@ fn flow_cubic_does_not_grow_for_what_the_application_limits() {
         cubic.on_arrived(at, PACKET, filled);
         cubic.on_ranges(at, &rtt);
     }
-    assert!(
-        cubic.window_bytes() <= 8 * PACKET,
-        "{}",
-        cubic.window_bytes()
-    );
+    assert!(cubic.window_bytes() <= 7_200, "{}", cubic.window_bytes());
 }
 
 #[test]

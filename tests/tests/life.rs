@@ -1,0 +1,204 @@
+//! Two switches in memory, in virtual time: the life of a line.
+
+use hydroid_core::{
+    base::Time,
+    identity::SecretKey,
+    switch::{Config, DownReason, LineState, Read, ReadError, WriteError},
+};
+use hydroid_tests::{
+    seed::seed,
+    transfer::{CLEAN, down, opened, pattern},
+    world::{Link, World},
+};
+
+#[test]
+fn life_line_is_up_after_one_round_trip_at_both_ends() {
+    let mut world = World::new(1, 2, &Config::default(), CLEAN);
+    let line = world.connect(0, 1);
+    let up = world.until(1_000, |world| world.nodes[0].take_up());
+    assert_eq!((up, world.now), (Some(line), Time::from_us(20_000)));
+    let theirs = world
+        .until(1_000, |world| world.nodes[1].take_up())
+        .expect("comes up");
+    assert_eq!(
+        world.now,
+        Time::from_us(30_000),
+        "the first sealed packet proves the key"
+    );
+    let info = world.nodes[1].switch.line(theirs).expect("is known");
+    assert_eq!((info.peer.key, info.ours), (world.nodes[0].key, false));
+    assert_eq!(info.state, LineState::Up);
+}
+
+#[test]
+fn life_crossed_connects_make_one_line() {
+    for n in 0..40 {
+        let link = Link {
+            loss: 20 * (n % 20),
+            jitter_us: 5_000,
+            ..CLEAN
+        };
+        let mut world = World::new(seed(500) + n, 2, &Config::default(), link);
+        let ids = [world.connect(0, 1), world.connect(1, 0)];
+        world.run(15_000);
+        let lines: Vec<_> = (0..2)
+            .map(|n| world.nodes[n].switch.status().lines)
+            .collect();
+        assert_eq!(lines, [1, 1], "one line at each end, run {n}");
+        for (node, id) in ids.iter().enumerate() {
+            let info = world.nodes[node]
+                .switch
+                .line(*id)
+                .expect("the line of the call is the one");
+            assert_eq!(info.state, LineState::Up);
+            let ups = std::iter::from_fn(|| world.nodes[node].take_up()).count();
+            assert_eq!(ups, 1, "told once");
+        }
+        let now = world.now;
+        let stream = world.nodes[0]
+            .switch
+            .open_stream(now, ids[0], "{\"n\":0}")
+            .expect("opens");
+        let got = world.until(20_000, |world| opened(world, 1));
+        assert_eq!(
+            got.map(|got| got.line),
+            Some(ids[1]),
+            "and it carries streams: {stream}"
+        );
+    }
+}
+
+#[test]
+fn life_nobody_there_is_unreachable() {
+    let mut world = World::new(4, 2, &Config::default(), CLEAN);
+    world.nodes[1].online = false;
+    let line = world.connect(0, 1);
+    let end = world.until(20_000, |world| down(world, 0));
+    assert_eq!(end, Some((line, DownReason::Unreachable)));
+    assert_eq!(world.nodes[0].switch.status().lines, 0);
+    assert_eq!(
+        world.nodes[0].switch.poll_timeout(),
+        None,
+        "and nothing is left to do"
+    );
+}
+
+#[test]
+fn life_vanished_peer_is_noticed_and_streams_say_so() {
+    let config = Config::default();
+    let mut world = World::new(5, 2, &config, CLEAN);
+    let (line, _) = world.line(0, 1);
+    let now = world.now;
+    let stream = world.nodes[0]
+        .switch
+        .open_stream(now, line, "{\"n\":0}")
+        .expect("opens");
+    world.run(100);
+    world.nodes[1].online = false;
+    let end = world.until(2 * config.life.idle_timeout_ms, |world| down(world, 0));
+    assert_eq!(end, Some((line, DownReason::TimedOut)));
+    let now = world.now;
+    let switch = &mut world.nodes[0].switch;
+    assert_eq!(
+        switch.write(now, stream, b"x"),
+        Err(WriteError::LineDown(DownReason::TimedOut))
+    );
+    let read = switch.read(now, stream, &mut [0; 8]);
+    assert_eq!(read, Err(ReadError::LineDown(DownReason::TimedOut)));
+    assert_eq!(
+        switch.status().streams,
+        0,
+        "both directions have told, the stream is gone"
+    );
+}
+
+#[test]
+fn life_held_line_lives_and_unheld_line_ends() {
+    let config = Config::default();
+    let mut world = World::new(6, 2, &config, CLEAN);
+    let (line, _) = world.line(0, 1);
+    world.run(10 * config.life.unheld_timeout_ms);
+    assert_eq!(
+        world.nodes[0].switch.line(line).map(|info| info.state),
+        Some(LineState::Up)
+    );
+    assert_eq!(
+        world.nodes[1].switch.status().lines,
+        1,
+        "the holder keeps both ends alive"
+    );
+    let quiet = world.delivered;
+    world.run(config.life.keep_alive_ms * 4);
+    assert!(
+        world.delivered - quiet <= 12,
+        "a quiet line costs two datagrams now and then"
+    );
+}
+
+#[test]
+fn life_close_delivers_what_was_written() {
+    let mut world = World::new(8, 2, &Config::default(), Link { loss: 100, ..CLEAN });
+    let (line, _) = world.line(0, 1);
+    let now = world.now;
+    let stream = world.nodes[0]
+        .switch
+        .open_stream(now, line, "{\"n\":0}")
+        .expect("opens");
+    let sent = pattern(0, 50_000);
+    let mut written = 0;
+    while written < sent.len() {
+        written += world.nodes[0]
+            .switch
+            .write(now, stream, &sent[written..])
+            .expect("takes it");
+    }
+    world.nodes[0].switch.finish(now, stream).expect("finishes");
+    world.nodes[0]
+        .switch
+        .close(now, line, 7, "enough")
+        .expect("closes");
+    assert_eq!(
+        world.until(9_000, |world| down(world, 0)),
+        Some((line, DownReason::Local))
+    );
+    let (theirs, reason) = world
+        .until(60_000, |world| down(world, 1))
+        .expect("ends there too");
+    assert_eq!(
+        reason,
+        DownReason::Closed {
+            code: 7,
+            reason: "enough".into()
+        }
+    );
+    let stream = opened(&mut world, 1).expect("the stream had come");
+    assert_eq!(stream.line, theirs);
+    let (mut got, mut buf, now) = (Vec::new(), [0; 999], world.now);
+    while let Ok(Read::Bytes(len)) = world.nodes[1].switch.read(now, stream, &mut buf) {
+        got.extend_from_slice(&buf[..len]);
+    }
+    assert_eq!(got, sent, "bytes that had arrived are read after the end");
+}
+
+#[test]
+fn life_restart_is_visible_and_the_new_line_works() {
+    let config = Config::default();
+    let mut world = World::new(9, 2, &config, CLEAN);
+    let secret = SecretKey::from_bytes(&[42; 32]);
+    world.restart(0, &secret, &config);
+    let (_, theirs) = world.line(0, 1);
+    let now = world.now;
+    let held = world.nodes[1]
+        .switch
+        .open_stream(now, theirs, "{\"n\":0}")
+        .expect("opens");
+    world.run(100);
+    world.restart(0, &secret, &config);
+    let (_, again) = world.line(0, 1);
+    assert_ne!(again, theirs);
+    assert_eq!(down(&mut world, 1), Some((theirs, DownReason::Restarted)));
+    let now = world.now;
+    let read = world.nodes[1].switch.read(now, held, &mut [0; 8]);
+    assert_eq!(read, Err(ReadError::LineDown(DownReason::Restarted)));
+    assert_eq!(world.nodes[1].switch.status().lines, 1);
+}
