@@ -127,6 +127,16 @@ impl Landing {
         })
     }
 
+    /// The same, but what is written goes to another file.
+    #[cfg(test)]
+    pub(super) fn onto(mut self, file: &Path) -> Self {
+        self.file = OpenOptions::new()
+            .write(true)
+            .open(file)
+            .expect("the test names one");
+        self
+    }
+
     fn local(&self, error: &io::Error) -> TransferError {
         let shown = self.target.display();
         let (sentence, tell) = if is_full(error) {

@@ -299,6 +299,27 @@ async fn transfer_of_a_file_that_changes_is_noticed_by_both() {
     .await;
 }
 
+#[tokio::test]
+#[cfg(target_os = "linux")]
+async fn transfer_onto_a_disk_that_becomes_full_ends_and_leaves_nothing() {
+    let place = Place::new();
+    let source = place.source(3 * GROUP);
+    let (near, far) = duplex(PIPE);
+    let landing = place
+        .landing(source.offer.size)
+        .onto(Path::new("/dev/full"));
+    let (sent, received) = tokio::join!(
+        send(near, &source, |_bytes| {}),
+        receive(far, &source.offer, landing, |_bytes| {}),
+    );
+    let (sent, received) = (sent.unwrap_err(), received.unwrap_err());
+    let (sent, received) = (Failure::from(sent), Failure::from(received));
+    assert_eq!((sent.exit, received.exit), (Exit::Failed, Exit::Failed));
+    assert_eq!(sent.sentence, "the peer says: the receiver's disk is full");
+    assert!(received.sentence.contains("the disk is full"), "{received}");
+    assert!(place.is_untouched());
+}
+
 /// Lets a giver send to somebody who behaves as given.
 async fn sent_to(source: &Source, taker: impl AsyncFnOnce(DuplexStream)) -> TransferError {
     let (near, far) = duplex(PIPE);

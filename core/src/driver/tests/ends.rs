@@ -1,0 +1,115 @@
+//! Holds, the bounded accept queue, and the orderly end.
+
+use super::*;
+use crate::switch::{DownReason, LineState, ReadError};
+
+#[test]
+fn driver_line_closes_with_its_last_hold_if_it_was_asked_for() {
+    let mut pair = Pair::new(Config::default());
+    let line = pair.line();
+    let (_, accepted) = pair.stream(line);
+    // The end that did not ask drops what it has: the line stays.
+    pair.b.driver.release_stream(accepted);
+    pair.b.driver.release(pair.now, accepted.line);
+    pair.a.driver.hold(line);
+    pair.a.driver.release(pair.now, line);
+    let state = |pair: &Pair| pair.a.driver.switch().line(line).map(|info| info.state);
+    assert_eq!(state(&pair), Some(LineState::Up));
+    pair.a.driver.release(pair.now, line);
+    assert_ne!(state(&pair), Some(LineState::Up));
+    pair.until(|pair| pair.a.driver.line(line).is_none());
+    pair.until(|pair| pair.b.driver.line(accepted.line).is_none());
+}
+
+#[test]
+fn driver_streams_beyond_the_accept_queue_are_refused() {
+    let mut pair = Pair::new(Config {
+        accept_max: 2,
+        refused_code: 77,
+        ..Config::default()
+    });
+    let line = pair.line();
+    let mut open = || pair.a.driver.open_stream(pair.now, line, "{}").unwrap();
+    let streams = [open(), open(), open()];
+    let mut refused = None;
+    pair.until(|pair| {
+        let now = pair.now;
+        let read = pair
+            .a
+            .driver
+            .poll_read(now, streams[2], &mut [0; 9], Waker::noop());
+        refused = Some(read);
+        refused.as_ref().is_some_and(Poll::is_ready)
+    });
+    assert_eq!(refused, Some(Poll::Ready(Err(ReadError::Reset(77)))));
+    assert!(pair.b.driver.accept().is_some());
+    assert!(pair.b.driver.accept().is_some());
+    assert!(pair.b.driver.accept().is_none());
+}
+
+#[test]
+fn driver_end_delivers_what_was_written_and_closes_every_line() {
+    let mut pair = Pair::new(Config::default());
+    let line = pair.line();
+    let (opened, accepted) = pair.stream(line);
+    let switch = pair.a.driver.switch_mut();
+    let written = switch.write(pair.now, opened, &[9; 20_000]).unwrap();
+    switch.finish(pair.now, opened).unwrap();
+    pair.a.driver.shut_down(pair.now, 60_000_000);
+    assert!(pair.a.driver.is_ending());
+    assert!(!pair.a.driver.is_over(pair.now, Flushed::Idle));
+    let mut bytes = 0;
+    pair.until(|pair| {
+        bytes += pair.read(accepted).len();
+        pair.a.driver.is_over(pair.now, Flushed::Idle)
+    });
+    pair.until(|pair| pair.b.driver.line(accepted.line).unwrap().down.is_some());
+    bytes += pair.read(accepted).len();
+    assert_eq!(bytes, written);
+    let record = pair.b.driver.line(accepted.line).unwrap();
+    let reason = alloc::string::String::new();
+    assert_eq!(record.down, Some(DownReason::Closed { code: 0, reason }));
+    assert!(!pair.a.driver.is_over(pair.now, Flushed::Full));
+}
+
+#[test]
+fn driver_end_comes_in_time_even_if_the_peer_is_gone() {
+    let mut pair = Pair::new(Config::default());
+    let line = pair.line();
+    let (opened, _) = pair.stream(line);
+    let (accepting, waker) = Woken::new();
+    assert!(pair.a.driver.poll_accept(&waker).is_pending());
+    let switch = pair.a.driver.switch_mut();
+    switch.write(pair.now, opened, &[9; 20_000]).unwrap();
+    let by = pair.now.plus_ms(50);
+    pair.a.driver.shut_down(pair.now, 50_000);
+    pair.a.driver.shut_down(pair.now, 90_000_000);
+    let mut over = false;
+    while !over {
+        let wait = pair.a.driver.wait(pair.now, Flushed::Idle);
+        assert!(pair.now.plus_us(wait) <= by);
+        pair.now = pair.now.plus_us(wait.max(1));
+        let flushed = pair.a.turn(pair.now, &mut pair.b);
+        pair.a.wire.clear();
+        over = pair.a.driver.is_over(pair.now, flushed);
+        assert!(pair.now < by || over);
+    }
+    assert_eq!(accepting.times(), 1);
+    assert_eq!(pair.a.driver.poll_accept(&waker), Poll::Ready(None));
+}
+
+#[test]
+fn driver_that_is_ending_takes_no_new_line_and_no_new_stream() {
+    let mut pair = Pair::new(Config::default());
+    let line = pair.line();
+    let opened = pair.a.driver.open_stream(pair.now, line, "{}").unwrap();
+    pair.until(|pair| pair.b.driver.switch().status().streams > 0);
+    pair.b.driver.shut_down(pair.now, 60_000_000);
+    pair.until(|pair| pair.a.driver.line(line).unwrap().down.is_some());
+    let read = pair
+        .a
+        .driver
+        .poll_read(pair.now, opened, &mut [0; 9], Waker::noop());
+    assert!(matches!(read, Poll::Ready(Err(_))));
+    pair.until(|pair| pair.b.driver.is_over(pair.now, Flushed::Idle));
+}

@@ -1,0 +1,179 @@
+//! Who is woken, by what, and how often.
+
+use super::*;
+use crate::{
+    driver::{Wait, Waiters},
+    switch::{DownReason, LineEvent, ReadError, WriteError},
+};
+
+#[test]
+fn waiters_fire_once_and_only_whom_it_concerns() {
+    let mut pair = Pair::new(Config::default());
+    let line = pair.line();
+    let (one, _) = pair.stream(line);
+    let (two, _) = pair.stream(line);
+    let mut waiters = Waiters::new(8);
+    let (woken, waker) = Woken::new();
+    let fired = |waiters: &mut Waiters| {
+        let mut fired = Vec::new();
+        waiters.take_fired(&mut fired);
+        fired.len()
+    };
+    for wait in [
+        Wait::Read(one),
+        Wait::Read(one),
+        Wait::Write(one),
+        Wait::Read(two),
+    ] {
+        waiters.register(wait, &waker);
+    }
+    waiters.fire(Wait::Read(one));
+    assert_eq!(fired(&mut waiters), 1);
+    waiters.fire(Wait::Read(one));
+    assert_eq!(fired(&mut waiters), 0);
+    waiters.forget(two);
+    waiters.register(Wait::Accept, &waker);
+    waiters.register(Wait::Room(line), &waker);
+    waiters.fire_line(line);
+    assert_eq!(fired(&mut waiters), 2);
+    waiters.fire_all();
+    assert_eq!(fired(&mut waiters), 1);
+    assert_eq!(woken.times(), 0);
+}
+
+#[test]
+fn waiters_too_many_for_one_thing_all_look_again() {
+    let mut waiters = Waiters::new(3);
+    let wakers: Vec<_> = (0..4).map(|_| Woken::new().1).collect();
+    for waker in &wakers {
+        waiters.register(Wait::Accept, waker);
+    }
+    let mut fired = Vec::new();
+    waiters.take_fired(&mut fired);
+    assert_eq!(fired.len(), 3);
+    waiters.fire(Wait::Accept);
+    waiters.take_fired(&mut fired);
+    assert_eq!(fired.len(), 4);
+}
+
+#[test]
+fn driver_wakes_readers_writers_and_openers() {
+    let mut pair = Pair::new(Config::default());
+    let line = pair.line();
+    let (accepting, waker) = Woken::new();
+    assert!(pair.b.driver.poll_accept(&waker).is_pending());
+    let opened = pair.a.driver.open_stream(pair.now, line, "{}").unwrap();
+    pair.until(|_| accepting.times() == 1);
+    let Poll::Ready(Some(accepted)) = pair.b.driver.poll_accept(&waker) else {
+        panic!("woken for nothing");
+    };
+
+    let (reading, waker) = Woken::new();
+    let read = pair
+        .b
+        .driver
+        .poll_read(pair.now, accepted, &mut [0; 9], &waker);
+    assert!(read.is_pending());
+    let (writing, waker) = Woken::new();
+    while pair
+        .a
+        .driver
+        .poll_write(pair.now, opened, &[7; 65_536], &waker)
+        .is_ready()
+    {}
+    pair.until(|_| reading.times() == 1);
+    assert_eq!(writing.times(), 0);
+    let mut bytes = 0;
+    pair.until(|pair| {
+        bytes += pair.read(accepted).len();
+        writing.times() == 1
+    });
+    assert!(bytes > 0);
+
+    let (finished, waker) = Woken::new();
+    pair.a.driver.switch_mut().finish(pair.now, opened).unwrap();
+    assert!(pair.a.driver.poll_finished(opened, &waker).is_pending());
+    pair.until(|pair| {
+        pair.read(accepted);
+        finished.times() == 1
+    });
+    assert_eq!(
+        pair.a.driver.poll_finished(opened, &waker),
+        Poll::Ready(Ok(()))
+    );
+}
+
+#[test]
+fn driver_opener_that_was_blocked_is_woken_when_there_is_room() {
+    let mut pair = Pair::new(Config::default());
+    let line = pair.line();
+    let (waiting, waker) = Woken::new();
+    let mut streams = 0_usize;
+    while let Poll::Ready(opened) = pair.a.driver.poll_open(pair.now, line, "{}", &waker) {
+        let switch = pair.a.driver.switch_mut();
+        switch.finish(pair.now, opened.unwrap()).unwrap();
+        streams += 1;
+        assert!(streams < 1_000_000, "a peer bounds the streams it allows");
+    }
+    pair.until(|pair| {
+        while let Some(stream) = pair.b.driver.accept() {
+            let switch = pair.b.driver.switch_mut();
+            let _over = switch.finish(pair.now, stream);
+            let _over = switch.stop(pair.now, stream, 0);
+        }
+        waiting.times() > 0
+    });
+}
+
+#[test]
+fn driver_answers_for_streams_that_the_switch_has_forgotten() {
+    let mut pair = Pair::new(Config::default());
+    let line = pair.line();
+    let (opened, accepted) = pair.stream(line);
+    let (waiting, waker) = Woken::new();
+    assert!(pair.a.driver.poll_head(opened, &waker).is_pending());
+    let switch = pair.b.driver.switch_mut();
+    switch.reset(pair.now, accepted, 5).unwrap();
+    switch.stop(pair.now, accepted, 6).unwrap();
+    pair.until(|_| waiting.times() == 1);
+    pair.until(|pair| pair.b.driver.switch().status().streams == 0);
+    let now = pair.now;
+    let driver = &mut pair.a.driver;
+    let reset = Poll::Ready(Err(ReadError::Reset(5)));
+    assert_eq!(
+        driver.poll_head(opened, &waker),
+        reset.clone().map_ok(|()| "".into())
+    );
+    for _ in 0..2 {
+        let read = driver.poll_read(now, opened, &mut [0; 9], &waker);
+        assert_eq!(read.map_ok(|_| ()), reset);
+        let written = driver.poll_write(now, opened, b"x", &waker);
+        assert_eq!(written, Poll::Ready(Err(WriteError::Stopped(6))));
+    }
+    driver.release_stream(opened);
+    assert_eq!(driver.stream(opened), None);
+}
+
+#[test]
+fn driver_line_events_are_bounded_and_the_newest_stay() {
+    let mut pair = Pair::new(Config {
+        line_events_max: 1,
+        ..Config::default()
+    });
+    let line = pair.line();
+    pair.a
+        .driver
+        .switch_mut()
+        .close(pair.now, line, 3, "")
+        .unwrap();
+    let (waiting, waker) = Woken::new();
+    assert!(pair.a.driver.poll_down(line, &waker).is_pending());
+    pair.until(|_| waiting.times() == 1);
+    assert_eq!(
+        pair.a.driver.poll_down(line, &waker),
+        Poll::Ready(DownReason::Local)
+    );
+    let event = pair.a.driver.poll_line_event(&waker);
+    assert!(matches!(event, Poll::Ready(LineEvent::Down { .. })));
+    assert!(pair.a.driver.poll_line_event(&waker).is_pending());
+}
