@@ -239,9 +239,11 @@ impl Send {
         if offset > base {
             self.arrived.insert(offset..top);
         } else if top > base {
-            let reached = self.arrived.first().filter(|run| run.start <= top);
-            let reached = reached.map_or(top, |run| run.end.max(top));
-            self.arrived.remove(base..reached);
+            // Whole runs may lie within what arrived, and one may begin where it ends.
+            self.arrived.remove(base..top);
+            let joined = self.arrived.first().filter(|run| run.start == top);
+            let reached = joined.map_or(top, |run| run.end);
+            self.arrived.remove(top..reached);
             pool.unacknowledged -= reached - base;
             self.ring.advance(reached, &mut pool.memory);
         }

@@ -385,7 +385,7 @@ fn stream_delivers_what_was_written_under_any_loss_and_order() {
             &small(),
         )
     }
-    checker(60).quickcheck(holds as fn(u64, u8, u8) -> bool);
+    checker(250).quickcheck(holds as fn(u64, u8, u8) -> bool);
 }
 
 #[test]
@@ -400,7 +400,7 @@ fn stream_ends_everywhere_under_resets_and_stops_at_any_time() {
             &small(),
         )
     }
-    checker(60).quickcheck(holds as fn(u64, u8, u8) -> bool);
+    checker(250).quickcheck(holds as fn(u64, u8, u8) -> bool);
 }
 
 #[test]

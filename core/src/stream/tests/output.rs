@@ -221,3 +221,30 @@ fn stream_frames_of_the_protocol_s_example() {
     b.take(Time::ZERO, &packet.plain).unwrap();
     assert_eq!(b.pack(100).plain, [8, 8, 9, 0x4b, 0xba]);
 }
+
+#[test]
+fn stream_pieces_that_arrived_join_whatever_their_order() {
+    let (mut a, _) = ends(&Config::default());
+    let id = a.streams.open("").unwrap();
+    write(&mut a, id, &[1; 98]);
+    a.streams.finish(id).unwrap();
+    a.pack(200);
+    // One piece within the last, and one behind it.
+    for (offset, len, end) in [
+        (10, 20, false),
+        (80, 20, true),
+        (40, 20, false),
+        (0, 80, false),
+    ] {
+        assert_eq!(a.effects(), []);
+        let piece = Carried::Bytes {
+            id,
+            offset,
+            len,
+            end,
+        };
+        a.streams.on_arrived(piece, &mut a.fx);
+    }
+    assert_eq!(a.effects(), [Effect::Finished { id }]);
+    assert!(a.streams.is_settled());
+}
