@@ -15,7 +15,11 @@ impl Switch {
             self.lines.on_deadline(now, &mut self.line_effects);
             self.settle_line(now);
         }
-        while let Some(slot) = self.timers.pop_due(now) {
+        // Each link is attended to once, so that the work is bounded whatever they set anew.
+        for _ in 0..self.timers.len() {
+            let Some(slot) = self.timers.pop_due(now) else {
+                break;
+            };
             self.on_link_deadline(now, slot);
             self.settle_streams(slot);
             self.touch(slot);
@@ -64,7 +68,7 @@ impl Switch {
             link.queued = true;
             self.ready.push_back(slot);
         }
-        let deadline = link.deadline(&self.periods);
+        let deadline = link.deadline(now, &self.periods);
         if let Some(deadline) = deadline {
             link.why = deadline.why;
         }

@@ -63,6 +63,7 @@ impl Config {
     /// # Errors
     /// The name of the first field that is illegal.
     pub(super) fn check(&self) -> Result<(), ConfigError> {
+        self.stream.check().map_err(ConfigError::Illegal)?;
         let life = &self.life;
         if life.keep_alive_ms == 0 || life.keep_alive_ms >= life.idle_timeout_ms {
             return Err(ConfigError::Illegal("life.keep_alive_ms"));

@@ -185,9 +185,11 @@ impl Link {
     }
 
     /// What is due when, the flow's own deadlines and those of the line's life.
-    pub(super) fn deadline(&self, periods: &Periods) -> Option<Deadline> {
+    pub(super) fn deadline(&self, now: Time, periods: &Periods) -> Option<Deadline> {
         let life = match &self.phase {
             Phase::Connecting { .. } | Phase::Down(_) => return None,
+            // An end that is due is output that waits, and nothing comes after it.
+            Phase::Closing { .. } if self.end_is_due(now) => return None,
             Phase::Closing { by, .. } => Deadline::new(*by, Why::Closing),
             Phase::Up { .. } => self.life_deadline(periods),
         };
