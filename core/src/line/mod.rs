@@ -65,6 +65,8 @@ pub struct Lines {
     /// Opens that are held back, by their hash.
     held: Index<Digest, Slot>,
     outputs: Bounded<(Output, Route)>,
+    /// The number of the first stream of ours in lines that others open.
+    first_stream: u64,
 }
 
 /// What an id leads to.
@@ -104,6 +106,7 @@ impl Lines {
             answers: Answers::new(config.half_open, &mut rng),
             held: Index::new(&mut rng),
             outputs: Bounded::new(config.outputs as usize),
+            first_stream: 0,
             rng,
         }
     }
@@ -146,12 +149,10 @@ impl Lines {
         Some((home.key, home.space))
     }
 
-    /// Sets the number of the first stream that our end will open in lines that others open to
-    /// `local` from now on.
-    pub fn set_first_stream(&mut self, local: Hashname, first_stream: u64) {
-        if let Some(home) = self.home(local) {
-            self.homes[home].first_stream = first_stream;
-        }
+    /// Sets the number of the first stream that our end will open in lines that others open from
+    /// now on.
+    pub const fn set_first_stream(&mut self, first_stream: u64) {
+        self.first_stream = first_stream;
     }
 
     /// The line between one of our hashnames and a peer, also one that is being opened.

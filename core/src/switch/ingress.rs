@@ -35,7 +35,11 @@ impl Switch {
             self.stats.datagrams_in += 1;
             self.stats.drop(DropReason::NoPacket);
         }
-        for datagram in datagrams.chunks_mut(meta.stride.max(1)) {
+        let stride = match meta.stride {
+            0 => datagrams.len().max(1),
+            stride => stride,
+        };
+        for datagram in datagrams.chunks_mut(stride) {
             self.stats.datagrams_in += 1;
             self.stats.bytes_in += datagram.len() as u64;
             if let Err(reason) = self.on_datagram(now, route, datagram) {
@@ -72,6 +76,7 @@ impl Switch {
         route: Route,
         datagram: &mut [u8],
     ) -> Result<(), DropReason> {
+        let first = self.first_at(now);
         let packet = Packet::decode(datagram).map_err(|_short| DropReason::NoPacket)?;
         match packet.head {
             Head::Binary(head) if head.len() == 4 => self.on_sealed(now, route, datagram),
@@ -81,6 +86,7 @@ impl Switch {
                 let room = &mut self.lines;
                 let fx = &mut self.line_effects;
                 if head.starts_with(b"{\"open\"") {
+                    room.set_first_stream(first);
                     room.on_open(now, route, datagram).map_err(DropReason::Line)
                 } else if head.starts_with(b"{\"line\"") {
                     room.on_answer(now, route, datagram, fx)
@@ -124,9 +130,11 @@ impl Switch {
                     link.flow.on_received(now, counter, taken.eliciting);
                 }
             }
-            Err(misbehaviour) => self.misbehaved(now, slot, misbehaviour),
+            Err(misbehaviour) => {
+                self.settle_streams(slot);
+                self.misbehaved(now, slot, misbehaviour);
+            }
         }
-        self.settle_streams(slot);
         self.touch(slot);
         Ok(())
     }
@@ -167,6 +175,8 @@ impl Switch {
                     on_stream_frame(link, now, frame, &mut self.stream_effects)?;
                 }
             }
+            // Each frame is a call of its own into the room, and its effects have a bound.
+            self.settle_streams(slot);
         }
         Ok(taken)
     }
