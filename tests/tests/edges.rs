@@ -97,10 +97,7 @@ fn edges_connect_does_not_pardon_a_peer_that_broke_the_protocol() {
         Some((line, reason))
     });
     let how = Misbehaviour::UnknownCriticalFrame;
-    assert_eq!(
-        reasons.next(),
-        Some((id, DownReason::Misbehaved(how)))
-    );
+    assert_eq!(reasons.next(), Some((id, DownReason::Misbehaved(how))));
     drop(reasons);
     let again = again.expect("another line is dialled");
     let state = rogue.switch.line(again).map(|info| info.state);

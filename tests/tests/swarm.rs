@@ -21,9 +21,7 @@ fn swarm_of_any_seed_heals_and_leaves_nothing() {
     let mut all = Tally::default();
     for seed in first..first + seeds {
         let Ok(tally) = catch_unwind(|| run(seed)) else {
-            panic!(
-                "HYDROID_SEED={seed} SWARM_SEEDS=1 cargo test --workspace --test swarm"
-            );
+            panic!("HYDROID_SEED={seed} SWARM_SEEDS=1 cargo test --workspace --test swarm");
         };
         all.streams += tally.streams;
         all.whole += tally.whole;
@@ -31,7 +29,10 @@ fn swarm_of_any_seed_heals_and_leaves_nothing() {
         all.datagrams += tally.datagrams;
     }
     println!("{all:?}");
-    assert!(all.whole > 0 && all.lines > 0, "something happened: {all:?}");
+    assert!(
+        all.whole > 0 && all.lines > 0,
+        "something happened: {all:?}"
+    );
 }
 
 #[test]
