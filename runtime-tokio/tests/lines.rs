@@ -2,7 +2,10 @@
 
 mod pair;
 
-use std::{net::UdpSocket, time::Duration};
+use std::{
+    net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket},
+    time::Duration,
+};
 
 use hydroid_tokio::{
     ConnectError,
@@ -99,6 +102,47 @@ async fn line_dropped_endpoint_still_delivers() {
         let mut bytes = Vec::new();
         far.read_to_end(&mut bytes).await.unwrap();
         assert!(bytes == content(BYTES, 2));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn line_both_ends_dial_at_once_and_have_one() {
+    bounded(async {
+        let a = Member::new(switch::Config::default());
+        let b = Member::new(switch::Config::default());
+        let (from_a, from_b) = tokio::join!(a.connect(&b), b.connect(&a));
+        let (mut near, mut far) = stream(&from_a, &b).await;
+        assert_eq!(far.line().id(), from_b.id());
+        near.write_all(b"x").await.unwrap();
+        assert_eq!(far.read_u8().await.unwrap(), b'x');
+        assert_eq!(
+            (a.endpoint.status().lines, b.endpoint.status().lines),
+            (1, 1)
+        );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn line_over_both_families_of_addresses() {
+    bounded(async {
+        let a = Member::everywhere();
+        let b = Member::everywhere();
+        for address in b.endpoint.local_addresses() {
+            let port = address.port();
+            let loopback = match address {
+                SocketAddr::V4(_) => SocketAddr::from((Ipv4Addr::LOCALHOST, port)),
+                SocketAddr::V6(_) => SocketAddr::from((Ipv6Addr::LOCALHOST, port)),
+            };
+            let mut ticket = b.ticket.clone();
+            ticket.addresses = vec![loopback];
+            let line = a.endpoint.connect(a.hashname, &ticket).await.unwrap();
+            let (mut near, _far) = stream(&line, &b).await;
+            near.finished().await.unwrap();
+            line.close(0, "");
+            line.closed().await;
+        }
     })
     .await;
 }
