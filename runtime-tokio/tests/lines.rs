@@ -150,7 +150,9 @@ async fn line_over_both_families_of_addresses() {
 #[tokio::test]
 async fn line_to_nobody_is_unreachable() {
     bounded(async {
-        let a = Member::new(quick());
+        let mut config = switch::Config::default();
+        config.line.open_ms = 300;
+        let a = Member::new(config);
         let b = Member::new(switch::Config::default());
         // A socket that is bound and that nobody reads.
         let silent = UdpSocket::bind("127.0.0.1:0").unwrap();
@@ -212,7 +214,10 @@ fn line_peer_that_vanished_times_out_and_its_own_handles_do_not_hang() {
     let (here, there) = (runtime(), runtime());
     let b = there.block_on(async { Member::new(switch::Config::default()) });
     here.block_on(bounded(async {
-        let a = Member::new(quick());
+        let mut config = switch::Config::default();
+        config.life.keep_alive_ms = 300;
+        config.life.idle_timeout_ms = 1_500;
+        let a = Member::new(config);
         let line = a.connect(&b).await;
         let (mut near, far) = stream(&line, &b).await;
         there.shutdown_background();
@@ -222,13 +227,4 @@ fn line_peer_that_vanished_times_out_and_its_own_handles_do_not_hang() {
         drop(far);
         b.endpoint.shutdown(LONG).await;
     }));
-}
-
-/// Short periods, so that silence is noticed soon.
-fn quick() -> switch::Config {
-    let mut config = switch::Config::default();
-    config.life.keep_alive_ms = 100;
-    config.life.idle_timeout_ms = 400;
-    config.line.open_ms = 400;
-    config
 }
