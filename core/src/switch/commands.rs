@@ -104,7 +104,8 @@ impl Switch {
     /// `Life::close_timeout_ms`, then the peer is told `code` and `reason`. `Down` follows.
     ///
     /// # Errors
-    /// [`LineError::UnknownLine`] if it is over already.
+    /// [`LineError::UnknownLine`] if it is over already, [`LineError::ReservedCode`] if the code is
+    /// from 0x100 to 0x1ff, by which the protocol tells a misbehaviour.
     pub fn close(
         &mut self,
         now: Time,
@@ -113,6 +114,9 @@ impl Switch {
         reason: &str,
     ) -> Result<(), LineError> {
         let now = self.advance(now);
+        if (0x100..=0x1ff).contains(&code) {
+            return Err(LineError::ReservedCode);
+        }
         let slot = self.slot(line).ok_or(LineError::UnknownLine)?;
         self.close_link(now, slot, code, reason);
         self.touch(slot);
