@@ -91,7 +91,7 @@ impl Streams {
                     {
                         fx.push(Effect::Finished { id });
                     }
-                    stream.tell_writable(&self.pool, fx);
+                    stream.tell_writable(&mut self.pool, fx);
                     self.settle(id, fx);
                     self.wake_writers(fx);
                 }
@@ -148,7 +148,7 @@ impl Streams {
                 .get_mut(&id)
                 .expect("a stream that waits is there");
             stream.waiting = false;
-            stream.tell_writable(&self.pool, fx);
+            stream.tell_writable(&mut self.pool, fx);
         }
     }
 

@@ -85,13 +85,20 @@ impl Stream {
         }
     }
 
-    /// Tells a blocked writer of room, once it is a quarter of the buffer.
-    pub(super) fn tell_writable(&mut self, pool: &Pool, fx: &mut Fx) {
+    /// Tells a blocked writer of room, once it is a quarter of the buffer. One that nothing more
+    /// will arrive for waits for the room of the line.
+    pub(super) fn tell_writable(&mut self, pool: &mut Pool, fx: &mut Fx) {
         let is_worth_it = self.room(pool) * 4 >= pool.config.send_buffer_stream_max_bytes
             || (self.send.unacknowledged() == 0 && self.room(pool) > 0);
-        if self.blocked && !self.waiting && is_worth_it && self.send.check().is_ok() {
+        if !self.blocked || self.waiting || self.send.check().is_err() {
+            return;
+        }
+        if is_worth_it {
             self.blocked = false;
             fx.push(Effect::Writable { id: self.id });
+        } else if self.send.unacknowledged() == 0 {
+            self.waiting = true;
+            pool.wait(self.id);
         }
     }
 

@@ -61,6 +61,11 @@ impl Streams {
         self.pool.memory.held_bytes()
     }
 
+    /// True if this stream lives.
+    pub fn has(&self, id: u64) -> bool {
+        self.streams.contains_key(&id)
+    }
+
     /// How many streams live.
     pub fn count(&self) -> usize {
         self.streams.len()

@@ -248,3 +248,31 @@ fn stream_pieces_that_arrived_join_whatever_their_order() {
     assert_eq!(a.effects(), [Effect::Finished { id }]);
     assert!(a.streams.is_settled());
 }
+
+#[test]
+fn stream_writer_whose_own_bytes_arrived_waits_for_the_room_of_the_line() {
+    let config = Config {
+        head_max_bytes: 100,
+        send_buffer_stream_max_bytes: 1000,
+        send_buffer_line_max_bytes: 2000,
+        ..Config::default()
+    };
+    let (mut a, mut b) = ends(&config);
+    let ids: Vec<_> = (0..24).map(|_| a.streams.open("").unwrap()).collect();
+    pump(&mut a, &mut b);
+    b.effects();
+    assert_eq!(b.streams.write(ids[0], &[0; 2000]), Ok(998));
+    let more = b.streams.write(ids[0], &[0; 2000]);
+    assert_eq!(more, Err(WriteError::Blocked), "the stream has no room");
+    let first = b.pack(1200);
+    // Answers always find room, so that there is none left in the line.
+    let head = alloc::format!("{{\"a\":\"{}\"}}", "x".repeat(80));
+    for id in &ids[1..] {
+        assert_eq!(b.streams.answer(*id, &head), Ok(()));
+    }
+    b.arrived(&first);
+    assert_eq!(b.effects(), [], "still there is none");
+    pump(&mut b, &mut a);
+    let told = b.effects();
+    assert_eq!(told, [Effect::Writable { id: ids[0] }]);
+}
