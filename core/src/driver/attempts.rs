@@ -80,7 +80,11 @@ impl Driver {
         }
         match self.why_no_bytes(stream) {
             Some(error) => Poll::Ready(Err(error)),
-            None => self.wait_for(Wait::Head(stream), waker),
+            None => self.wait_alive(
+                (stream, Wait::Head(stream)),
+                ReadError::UnknownStream,
+                waker,
+            ),
         }
     }
 
@@ -131,7 +135,11 @@ impl Driver {
         }
         match self.why_no_room(stream) {
             Some(error) => Poll::Ready(Err(error)),
-            None => self.wait_for(Wait::Finished(stream), waker),
+            None => self.wait_alive(
+                (stream, Wait::Finished(stream)),
+                WriteError::UnknownStream,
+                waker,
+            ),
         }
     }
 
@@ -143,6 +151,24 @@ impl Driver {
     fn wait_for<T>(&mut self, wait: Wait, waker: &Waker) -> Poll<T> {
         self.waiters.register(wait, waker);
         Poll::Pending
+    }
+
+    /// Waits, unless the stream is over and nothing more will be told of it.
+    fn wait_alive<T, E>(
+        &mut self,
+        (stream, wait): (StreamId, Wait),
+        over: E,
+        waker: &Waker,
+    ) -> Poll<Result<T, E>> {
+        if self.switch.has_stream(stream) {
+            return self.wait_for(wait, waker);
+        }
+        if self.switch.has_events() {
+            // What became of it is still to be dispatched; then look again.
+            waker.wake_by_ref();
+            return Poll::Pending;
+        }
+        Poll::Ready(Err(over))
     }
 
     /// Why nothing more will come, as far as it is known.

@@ -274,6 +274,18 @@ impl Switch {
             .head(stream.id)
     }
 
+    /// True while a stream lives: until both directions are over and were read to their end.
+    pub fn has_stream(&self, stream: StreamId) -> bool {
+        let slot = self.ids.get(&stream.line.0);
+        slot.and_then(|slot| self.links.get(*slot))
+            .is_some_and(|link| link.streams.has(stream.id))
+    }
+
+    /// True if `poll_event` has something to give.
+    pub fn has_events(&self) -> bool {
+        !self.events.is_empty()
+    }
+
     /// Where two hashnames stand with each other.
     pub fn peer_state(&self, local: Hashname, peer: Hashname) -> PeerState {
         self.lines.state(local, peer)

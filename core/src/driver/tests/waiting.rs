@@ -180,3 +180,33 @@ fn driver_line_events_are_bounded_and_the_newest_stay() {
     assert!(matches!(event, Poll::Ready(LineEvent::Down { .. })));
     assert!(pair.a.driver.poll_line_event(&waker).is_pending());
 }
+
+#[test]
+fn driver_attempts_on_a_stream_that_is_over_do_not_wait_for_ever() {
+    let mut pair = Pair::new(Config::default());
+    let line = pair.line();
+    let (opened, accepted) = pair.stream(line);
+    let now = pair.now;
+    pair.a.driver.switch_mut().finish(now, opened).unwrap();
+    pair.b.driver.switch_mut().finish(now, accepted).unwrap();
+    let mut buf = [0; 8];
+    pair.until(|pair| {
+        pair.read(accepted);
+        let driver = &mut pair.a.driver;
+        let read = driver.poll_read(pair.now, opened, &mut buf, Waker::noop());
+        read == Poll::Ready(Ok(switch::Read::End)) && driver.switch().status().streams == 0
+    });
+    assert_eq!(
+        pair.a.driver.poll_head(opened, Waker::noop()),
+        Poll::Ready(Err(ReadError::UnknownStream))
+    );
+    let (reset, _) = pair.stream(line);
+    let now = pair.now;
+    pair.a.driver.switch_mut().reset(now, reset, 1).unwrap();
+    pair.a.driver.switch_mut().stop(now, reset, 1).unwrap();
+    pair.until(|pair| pair.a.driver.switch().status().streams == 0);
+    assert_eq!(
+        pair.a.driver.poll_finished(reset, Waker::noop()),
+        Poll::Ready(Err(WriteError::UnknownStream))
+    );
+}

@@ -6,7 +6,7 @@ use core::net::SocketAddr;
 use super::{mac::MacKey, mac::NO_GATE, open::Open, state::End, *};
 use crate::{
     base::{Deadline, Seed, Why},
-    identity::{PublicKey, Space},
+    identity::Space,
     wire::{Path, SEALED_OVERHEAD, SEALED_PREFIX, SocketId},
 };
 
