@@ -93,7 +93,7 @@ impl App {
                 }
             }
             Event::Stream(event) => self.on_stream(switch, event),
-            _ => panic!("an event of no known kind: {event:?}"),
+            Event::Line(_) | _ => panic!("an event of no known kind: {event:?}"),
         }
     }
 
