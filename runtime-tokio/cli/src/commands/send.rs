@@ -89,7 +89,7 @@ async fn serve(context: &Context, node: &Node, source: Source) -> Result<(), Fai
         "event": "ticket", "ticket": ticket, "name": source.offer.name,
         "bytes": source.offer.size, "blake3": source.offer.root.to_hex().as_str(),
     });
-    output.data(&ticket, &object)?;
+    output.data(&ticket, &object).await?;
     if !output.json {
         output.aside(&format!("to fetch it: hydroid recv {ticket}"));
     }

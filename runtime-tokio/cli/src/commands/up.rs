@@ -62,7 +62,7 @@ pub(crate) async fn run(context: &Context, args: args::Up) -> Result<(), Failure
         "event": "ticket", "ticket": ticket, "key": node.key().to_string(),
         "into": into.display().to_string(), "max_bytes": args.max_bytes,
     });
-    output.data(&ticket, &object)?;
+    output.data(&ticket, &object).await?;
     if !output.json {
         output.aside(&format!("up; files go into {}", into.display()));
     }
