@@ -8,9 +8,9 @@ mod closing;
 mod config;
 mod effect;
 mod half;
+mod head;
 mod home;
 mod incoming;
-mod json;
 mod mac;
 mod noise;
 mod open;
@@ -28,9 +28,9 @@ mod window;
 use alloc::vec::Vec;
 
 use crate::{
-    base::{Bounded, Effects, Index, Rng, Slot, Slots, Time, Timers, Wall},
+    base::{Bounded, Index, Rng, Slot, Slots, Time, Timers, Wall},
     identity::{Hashname, PublicKey, SecretKey, SpaceId},
-    wire::{Head, Packet, Route},
+    wire::Route,
 };
 
 use half::{AnswerId, Answers};
@@ -41,6 +41,7 @@ use state::Line;
 
 pub use config::Config;
 pub use effect::{Down, Dropped, Effect, InstallError, OpenError};
+pub use head::{Kind, kind};
 pub use peers::PeerState;
 pub use sealed::Unsealed;
 pub use state::Info;
@@ -191,24 +192,6 @@ impl Lines {
         }
     }
 
-    /// Takes an open or an answer, whichever its head says.
-    ///
-    /// # Errors
-    /// [`Dropped`]: why it did nothing, or, for a copy, nothing new.
-    pub fn on_handshake(
-        &mut self,
-        now: Time,
-        route: Route,
-        datagram: &[u8],
-        fx: &mut Effects<Effect>,
-    ) -> Result<(), Dropped> {
-        match kind(datagram) {
-            Some(Kind::Open) => self.on_open(now, route, datagram),
-            Some(Kind::Answer) => self.on_answer(now, route, datagram, fx),
-            None => Err(Dropped::Malformed),
-        }
-    }
-
     /// Writes the next handshake datagram into `buf` and tells its route and length. `None` if
     /// there is none, or if `buf` is too short; [`DATAGRAM_MAX`] is always enough.
     pub fn poll_datagram(&mut self, _now: Time, buf: &mut [u8]) -> Option<(Route, usize)> {
@@ -278,32 +261,5 @@ impl Lines {
                 return id;
             }
         }
-    }
-}
-
-/// The two kinds of handshake datagram.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Kind {
-    /// For [`Lines::on_open`].
-    Open,
-    /// For [`Lines::on_answer`].
-    Answer,
-}
-
-/// Which kind of handshake datagram these bytes show themselves to be, if any.
-pub fn kind(datagram: &[u8]) -> Option<Kind> {
-    #[derive(serde::Deserialize)]
-    struct Shown {
-        open: Option<serde::de::IgnoredAny>,
-        line: Option<serde::de::IgnoredAny>,
-    }
-    let Head::Json(head) = Packet::decode(datagram).ok()?.head else {
-        return None;
-    };
-    let shown: Shown = json::parse(head, json::CLEAR_HEAD_MAX).ok()?;
-    match (shown.open, shown.line) {
-        (Some(_), _) => Some(Kind::Open),
-        (None, Some(_)) => Some(Kind::Answer),
-        (None, None) => None,
     }
 }
