@@ -1,7 +1,7 @@
 //! The bytes of an answer (PROTOCOL, section Answer): the initiator's line id in clear, the second
 //! Noise message, a MAC.
 
-use alloc::{borrow::Cow, boxed::Box, format, vec};
+use alloc::{borrow::Cow, boxed::Box, format, string::String, vec};
 use core::net::SocketAddr;
 
 use serde::Deserialize;
@@ -33,17 +33,7 @@ pub(super) struct Answer<'a> {
 impl Answer<'_> {
     /// Writes the datagram, shorter than any open.
     pub(super) fn write(&self, handshake: &mut Handshake) -> Result<Box<[u8]>, Dropped> {
-        let Self {
-            line, boot, end, ..
-        } = self;
-        let seen = Address::new(self.seen);
-        let payload = packet(
-            format!(
-                r#"{{"line":{line},"boot":"{boot:016x}","streams":{},"end":{},"seen":"{seen}"}}"#,
-                end.first_stream, end.id
-            )
-            .as_bytes(),
-        );
+        let payload = packet(self.inner_head().as_bytes());
         let mut datagram = packet(format!(r#"{{"line":{}}}"#, self.to).as_bytes());
         let message = datagram.len();
         let rest = message + MESSAGE_2_OVERHEAD + payload.len();
@@ -55,6 +45,17 @@ impl Answer<'_> {
         handshake.write(&payload, &mut datagram[message..rest])?;
         self.mac.write(&mut datagram);
         Ok(datagram.into())
+    }
+
+    pub(super) fn inner_head(&self) -> String {
+        let Self {
+            line, boot, end, ..
+        } = self;
+        let End { id, first_stream } = end;
+        let seen = Address::new(self.seen);
+        format!(
+            r#"{{"line":{line},"boot":"{boot:016x}","streams":{first_stream},"end":{id},"seen":"{seen}"}}"#
+        )
     }
 }
 

@@ -58,7 +58,7 @@ impl Open<'_> {
         Ok((datagram.into(), handshake))
     }
 
-    fn inner_head(&self) -> String {
+    pub(super) fn inner_head(&self) -> String {
         let (key, boot, time) = (self.home.key, self.home.boot, self.time);
         let End { id, first_stream } = self.end;
         format!(
