@@ -18,8 +18,6 @@ pub(super) struct Home {
     pub(super) key: PublicKey,
     pub(super) space: SpaceId,
     pub(super) boot: u64,
-    /// The number of the first stream that our end will open in lines that others open to it.
-    pub(super) first_stream: u64,
     pub(super) agreement: Static,
     pub(super) mac: MacKey,
     /// The time in our newest open.
@@ -34,7 +32,6 @@ impl Home {
             key,
             space,
             boot: rng.u64(),
-            first_stream: 0,
             agreement: Static {
                 secret: secret.agreement(),
                 public: key.agreement(),

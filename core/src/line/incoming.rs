@@ -136,7 +136,7 @@ impl Lines {
         route: Route,
     ) -> Result<(), Dropped> {
         let pair = self.pair(home, &opened.key);
-        let end = self.end_for(&pair, home, &opened);
+        let end = self.end_for(&pair, &opened);
         let id = self.draw_id(Place::Half(self.answers.next_id()));
         let home_of = &self.homes[home];
         let written = Answer {
@@ -181,7 +181,7 @@ impl Lines {
     /// The end that the answer to an open belongs to: that of the line it crosses or repeats, else
     /// one that all opens of this peer share until a line is up, so that an open of ours meanwhile
     /// shares it too.
-    fn end_for(&mut self, pair: &Pair, home: usize, opened: &Opened) -> End {
+    fn end_for(&mut self, pair: &Pair, opened: &Opened) -> End {
         let line = self.peers.slot(pair).and_then(|slot| self.slots.get(slot));
         if let Some(line) = line
             && (line.current.is_none() || line.is_peer_life(opened.boot, opened.end.id))
@@ -195,7 +195,7 @@ impl Lines {
         let waiting = self.answers.waiting_end(pair, other);
         waiting.unwrap_or_else(|| End {
             id: self.rng.u32(),
-            first_stream: self.homes[home].first_stream,
+            first_stream: self.first_stream,
         })
     }
 

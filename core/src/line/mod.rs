@@ -57,6 +57,8 @@ pub struct Lines {
     rng: Rng,
     clock: Clock,
     homes: Vec<Home>,
+    /// The number of our first stream in the next line that others open.
+    first_stream: u64,
     /// Every id that we receive on.
     ids: Index<u32, Place>,
     slots: Slots<Line>,
@@ -98,6 +100,7 @@ impl Lines {
             config: config.clone(),
             clock: Clock::default(),
             homes: Vec::new(),
+            first_stream: 0,
             ids: Index::new(&mut rng),
             slots: Slots::new(),
             timers: Timers::new(),
@@ -147,12 +150,10 @@ impl Lines {
         Some((home.key, home.space))
     }
 
-    /// Sets the number of the first stream that our end will open in lines that others open to
-    /// `local` from now on.
-    pub fn set_first_stream(&mut self, local: Hashname, first_stream: u64) {
-        if let Some(home) = self.home(local) {
-            self.homes[home].first_stream = first_stream;
-        }
+    /// Sets the number of the first stream that our end will open in lines that others open to us
+    /// from now on.
+    pub const fn set_first_stream(&mut self, first_stream: u64) {
+        self.first_stream = first_stream;
     }
 
     /// The line between one of our hashnames and a peer, also one that is being opened.

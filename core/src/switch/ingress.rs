@@ -4,7 +4,7 @@
 use super::{DropReason, Interface, Meta, Misbehaviour, SentError, Switch, Transmit, link::Link};
 use crate::{
     base::{Effects, Slot, Time},
-    line::{self, Kind, Unsealed},
+    line::{self, Dropped, Kind, Unsealed},
     stream,
     wire::{
         Head, Packet, Route,
@@ -76,10 +76,12 @@ impl Switch {
         match packet.head {
             Head::Binary(head) if head.len() == 4 => self.on_sealed(now, route, datagram),
             Head::Json(head) if self.events.len() < self.config.life.events_max as usize => {
-                let (room, fx) = (&mut self.lines, &mut self.line_effects);
                 let taken = match line::kind(head).map_err(DropReason::Line)? {
-                    Some(Kind::Open) => room.on_open(now, route, datagram),
-                    Some(Kind::Answer) => room.on_answer(now, route, datagram, fx),
+                    Some(Kind::Open) => self.on_open(now, route, datagram),
+                    Some(Kind::Answer) => {
+                        let fx = &mut self.line_effects;
+                        self.lines.on_answer(now, route, datagram, fx)
+                    }
                     None => return Err(DropReason::UnknownHead),
                 };
                 taken.map_err(DropReason::Line)
@@ -87,6 +89,16 @@ impl Switch {
             Head::Json(_) => Err(DropReason::EventsFull),
             Head::None | Head::Binary(_) => Err(DropReason::UnknownHead),
         }
+    }
+
+    /// A line that may come of an open has stream numbers of its own; one that is dropped costs
+    /// none.
+    fn on_open(&mut self, now: Time, route: Route, datagram: &[u8]) -> Result<(), Dropped> {
+        let first = self.first_after(now);
+        self.lines.set_first_stream(first);
+        self.lines.on_open(now, route, datagram)?;
+        self.next_first = first;
+        Ok(())
     }
 
     fn on_sealed(

@@ -131,7 +131,7 @@ fn line_takes_effect_only_with_the_first_sealed_packet() {
     let (mut a, a_name) = room(1, &Config::default());
     let (mut b, b_name) = room(2, &Config::default());
     let (now, mut fx) = (Time::ZERO, effects());
-    b.set_first_stream(b_name, 40);
+    b.set_first_stream(40);
     let slot = a
         .open(now, a_name, secret(2).public(), &[route_to(2)], 8)
         .unwrap();

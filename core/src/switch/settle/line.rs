@@ -72,10 +72,16 @@ impl Switch {
     }
 
     /// The number for the first stream of ours in a line: above every number that a line of this
-    /// boot can have reached, so that no stream's id is used twice between two hashnames.
+    /// boot can have reached, so that no stream's id is used twice between two hashnames (PROTOCOL,
+    /// section Ids).
     pub(in crate::switch) fn draw_first(&mut self, now: Time) -> u64 {
-        self.next_first = self.next_first.max(now.as_us() << 10) + FIRST_STEP;
+        self.next_first = self.first_after(now);
         self.next_first
+    }
+
+    /// The number that would be drawn.
+    pub(in crate::switch) fn first_after(&self, now: Time) -> u64 {
+        self.next_first.max(now.as_us() << 10) + FIRST_STEP
     }
 
     /// The link of the line room's slot.
