@@ -1,6 +1,9 @@
 //! What strangers and misbehaving peers can do to a switch: nothing that lasts.
 
-use hydroid_core::switch::{Config, DownReason, DropReason, Event, LineEvent, Misbehaviour};
+use hydroid_core::{
+    line::Dropped,
+    switch::{Config, DownReason, DropReason, Event, LineEvent, Misbehaviour},
+};
 use hydroid_tests::{
     rogue::Rogue,
     transfer::{CLEAN, Progress, opened, pump},
@@ -65,7 +68,6 @@ fn hostile_strangers_bytes_are_dropped_counted_and_cost_nothing() {
         switch.stats()
     );
     assert!(switch.stats().dropped(DropReason::NoPacket) > 0);
-    assert!(switch.stats().dropped(DropReason::UnknownHead) > 0);
     assert!(
         switch.stats().bytes_out - sent_before <= injected_bytes,
         "no amplification"
@@ -78,6 +80,26 @@ fn hostile_strangers_bytes_are_dropped_counted_and_cost_nothing() {
         world.until(5_000, |world| opened(world, 1)).is_some(),
         "the honest line goes on"
     );
+}
+
+#[test]
+fn hostile_heads_of_strangers_are_told_by_their_keys_and_dropped_under_their_reason() {
+    for (head, reason) in [
+        (r#"{ "line":1, "open":3 }"#, Dropped::UnknownVersion),
+        (r#"{"open":1,"suite":"x","line":1}"#, Dropped::Malformed),
+        (r#"{"open":1,"open":1,"line":1}"#, Dropped::Malformed),
+        (r#"{"hello":1.5}"#, Dropped::Malformed),
+        (r#"{ "line":12345 }"#, Dropped::UnknownLine),
+    ] {
+        let mut rogue = Rogue::new(&Config::default());
+        rogue.stranger(head);
+        let stats = rogue.switch.stats();
+        assert_eq!(stats.dropped(DropReason::Line(reason)), 1, "{head}");
+        assert_eq!(stats.dropped_in_all(), 1, "{head}");
+    }
+    let mut rogue = Rogue::new(&Config::default());
+    rogue.stranger(r#"{"hello":"world"}"#);
+    assert_eq!(rogue.switch.stats().dropped(DropReason::UnknownHead), 1);
 }
 
 /// What the rogue sends, and what must come of it.

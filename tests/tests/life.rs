@@ -31,6 +31,30 @@ fn life_line_is_up_after_one_round_trip_at_both_ends() {
 }
 
 #[test]
+fn life_stream_ids_are_not_used_again_in_the_next_line_of_the_same_peers() {
+    let mut world = World::new(9, 2, &Config::default(), CLEAN);
+    let mut ids = Vec::new();
+    for _ in 0..2 {
+        let (ours, theirs) = world.line(0, 1);
+        let now = world.now;
+        for (node, line) in [(0, ours), (1, theirs)] {
+            let switch = &mut world.nodes[node].switch;
+            let stream = switch.open_stream(now, line, "").expect("opens");
+            let name = stream.to_string();
+            let (_, id) = name.split_once('.').expect("a line and an id");
+            ids.push(id.to_owned());
+        }
+        let switch = &mut world.nodes[0].switch;
+        switch.close(now, ours, 0, "").expect("closes");
+        world.until(10_000, |world| down(world, 1)).expect("ends");
+    }
+    let all = ids.len();
+    ids.sort_unstable();
+    ids.dedup();
+    assert_eq!(ids.len(), all, "{ids:?}");
+}
+
+#[test]
 fn life_crossed_connects_make_one_line() {
     for n in 0..40 {
         let link = Link {

@@ -137,7 +137,7 @@ fn limits_unread_events_keep_strangers_out() {
         });
     }
     assert!(rogue.switch.status().events >= 2);
-    rogue.stranger();
+    rogue.stranger(r#"{"open":1,"suite":"aes256gcm","line":1}"#);
     assert_eq!(rogue.switch.stats().dropped(DropReason::EventsFull), 1);
 }
 
