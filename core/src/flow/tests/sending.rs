@@ -95,7 +95,22 @@ fn flow_records_get_their_fate_one_by_one() {
     assert_eq!(fates, [arrived(&[41, 42]), lost(&[11, 12, 13])].concat());
 }
 
-// S2.95
+#[test]
+fn flow_algorithm_of_the_config_answers_a_loss() {
+    let config = Config {
+        algorithm: Algorithm::Cubic,
+        ..Config::default()
+    };
+    let mut flow = measured(&config, 40);
+    let before = flow.window_bytes();
+    send(&mut flow, ms(50), 1..=10);
+    let (progress, _) = tell(&mut flow, ms(90), &[5..11]);
+    assert_eq!(progress.unwrap().lost_packets, 4);
+    // RFC 9438 section 4.6; Reno would halve it.
+    assert_eq!(flow.window_bytes(), before * 7 / 10);
+}
+
+// S2.95, S2.98
 #[test]
 fn flow_tail_is_probed_for_after_the_measured_time_and_ever_more_rarely() {
     let mut flow = measured(&Config::default(), 40);
