@@ -10,6 +10,7 @@ use hydroid_tests::{
     world::World,
 };
 
+// S2.71
 #[test]
 fn hostile_strangers_bytes_are_dropped_counted_and_cost_nothing() {
     let mut world = World::new(11, 3, &Config::default(), CLEAN);

@@ -11,6 +11,7 @@ use hydroid_tests::{
     world::{Link, World},
 };
 
+// S2.65
 #[test]
 fn life_line_is_up_after_one_round_trip_at_both_ends() {
     let mut world = World::new(1, 2, &Config::default(), CLEAN);
@@ -107,6 +108,7 @@ fn life_nobody_there_is_unreachable() {
     );
 }
 
+// S2.96, S2.97
 #[test]
 fn life_vanished_peer_is_noticed_and_streams_say_so() {
     let config = Config::default();

@@ -86,6 +86,7 @@ fn check(vector: &mut Vector) -> Verdict {
     }
 }
 
+// S2.82, S2.90
 #[test]
 fn flow_examples_of_the_protocol_are_true_and_nothing_else_is() {
     let vectors = of_protocol(|kind| kind == "flow");

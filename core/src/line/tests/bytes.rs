@@ -227,6 +227,7 @@ fn line_bad_opens_are_dropped_each_under_its_reason() {
     assert_eq!(dropped(&with_mac(weak, 2)), Dropped::WeakKey);
 }
 
+// S2.65
 #[test]
 fn line_open_with_another_identity_than_its_key_is_dropped() {
     assert_eq!(
@@ -277,6 +278,7 @@ fn line_answer_that_is_not_to_our_open_is_dropped() {
     assert_eq!(result(&forged), Err(Dropped::UnknownLine));
 }
 
+// S2.66
 #[test]
 fn line_sealed_packets_that_lead_nowhere_are_dropped() {
     let (mut world, a, b) = connected(&Config::default());

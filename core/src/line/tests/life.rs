@@ -377,6 +377,7 @@ fn line_at_rest_has_no_schedules_and_wakes_with_the_next_packet() {
     assert_eq!((world.sides[0].pongs, world.sides[1].pongs), (2, 2));
 }
 
+// S2.80
 #[test]
 fn line_counters_go_on_from_session_to_session_and_packets_are_taken_once() {
     // The smaller side's opens arrive late, so that both handshakes complete.

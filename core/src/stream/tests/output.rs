@@ -78,6 +78,7 @@ fn stream_turns_keep_a_small_one_from_waiting_behind_bulk() {
     );
 }
 
+// S2.93, S2.94
 #[test]
 fn stream_bytes_wait_for_credit_and_are_no_output_meanwhile() {
     let (mut a, mut b) = ends(&Config::default());

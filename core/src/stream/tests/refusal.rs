@@ -3,6 +3,7 @@
 use super::*;
 use crate::wire::VARINT_MAX;
 
+// S2.79
 #[test]
 fn stream_credit_overrun_is_misbehaviour() {
     let (_, mut b) = ends(&Config::default());
