@@ -228,3 +228,26 @@ fn life_restart_is_visible_and_the_new_line_works() {
     assert_eq!(read, Err(ReadError::LineDown(DownReason::Restarted)));
     assert_eq!(world.nodes[1].switch.status().lines, 1);
 }
+
+#[test]
+fn life_restart_of_a_peer_is_found_within_seconds() {
+    let secret = SecretKey::from_bytes(&[42; 32]);
+    for (restart_probes, restart_silence_ms, found) in [
+        (3, 1_000, true),
+        (u8::MAX, 1_000, false),
+        (3, 60_000, false),
+    ] {
+        let mut config = Config::default();
+        config.life.restart_probes = restart_probes;
+        config.life.restart_silence_ms = restart_silence_ms;
+        let mut world = World::new(10, 2, &config, CLEAN);
+        world.restart(0, &secret, &config);
+        let (line, _) = world.line(1, 0);
+        world.restart(0, &secret, &config);
+        let now = world.now;
+        let written = world.nodes[1].switch.open_stream(now, line, "{\"n\":0}");
+        written.expect("opens");
+        let ended = world.until(4_000, |world| down(world, 1));
+        assert_eq!(ended, found.then_some((line, DownReason::Restarted)));
+    }
+}
