@@ -6,32 +6,16 @@ use std::{env, error::Error, time::Duration};
 use hydroid_tokio::{Config, Endpoint, fresh_secret, identity::Space, identity::Ticket};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, copy};
 
-#[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), Box<dyn Error>> {
-    let arguments: Vec<String> = env::args().skip(1).collect();
-    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    match arguments[..] {
-        ["listen"] => listen("127.0.0.1:0").await,
-        ["listen", address] => listen(address).await,
-        [ticket, text] => dial(&ticket.parse()?, text).await,
-        _ => Err("usage: echo listen [ADDRESS] | echo TICKET TEXT".into()),
-    }
-}
-
 async fn listen(address: &str) -> Result<(), Box<dyn Error>> {
     let listen = vec![address.parse()?];
     let endpoint = Endpoint::bind(Config {
         listen,
         ..Config::default()
     })?;
-    let secret = fresh_secret()?;
-    let space = Space::open("echo")?;
-    let addresses = endpoint.local_addresses();
-    println!(
-        "{}",
-        Ticket::new(secret.public(), space.clone(), &addresses, None)
-    );
+    let (secret, space) = (fresh_secret()?, Space::open("echo")?);
     endpoint.install(&secret, &space)?;
+    let ticket = Ticket::new(secret.public(), space, &endpoint.local_addresses(), None);
+    println!("{ticket}");
     while let Some(stream) = endpoint.accept().await {
         tokio::spawn(async move {
             let (mut reader, mut writer) = stream.split();
@@ -54,4 +38,16 @@ async fn dial(ticket: &Ticket, text: &str) -> Result<(), Box<dyn Error>> {
     println!("{echo}");
     endpoint.shutdown(Duration::from_secs(1)).await;
     Ok(())
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match arguments[..] {
+        ["listen"] => listen("127.0.0.1:0").await,
+        ["listen", address] => listen(address).await,
+        [ticket, text] => dial(&ticket.parse()?, text).await,
+        _ => Err("usage: echo listen [ADDRESS] | echo TICKET TEXT".into()),
+    }
 }

@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use hydroid_core::{base::Seed, driver, switch};
+use hydroid_core::{base::Seed, driver, line::Suite, switch};
 
 /// The choices of an endpoint. `Config::default()` is good for most programs.
 #[derive(Clone, Debug)]
@@ -14,7 +14,7 @@ pub struct Config {
     /// before is tried first. `[::]` is left out where the system has no IPv6, if any other socket
     /// could be had. By default every address of both families, on a port that the system takes.
     pub listen: Vec<SocketAddr>,
-    /// The choices of the switch.
+    /// The choices of the switch. By default the suite that this processor is fastest at.
     pub switch: switch::Config,
     /// The choices of the driver.
     pub driver: driver::Config,
@@ -35,11 +35,37 @@ impl Default for Config {
                 (Ipv4Addr::UNSPECIFIED, 0).into(),
                 (Ipv6Addr::UNSPECIFIED, 0).into(),
             ],
-            switch: switch::Config::default(),
+            switch: fastest(),
             driver: driver::Config::default(),
             seed: None,
             socket_buffer_bytes: 4 << 20,
             linger: Duration::from_secs(5),
         }
     }
+}
+
+/// The switch's own defaults, with AES where the processor has instructions for it.
+fn fastest() -> switch::Config {
+    let mut config = switch::Config::default();
+    config.line.suite = if has_aes() {
+        Suite::Aes256Gcm
+    } else {
+        Suite::ChaCha20Poly1305
+    };
+    config
+}
+
+#[cfg(target_arch = "x86_64")]
+fn has_aes() -> bool {
+    is_x86_feature_detected!("aes") && is_x86_feature_detected!("pclmulqdq")
+}
+
+#[cfg(target_arch = "aarch64")]
+fn has_aes() -> bool {
+    std::arch::is_aarch64_feature_detected!("aes")
+}
+
+#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+const fn has_aes() -> bool {
+    false
 }

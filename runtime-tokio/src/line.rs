@@ -12,9 +12,9 @@ use crate::{
     shared::{Handle, Shared},
 };
 
-/// A line to a peer. Clones are the same line. A line that was asked for by `connect` is closed,
-/// once what was written in it is delivered, when the last handle of it and of its streams is
-/// dropped; one that the peer opened is the peer's to close.
+/// A line to a peer. Clones are the same line. A line that this end opened is closed, once what was
+/// written in it is delivered, when the last handle of it and of its streams is dropped; one that
+/// the peer opened is the peer's to close.
 #[derive(Clone)]
 pub struct Line {
     held: Arc<Held>,

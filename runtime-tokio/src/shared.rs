@@ -3,6 +3,7 @@
 
 use std::{
     fmt,
+    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::{Poll, Waker},
     time::Instant,
@@ -123,8 +124,17 @@ impl Shared {
         command: impl FnOnce(&mut Driver, Time) -> T,
     ) -> T {
         let now = self.now();
-        let result = command(&mut state.driver, now);
-        state.driver.dispatch(now);
+        let result = catch_unwind(AssertUnwindSafe(|| {
+            let result = command(&mut state.driver, now);
+            state.driver.dispatch(now);
+            result
+        }));
+        let result = result.unwrap_or_else(|panic| {
+            // The task ends, and nobody who waits for something waits for ever.
+            state.life = Life::Broken;
+            state.task.wake_by_ref();
+            resume_unwind(panic)
+        });
         let mut woken = Vec::new();
         state.driver.waiters().take_fired(&mut woken);
         if now.plus_us(state.driver.wait(now, Flushed::Idle)) < state.armed {
@@ -157,5 +167,43 @@ impl Drop for Handle {
         let task = state.task.clone();
         drop(state);
         task.wake();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{sync::atomic::AtomicBool, sync::atomic::Ordering, task::Wake, thread};
+
+    use hydroid_core::{base::Seed, driver, switch};
+
+    use super::*;
+
+    struct Flag(AtomicBool);
+
+    impl Wake for Flag {
+        fn wake(self: Arc<Self>) {
+            self.0.store(true, Ordering::SeqCst);
+        }
+    }
+
+    #[test]
+    fn shared_after_a_panic_everything_has_ended_and_the_task_is_woken() {
+        let config = switch::Config::default();
+        let switch = switch::Switch::new(config, &Seed::new([1; 32])).unwrap();
+        let driver = Driver::new(switch, driver::Config::default());
+        let shared = Shared::new(driver, Instant::now());
+        let flag = Arc::new(Flag(AtomicBool::new(false)));
+        shared.lock().task = Arc::clone(&flag).into();
+        assert_eq!(shared.command(|_, _| 1), Ok(1));
+        assert!(shared.attempt(|_, _| Poll::<()>::Pending).is_pending());
+        let panicked = thread::scope(|scope| {
+            let command = || shared.command(|_, _| panic!("on purpose"));
+            scope.spawn(command).join().is_err()
+        });
+        assert!(panicked && flag.0.load(Ordering::SeqCst));
+        assert_eq!(shared.command(|_, _| 1), Err(Ended));
+        let ended = Poll::Ready(Err(Ended));
+        assert_eq!(shared.attempt(|_, _| Poll::<()>::Pending), ended);
+        assert_eq!(shared.attempt_late(|_, _| Poll::<()>::Pending), ended);
     }
 }

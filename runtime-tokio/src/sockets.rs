@@ -240,3 +240,6 @@ fn sent_error(error: &io::Error) -> Sent {
         Sent::Done
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,7 +2,10 @@
 
 mod pair;
 
-use std::{net::UdpSocket, time::Duration};
+use std::{
+    net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket},
+    time::Duration,
+};
 
 use hydroid_tokio::{
     ConnectError,
@@ -104,9 +107,52 @@ async fn line_dropped_endpoint_still_delivers() {
 }
 
 #[tokio::test]
+async fn line_both_ends_dial_at_once_and_have_one() {
+    bounded(async {
+        let a = Member::new(switch::Config::default());
+        let b = Member::new(switch::Config::default());
+        let (from_a, from_b) = tokio::join!(a.connect(&b), b.connect(&a));
+        let (mut near, mut far) = stream(&from_a, &b).await;
+        assert_eq!(far.line().id(), from_b.id());
+        near.write_all(b"x").await.unwrap();
+        assert_eq!(far.read_u8().await.unwrap(), b'x');
+        assert_eq!(
+            (a.endpoint.status().lines, b.endpoint.status().lines),
+            (1, 1)
+        );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn line_over_both_families_of_addresses() {
+    bounded(async {
+        let a = Member::everywhere();
+        let b = Member::everywhere();
+        for address in b.endpoint.local_addresses() {
+            let port = address.port();
+            let loopback = match address {
+                SocketAddr::V4(_) => SocketAddr::from((Ipv4Addr::LOCALHOST, port)),
+                SocketAddr::V6(_) => SocketAddr::from((Ipv6Addr::LOCALHOST, port)),
+            };
+            let mut ticket = b.ticket.clone();
+            ticket.addresses = vec![loopback];
+            let line = a.endpoint.connect(a.hashname, &ticket).await.unwrap();
+            let (mut near, _far) = stream(&line, &b).await;
+            near.finished().await.unwrap();
+            line.close(0, "");
+            line.closed().await;
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn line_to_nobody_is_unreachable() {
     bounded(async {
-        let a = Member::new(quick());
+        let mut config = switch::Config::default();
+        config.line.open_ms = 300;
+        let a = Member::new(config);
         let b = Member::new(switch::Config::default());
         // A socket that is bound and that nobody reads.
         let silent = UdpSocket::bind("127.0.0.1:0").unwrap();
@@ -168,7 +214,10 @@ fn line_peer_that_vanished_times_out_and_its_own_handles_do_not_hang() {
     let (here, there) = (runtime(), runtime());
     let b = there.block_on(async { Member::new(switch::Config::default()) });
     here.block_on(bounded(async {
-        let a = Member::new(quick());
+        let mut config = switch::Config::default();
+        config.life.keep_alive_ms = 300;
+        config.life.idle_timeout_ms = 1_500;
+        let a = Member::new(config);
         let line = a.connect(&b).await;
         let (mut near, far) = stream(&line, &b).await;
         there.shutdown_background();
@@ -178,13 +227,4 @@ fn line_peer_that_vanished_times_out_and_its_own_handles_do_not_hang() {
         drop(far);
         b.endpoint.shutdown(LONG).await;
     }));
-}
-
-/// Short periods, so that silence is noticed soon.
-fn quick() -> switch::Config {
-    let mut config = switch::Config::default();
-    config.life.keep_alive_ms = 100;
-    config.life.idle_timeout_ms = 400;
-    config.line.open_ms = 400;
-    config
 }

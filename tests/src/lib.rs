@@ -3,6 +3,7 @@
 
 pub mod rogue;
 pub mod seed;
+pub mod swarm;
 pub mod tidy;
 pub mod transfer;
 pub mod world;

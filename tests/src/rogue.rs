@@ -4,10 +4,12 @@
 use std::net::SocketAddr;
 
 use hydroid_core::{
-    base::{Effects, Rng, Seed, Slot, Time, Wall},
-    identity::{SecretKey, Space},
+    base::{Effects, Ranges, Rng, Seed, Slot, Time, Wall},
+    identity::{Hashname, PublicKey, SecretKey, Space},
     line::{self, Lines},
-    switch::{Config, Ecn, Event, Interface, Meta, Path, Route, SocketId, Switch},
+    switch::{
+        Config, Ecn, Event, Interface, LineEvent, LineId, Meta, Path, Route, SocketId, Switch,
+    },
     wire::{
         SEALED_PREFIX, TAG_LEN,
         frame::{Frame, Frames, Writer},
@@ -26,6 +28,11 @@ pub struct Rogue {
     pub events: Vec<Event>,
     /// Now.
     pub now: Time,
+    /// The counters of the switch that came.
+    pub heard: Ranges,
+    /// An honest switch that has a line with the same one, if there is one.
+    pub friend: Option<Switch>,
+    id: Option<LineId>,
     lines: Lines,
     line: Slot,
     address: SocketAddr,
@@ -39,17 +46,11 @@ impl Rogue {
     /// # Panics
     /// If the handshake fails.
     pub fn new(config: &Config) -> Self {
-        let here = SocketAddr::from(([10, 0, 0, 1], 4000));
+        let here = here();
         let space = Space::open("world").expect("a legal name");
         let now = Time::ZERO;
         let mut switch = Switch::new(config.clone(), &Seed::new([1; 32])).expect("a legal config");
-        switch.handle_network_change(
-            now,
-            &[Interface {
-                socket: SOCKET,
-                local: here,
-            }],
-        );
+        bind(&mut switch, here);
         let honest = SecretKey::from_bytes(&[1; 32]);
         switch.install(now, &honest, &space).expect("installs");
         let mut lines = Lines::new(&line::Config::default(), Rng::new(&Seed::new([2; 32])));
@@ -68,6 +69,9 @@ impl Rogue {
             switch,
             events: Vec::new(),
             now,
+            heard: Ranges::new(),
+            friend: None,
+            id: None,
             lines,
             line,
             address,
@@ -80,9 +84,49 @@ impl Rogue {
         rogue.send(|writer| {
             writer.ping();
         });
-        assert!(!rogue.events.is_empty(), "the line comes up");
-        rogue.events.clear();
+        let up = rogue.events.drain(..).find_map(|event| match event {
+            Event::Line(LineEvent::Up { line, .. }) => Some(line),
+            _ => None,
+        });
+        assert!(up.is_some(), "the line comes up");
+        rogue.id = up;
         rogue
+    }
+
+    /// The switch's end of the line.
+    ///
+    /// # Panics
+    /// Never: a rogue has a line.
+    pub fn id(&self) -> LineId {
+        self.id.expect("a rogue has a line")
+    }
+
+    /// The switch's hashname, and the rogue's key and address.
+    ///
+    /// # Panics
+    /// Never: a rogue has a line.
+    pub fn names(&self) -> (Hashname, PublicKey, SocketAddr) {
+        let info = self.lines.info(self.line).expect("a rogue has a line");
+        let (key, _) = self.lines.identity(info.local).expect("it is installed");
+        (info.peer_hashname, key, self.address)
+    }
+
+    /// An honest switch opens a line to the same switch.
+    ///
+    /// # Panics
+    /// If it does not come up.
+    pub fn befriend(&mut self, config: &Config) -> LineId {
+        let mut friend = Switch::new(config.clone(), &Seed::new([3; 32])).expect("a legal config");
+        bind(&mut friend, friend_address());
+        let space = Space::open("world").expect("a legal name");
+        let local = friend.install(self.now, &SecretKey::from_bytes(&[3; 32]), &space);
+        let key = SecretKey::from_bytes(&[1; 32]).public();
+        let line = friend
+            .connect(self.now, local.expect("installs"), &key, &[here()])
+            .expect("dials");
+        self.friend = Some(friend);
+        self.hear();
+        line
     }
 
     /// True if the rogue's hashname is the smaller one: its streams have even ids.
@@ -142,38 +186,86 @@ impl Rogue {
     /// Hears everything that the switch has to say and tells how it closed the line, if it did.
     pub fn hear(&mut self) -> Option<(u64, String)> {
         let mut closed = None;
-        let mut fx = Effects::new(64);
         let mut buf = [0; 65_536];
-        while let Some(transmit) = self.switch.poll_transmit(self.now, &mut buf) {
-            for datagram in buf[..transmit.len].chunks_mut(transmit.segment) {
-                let route = Route {
-                    socket: SOCKET,
-                    path: transmit.path,
-                };
-                let _answer = self.lines.on_answer(self.now, route, datagram, &mut fx);
-                if let Ok(unsealed) = self.lines.unseal(self.now, route, datagram, &mut fx) {
-                    for frame in Frames::new(unsealed.plain).flatten() {
-                        if let Frame::Close { code, reason } = frame {
-                            closed = Some((code, reason.to_owned()));
-                        }
+        loop {
+            let busy = self.hear_friend(&mut buf);
+            while let Some(transmit) = self.switch.poll_transmit(self.now, &mut buf) {
+                for datagram in buf[..transmit.len].chunks_mut(transmit.segment) {
+                    if transmit.path.remote == self.address {
+                        closed = self.take(transmit.path, datagram).or(closed);
+                    } else if let Some(friend) = &mut self.friend {
+                        friend.handle_datagram(self.now, &from(here(), datagram.len()), datagram);
                     }
                 }
             }
+            if !busy {
+                return closed;
+            }
         }
-        closed
+    }
+
+    /// Hands on what the friend has to say; true if there was something.
+    fn hear_friend(&mut self, buf: &mut [u8]) -> bool {
+        let mut busy = false;
+        let Some(friend) = &mut self.friend else {
+            return false;
+        };
+        while let Some(transmit) = friend.poll_transmit(self.now, buf) {
+            busy = true;
+            for datagram in buf[..transmit.len].chunks_mut(transmit.segment) {
+                let meta = from(friend_address(), datagram.len());
+                self.switch.handle_datagram(self.now, &meta, datagram);
+            }
+        }
+        busy
+    }
+
+    fn take(&mut self, path: Path, datagram: &mut [u8]) -> Option<(u64, String)> {
+        let mut fx = Effects::new(64);
+        let route = Route {
+            socket: SOCKET,
+            path,
+        };
+        let _answer = self.lines.on_answer(self.now, route, datagram, &mut fx);
+        let unsealed = self.lines.unseal(self.now, route, datagram, &mut fx).ok()?;
+        self.heard.insert(unsealed.counter..unsealed.counter + 1);
+        Frames::new(unsealed.plain).flatten().find_map(|frame| {
+            let Frame::Close { code, reason } = frame else {
+                return None;
+            };
+            Some((code, reason.to_owned()))
+        })
     }
 
     fn hand(&mut self, datagram: &mut [u8]) {
-        let meta = Meta {
-            socket: SOCKET,
-            path: Path::to(self.address),
-            interface: 0,
-            ecn: Ecn::None,
-            stride: datagram.len(),
-        };
+        let meta = from(self.address, datagram.len());
         self.switch.handle_datagram(self.now, &meta, datagram);
         while let Some(event) = (!self.keep).then(|| self.switch.poll_event()).flatten() {
             self.events.push(event);
         }
+    }
+}
+
+fn here() -> SocketAddr {
+    SocketAddr::from(([10, 0, 0, 1], 4000))
+}
+
+fn friend_address() -> SocketAddr {
+    SocketAddr::from(([10, 0, 0, 3], 4000))
+}
+
+fn bind(switch: &mut Switch, local: SocketAddr) {
+    let socket = SOCKET;
+    switch.handle_network_change(Time::ZERO, &[Interface { socket, local }]);
+    switch.handle_clock(Time::ZERO, Wall::from_ms(1_700_000_000_000));
+}
+
+fn from(remote: SocketAddr, stride: usize) -> Meta {
+    Meta {
+        socket: SOCKET,
+        path: Path::to(remote),
+        interface: 0,
+        ecn: Ecn::None,
+        stride,
     }
 }

@@ -3,7 +3,7 @@
 //! contracts of the façade at every step.
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     net::SocketAddr,
 };
 
@@ -58,6 +58,10 @@ pub struct World {
     pub delivered: u64,
     /// Every datagram that was sent, if it is kept: from, to, bytes.
     pub kept: Option<Vec<(SocketAddr, SocketAddr, Vec<u8>)>>,
+    /// Ways that carry nothing: from, to.
+    pub cuts: BTreeSet<(SocketAddr, SocketAddr)>,
+    /// What a shell's buffer holds.
+    pub buffer_bytes: usize,
     flight: BTreeMap<(Time, u64), (SocketAddr, SocketAddr, Vec<u8>)>,
     sequence: u64,
     rng: Rng,
@@ -84,6 +88,8 @@ impl World {
             link,
             delivered: 0,
             kept: None,
+            cuts: BTreeSet::new(),
+            buffer_bytes: BUFFER_BYTES,
             flight: BTreeMap::new(),
             sequence: 0,
             rng: rng.fork("world"),
@@ -217,6 +223,7 @@ impl World {
     fn drain(&mut self, n: usize) -> bool {
         let mut busy = false;
         let mut buf = std::mem::take(&mut self.buf);
+        buf.resize(self.buffer_bytes, 0);
         while let Some(transmit) = self.nodes[n].switch.poll_transmit(self.now, &mut buf) {
             busy = true;
             assert!(
@@ -246,7 +253,8 @@ impl World {
         if let Some(kept) = &mut self.kept {
             kept.push((from_address, to, datagram.to_vec()));
         }
-        if !self.nodes[from].online || self.rng.below(1000) < self.link.loss {
+        let is_cut = self.cuts.contains(&(from_address, to));
+        if is_cut || !self.nodes[from].online || self.rng.below(1000) < self.link.loss {
             return;
         }
         let copies = if self.rng.below(1000) < self.link.double {

@@ -69,6 +69,8 @@ fn limits_close_waits_no_longer_than_its_timeout() {
         .write(now, stream, b"never arrives")
         .expect("takes it");
     world.nodes[1].online = false;
+    let reserved = world.nodes[0].switch.close(now, line, 0x104, "");
+    assert_eq!(reserved, Err(LineError::ReservedCode));
     world.nodes[0]
         .switch
         .close(now, line, 0, "")

@@ -1,6 +1,10 @@
 //! Two switches in memory, in virtual time, over links of every kind: streams.
 
-use hydroid_core::switch::{Config, Event, Read, ReadError, StreamEvent, WriteError};
+use hydroid_core::{
+    identity::SecretKey,
+    line::Suite,
+    switch::{Config, Event, Read, ReadError, StreamEvent, WriteError},
+};
 use hydroid_tests::{
     seed::seed,
     transfer::{CLEAN, Progress, opened, pump, transfer},
@@ -151,5 +155,46 @@ fn pair_nothing_is_queued_for_ever() {
     let (_, world) = transfer(12, CLEAN, 100_000);
     for node in &world.nodes {
         assert_eq!(node.switch.status().events, 0);
+    }
+}
+
+#[test]
+fn pair_bytes_arrive_under_either_suite_and_mixed() {
+    let config = |suite| {
+        let mut config = Config::default();
+        config.line.suite = suite;
+        config
+    };
+    let suites = [Suite::Aes256Gcm, Suite::ChaCha20Poly1305];
+    for (ours, theirs) in suites
+        .iter()
+        .flat_map(|a| suites.iter().map(move |b| (*a, *b)))
+    {
+        let configs = [config(ours), config(theirs)];
+        let mut world = World::new(20, 2, &configs[0], CLEAN);
+        world.restart(1, &SecretKey::from_bytes(&[42; 32]), &configs[1]);
+        for (from, to) in [(0, 1), (1, 0)] {
+            let (line, _) = world.line(from, to);
+            let now = world.now;
+            let opened_stream = world.nodes[from].switch.open_stream(now, line, "{\"n\":0}");
+            let stream = opened_stream.expect("opens");
+            let mut at = Progress::default();
+            pump(&mut world, from, stream, 5_000, &mut at);
+            let theirs = world
+                .until(1_000, |world| opened(world, to))
+                .expect("comes");
+            let mut end = Progress::default();
+            let done = world.until(1_000, |world| {
+                pump(world, to, theirs, 0, &mut end);
+                end.ended.then_some(end.read)
+            });
+            assert_eq!(done, Some(5_000));
+            let now = world.now;
+            world.nodes[from]
+                .switch
+                .close(now, line, 0, "")
+                .expect("closes");
+            world.run(30_000);
+        }
     }
 }

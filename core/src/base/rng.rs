@@ -6,16 +6,16 @@ use core::fmt;
 use chacha20::ChaCha20Rng;
 use rand_core::{Rng as _, SeedableRng as _};
 use sha2::{Digest as _, Sha256};
-use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
+use zeroize::Zeroizing;
 
 /// The 32 bytes that all randomness of a switch comes from. It wipes itself and never prints.
-#[derive(Clone, Zeroize, ZeroizeOnDrop)]
-pub struct Seed([u8; 32]);
+#[derive(Clone)]
+pub struct Seed(Zeroizing<[u8; 32]>);
 
 impl Seed {
     /// A seed of these bytes; a shell takes them from the operating system, fresh at each start.
-    pub const fn new(bytes: [u8; 32]) -> Self {
-        Self(bytes)
+    pub fn new(bytes: [u8; 32]) -> Self {
+        Self(Zeroizing::new(bytes))
     }
 }
 
@@ -26,15 +26,16 @@ impl fmt::Debug for Seed {
 }
 
 /// A deterministic generator: the same seed and the same calls give the same bytes everywhere.
-#[derive(Zeroize, ZeroizeOnDrop)]
 pub struct Rng {
-    key: [u8; 32],
+    key: Zeroizing<[u8; 32]>,
 }
 
 impl Rng {
     /// The generator at the root of everything that `seed` decides.
     pub fn new(seed: &Seed) -> Self {
-        Self { key: seed.0 }
+        Self {
+            key: seed.0.clone(),
+        }
     }
 
     /// A generator of its own for the room or line called `label`.
@@ -47,14 +48,14 @@ impl Rng {
         hash.update(label.as_bytes());
         hash.update(secret.as_slice());
         Self {
-            key: hash.finalize().into(),
+            key: Zeroizing::new(hash.finalize().into()),
         }
     }
 
     /// Fills `out` with random bytes, then forgets how they came about.
     pub fn fill(&mut self, out: &mut [u8]) {
-        let mut stream = ChaCha20Rng::from_seed(self.key);
-        stream.fill_bytes(&mut self.key);
+        let mut stream = ChaCha20Rng::from_seed(*self.key);
+        stream.fill_bytes(self.key.as_mut_slice());
         stream.fill_bytes(out);
     }
 
@@ -103,7 +104,7 @@ mod tests {
     #[test]
     fn rng_a_draw_replaces_the_key() {
         let mut rng = Rng::new(&Seed::new([7; 32]));
-        let before = rng.key;
+        let before = rng.key.clone();
         let _drawn = rng.u64();
         assert_ne!(before, rng.key);
         assert_eq!(

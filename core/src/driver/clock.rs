@@ -1,6 +1,7 @@
 //! When the switch is told the wall time: at the start, then every so often, and at once after the
 //! wall clock jumped against the steady one (somebody set it, or the machine slept).
 
+use super::Config;
 use crate::base::{Time, Wall};
 
 /// What the switch was last told, and what is due for that.
@@ -12,10 +13,10 @@ pub(super) struct Clock {
 }
 
 impl Clock {
-    pub(super) const fn new(period_ms: u64, jump_ms: u64) -> Self {
+    pub(super) const fn new(config: &Config) -> Self {
         Self {
-            period_ms,
-            jump_ms,
+            period_ms: config.clock_period_ms,
+            jump_ms: config.clock_jump_ms,
             told: None,
         }
     }
@@ -46,13 +47,21 @@ mod tests {
 
     const START: Wall = Wall::from_ms(1_700_000_000_000);
 
+    fn clock() -> Clock {
+        Clock::new(&Config {
+            clock_period_ms: 60_000,
+            clock_jump_ms: 1_000,
+            ..Config::default()
+        })
+    }
+
     fn after_ms(ms: u64) -> Wall {
         Wall::from_ms(START.as_ms() + ms)
     }
 
     #[test]
     fn clock_is_told_at_the_start_and_every_period() {
-        let mut clock = Clock::new(60_000, 1_000);
+        let mut clock = clock();
         assert_eq!(clock.next(), Time::ZERO);
         assert!(clock.is_due(Time::from_us(5_000), START));
         assert_eq!(clock.next(), Time::from_us(60_005_000));
@@ -63,7 +72,7 @@ mod tests {
     #[test]
     fn clock_is_told_after_a_jump_either_way_and_once() {
         for jumped in [START.as_ms() + 3_600_000, START.as_ms() - 2_000] {
-            let mut clock = Clock::new(60_000, 1_000);
+            let mut clock = clock();
             assert!(clock.is_due(Time::ZERO, START));
             assert!(!clock.is_due(Time::from_us(1_000_000), after_ms(1_999)));
             assert!(clock.is_due(Time::from_us(1_000_000), Wall::from_ms(jumped)));

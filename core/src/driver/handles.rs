@@ -98,8 +98,9 @@ impl Driver {
         let _over = self.switch.close(now, line, code, reason);
     }
 
-    /// The application asked for this line: a handle of it is held, and once no handle of the
-    /// line or of a stream in it is held any more, the line is closed.
+    /// The application asked for this line: a handle of it is held. Once no handle of the line or
+    /// of a stream in it is held any more, the line is closed, if it was opened from this end;
+    /// else that is for the peer to do.
     pub fn hold_asked(&mut self, line: LineId) {
         self.hold(line);
         self.records.line(line).asked = true;
@@ -112,7 +113,8 @@ impl Driver {
 
     /// One handle of the line less.
     pub fn release(&mut self, now: Time, line: LineId) {
-        if self.records.release(line) {
+        let asked = self.records.release(line);
+        if asked && self.switch.line(line).is_some_and(|info| info.ours) {
             self.close(now, line);
         }
     }

@@ -107,8 +107,8 @@ impl Driver {
     /// A driver of `switch`.
     pub fn new(switch: Switch, config: Config) -> Self {
         Self {
-            clock: Clock::new(config.clock_period_ms, config.clock_jump_ms),
-            waiters: Waiters::new(config.waiters_max),
+            clock: Clock::new(&config),
+            waiters: Waiters::new(&config),
             records: Records::default(),
             accepted: Bounded::new(config.accept_max as usize),
             line_events: Bounded::new(config.line_events_max as usize),

@@ -4,6 +4,7 @@
 use alloc::{collections::BTreeMap, vec::Vec};
 use core::task::Waker;
 
+use super::Config;
 use crate::switch::{LineId, StreamId};
 
 /// What a task may wait for.
@@ -41,12 +42,12 @@ pub struct Waiters {
 }
 
 impl Waiters {
-    /// No waiters; at most `most` may wait for one thing.
-    pub(super) const fn new(most: u32) -> Self {
+    /// No waiters yet.
+    pub(super) const fn new(config: &Config) -> Self {
         Self {
             wakers: BTreeMap::new(),
             fired: Vec::new(),
-            most,
+            most: config.waiters_max,
         }
     }
 

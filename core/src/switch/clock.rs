@@ -1,6 +1,6 @@
 //! B: the clock. One timer a line, the earliest of all of them on top; a tick costs what is due.
 
-use super::{DownReason, Phase, Switch, link::Grant};
+use super::{DownReason, Switch, link::Grant};
 use crate::base::{Slot, Time, Wall, Why};
 
 impl Switch {
@@ -73,7 +73,7 @@ impl Switch {
             link.why = deadline.why;
         }
         self.timers.set(slot, deadline.map(|deadline| deadline.at));
-        if matches!(link.phase, Phase::Down(_)) && link.streams.is_empty() {
+        if link.is_read_out() {
             self.forget_link(slot);
         }
     }

@@ -74,18 +74,22 @@ impl Switch {
             .iter()
             .filter_map(|address| self.route_to(*address))
             .collect();
-        if let Some(slot) = self
-            .lines
-            .find(local, peer.hashname)
-            .and_then(|l| self.link_of(l))
-        {
+        let known = self.lines.find(local, peer.hashname);
+        let known = known.and_then(|line| self.link_of(line));
+        let condemned = known.filter(|slot| self.links.get(*slot).is_some_and(Link::is_condemned));
+        if let Some(slot) = known.filter(|_| condemned.is_none()) {
             return Ok(self.hold(now, slot, &routes));
         }
         if routes.is_empty() {
             return Err(ConnectError::NoAddress);
         }
-        let first = self.draw_first(now);
+        if let Some(slot) = condemned {
+            // Its peer broke the protocol, so it is not taken up again.
+            self.end_untold(slot);
+        }
+        let first = self.first_at(now);
         let line = self.lines.open(now, local, peer.key, &routes, first)?;
+        self.next_first = first;
         let info = Info {
             local,
             peer,
@@ -100,7 +104,8 @@ impl Switch {
     /// `Life::close_timeout_ms`, then the peer is told `code` and `reason`. `Down` follows.
     ///
     /// # Errors
-    /// [`LineError::UnknownLine`] if it is over already.
+    /// [`LineError::UnknownLine`] if it is over already, [`LineError::ReservedCode`] if the code is
+    /// from 0x100 to 0x1ff, by which the protocol tells a misbehaviour.
     pub fn close(
         &mut self,
         now: Time,
@@ -109,6 +114,9 @@ impl Switch {
         reason: &str,
     ) -> Result<(), LineError> {
         let now = self.advance(now);
+        if (0x100..=0x1ff).contains(&code) {
+            return Err(LineError::ReservedCode);
+        }
         let slot = self.slot(line).ok_or(LineError::UnknownLine)?;
         self.close_link(now, slot, code, reason);
         self.touch(slot);
@@ -235,6 +243,7 @@ impl Switch {
         room.copy_from_slice(packet);
         let len = packet.len();
         link.packets_in.pop();
+        self.touch(slot);
         Ok(len)
     }
 

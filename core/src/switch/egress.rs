@@ -34,7 +34,7 @@ impl Switch {
     /// the pacing of the path allows at once. `None` until the next call if nothing can go out.
     ///
     /// `buf` must have room for at least one datagram: `Life::datagram_bytes`, and 1,100 bytes for
-    /// a handshake.
+    /// a handshake. What does not fit into a shorter one waits.
     pub fn poll_transmit(&mut self, now: Time, buf: &mut [u8]) -> Option<Transmit> {
         let now = self.advance(now);
         let transmit = self
@@ -86,7 +86,9 @@ impl Switch {
     }
 
     fn next_sealed(&mut self, now: Time, buf: &mut [u8]) -> Option<Transmit> {
-        while let Some(slot) = self.ready.pop_front() {
+        // One turn each: a link that has more to say than `buf` has room for stays where it is.
+        for _ in 0..self.ready.len() {
+            let slot = self.ready.pop_front()?;
             if let Some(link) = self.links.get_mut(slot) {
                 link.queued = false;
             }

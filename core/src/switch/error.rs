@@ -61,6 +61,8 @@ errors! {
         UnknownLine => "there is no such line",
         /// The queue is full, or empty; nothing was taken.
         Blocked => "nothing can be taken for now",
+        /// The code is one of those that the protocol keeps for itself.
+        ReservedCode => "the codes from 0x100 to 0x1ff are the protocol's own",
         /// What was given is no packet.
         NoPacket => "what was given is no packet",
         /// It does not fit: into one datagram, or into the buffer given.

@@ -66,7 +66,8 @@ pub struct Meta {
     pub interface: u32,
     /// What routers marked.
     pub ecn: Ecn,
-    /// Bytes of each datagram in the buffer but the last, which may be shorter.
+    /// Bytes of each datagram in the buffer but the last, which may be shorter; 0 if the buffer is
+    /// one datagram.
     pub stride: usize,
 }
 

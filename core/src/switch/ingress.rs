@@ -35,7 +35,11 @@ impl Switch {
             self.stats.datagrams_in += 1;
             self.stats.drop(DropReason::NoPacket);
         }
-        for datagram in datagrams.chunks_mut(meta.stride.max(1)) {
+        let stride = match meta.stride {
+            0 => datagrams.len().max(1),
+            stride => stride,
+        };
+        for datagram in datagrams.chunks_mut(stride) {
             self.stats.datagrams_in += 1;
             self.stats.bytes_in += datagram.len() as u64;
             if let Err(reason) = self.on_datagram(now, route, datagram) {
@@ -91,14 +95,10 @@ impl Switch {
         }
     }
 
-    /// A line that may come of an open has stream numbers of its own; one that is dropped costs
-    /// none.
+    /// A line that may come of an open has stream numbers of its own.
     fn on_open(&mut self, now: Time, route: Route, datagram: &[u8]) -> Result<(), Dropped> {
-        let first = self.first_after(now);
-        self.lines.set_first_stream(first);
-        self.lines.on_open(now, route, datagram)?;
-        self.next_first = first;
-        Ok(())
+        self.lines.set_first_stream(self.first_at(now));
+        self.lines.on_open(now, route, datagram)
     }
 
     fn on_sealed(
@@ -131,9 +131,11 @@ impl Switch {
                     link.flow.on_received(now, counter, taken.eliciting);
                 }
             }
-            Err(misbehaviour) => self.misbehaved(now, slot, misbehaviour),
+            Err(misbehaviour) => {
+                self.settle_streams(slot);
+                self.misbehaved(now, slot, misbehaviour);
+            }
         }
-        self.settle_streams(slot);
         self.touch(slot);
         Ok(())
     }
@@ -174,6 +176,8 @@ impl Switch {
                     on_stream_frame(link, now, frame, &mut self.stream_effects)?;
                 }
             }
+            // Each frame is a call of its own into the room, and its effects have a bound.
+            self.settle_streams(slot);
         }
         Ok(taken)
     }

@@ -135,6 +135,13 @@ impl Link {
         matches!(self.phase, Phase::Up { .. } | Phase::Closing { .. })
     }
 
+    /// True if the line is down and nothing that had come is left to read.
+    pub(super) fn is_read_out(&self) -> bool {
+        matches!(self.phase, Phase::Down(_))
+            && self.streams.is_empty()
+            && self.packets_in.is_empty()
+    }
+
     /// True if the peer broke the protocol: nothing that it says counts any more.
     pub(super) fn is_condemned(&self) -> bool {
         match &self.phase {
@@ -146,7 +153,9 @@ impl Link {
     /// True if the end may be told now.
     pub(super) fn end_is_due(&self, now: Time) -> bool {
         match &self.phase {
-            Phase::Closing { by, .. } => *by <= now || self.streams.is_settled(),
+            Phase::Closing { by, .. } => {
+                *by <= now || (self.streams.is_settled() && self.packets_out.is_empty())
+            }
             Phase::Connecting { .. } | Phase::Up { .. } | Phase::Down(_) => false,
         }
     }

@@ -65,7 +65,7 @@ pub struct Switch {
     /// From the line room's slot to the link.
     by_line: Vec<Option<Slot>>,
     next_id: u64,
-    /// The number that the next line's first stream of ours gets.
+    /// No line's first stream of ours has a higher number yet, nor the last of one that is down.
     next_first: u64,
     timers: Timers,
     /// Links that may have something to send.

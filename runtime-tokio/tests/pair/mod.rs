@@ -47,9 +47,18 @@ impl Member {
         Self::bind("test", config)
     }
 
+    /// One that listens on every address of every family that there is.
+    pub(crate) fn everywhere() -> Self {
+        Self::listening("test", Config::default())
+    }
+
     fn bind(space: &str, config: Config) -> Self {
         let listen = vec![SocketAddr::from(([127, 0, 0, 1], 0))];
-        let endpoint = Endpoint::bind(Config { listen, ..config }).expect("loopback has ports");
+        Self::listening(space, Config { listen, ..config })
+    }
+
+    fn listening(space: &str, config: Config) -> Self {
+        let endpoint = Endpoint::bind(config).expect("there are ports");
         let space = Space::open(space).expect("the name is legal");
         let secret = fresh_secret().expect("the system has randomness");
         let addresses = endpoint.local_addresses();

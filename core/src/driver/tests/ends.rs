@@ -22,6 +22,22 @@ fn driver_line_closes_with_its_last_hold_if_it_was_asked_for() {
 }
 
 #[test]
+fn driver_line_that_the_peer_opened_is_the_peers_to_close() {
+    let mut pair = Pair::new(Config::default());
+    let line = pair.line();
+    let (_, accepted) = pair.stream(line);
+    let (local, key, now) = (pair.b.local, pair.a.key, pair.now);
+    let again = pair.b.driver.switch_mut().connect(now, local, &key, &[]);
+    assert_eq!(again, Ok(accepted.line));
+    pair.b.driver.hold_asked(accepted.line);
+    for _ in 0..2 {
+        pair.b.driver.release(now, accepted.line);
+    }
+    let info = pair.b.driver.switch().line(accepted.line).unwrap();
+    assert_eq!((info.state, info.ours), (LineState::Up, false));
+}
+
+#[test]
 fn driver_streams_beyond_the_accept_queue_are_refused() {
     let mut pair = Pair::new(Config {
         accept_max: 2,

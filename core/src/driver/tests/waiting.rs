@@ -12,7 +12,7 @@ fn waiters_fire_once_and_only_whom_it_concerns() {
     let line = pair.line();
     let (one, _) = pair.stream(line);
     let (two, _) = pair.stream(line);
-    let mut waiters = Waiters::new(8);
+    let mut waiters = Waiters::new(&Config::default());
     let (woken, waker) = Woken::new();
     let fired = |waiters: &mut Waiters| {
         let mut fired = Vec::new();
@@ -43,7 +43,10 @@ fn waiters_fire_once_and_only_whom_it_concerns() {
 
 #[test]
 fn waiters_too_many_for_one_thing_all_look_again() {
-    let mut waiters = Waiters::new(3);
+    let mut waiters = Waiters::new(&Config {
+        waiters_max: 3,
+        ..Config::default()
+    });
     let wakers: Vec<_> = (0..4).map(|_| Woken::new().1).collect();
     for waker in &wakers {
         waiters.register(Wait::Accept, waker);

@@ -17,6 +17,8 @@ use crate::{
 
 /// How far the first numbers of two lines are apart.
 const FIRST_STEP: u64 = 1 << 20;
+/// Some 35 years: numbers stop growing with time before they have no room in a stream's id.
+const TIME_MAX_US: u64 = 1 << 50;
 
 impl Switch {
     /// Carries out what the line room wants.
@@ -42,6 +44,7 @@ impl Switch {
             key: info.peer,
         };
         let local = info.local;
+        self.next_first = self.next_first.max(info.first_stream);
         let first = info
             .peer_first_stream
             .expect("a line that is up knows its peer's first");
@@ -74,14 +77,9 @@ impl Switch {
     /// The number for the first stream of ours in a line: above every number that a line of this
     /// boot can have reached, so that no stream's id is used twice between two hashnames (PROTOCOL,
     /// section Ids).
-    pub(in crate::switch) fn draw_first(&mut self, now: Time) -> u64 {
-        self.next_first = self.first_after(now);
-        self.next_first
-    }
-
-    /// The number that would be drawn.
-    pub(in crate::switch) fn first_after(&self, now: Time) -> u64 {
-        self.next_first.max(now.as_us() << 10) + FIRST_STEP
+    pub(in crate::switch) fn first_at(&self, now: Time) -> u64 {
+        let by_time = now.as_us().min(TIME_MAX_US) << 10;
+        self.next_first.max(by_time) + FIRST_STEP
     }
 
     /// The link of the line room's slot.
@@ -133,6 +131,9 @@ impl Switch {
         link.phase = Phase::Down(reason.clone());
         link.wants = Wants::default();
         link.packets_out.clear();
+        // What was in flight is of no use to anybody, and may be much.
+        link.flow = Flow::new(&self.config.flow, self.now);
+        self.next_first = self.next_first.max(link.streams.next_number());
         link.streams.on_down(&mut self.stream_effects);
         let id = link.id;
         self.by_line[line as usize] = None;
@@ -176,6 +177,14 @@ impl Switch {
                 };
             }
             Phase::Closing { .. } | Phase::Down(_) => {}
+        }
+    }
+
+    /// Ends a line that was to be closed, without a word to the peer.
+    pub(in crate::switch) fn end_untold(&mut self, slot: Slot) {
+        if let Some(line) = self.links.get(slot).and_then(Link::line) {
+            self.lines.forget(line);
+            self.end_told(slot);
         }
     }
 
