@@ -18,6 +18,11 @@ const SEEDS: u64 = 150;
 /// What the friend sends, and reads again from its echo.
 const FRIEND_BYTES: usize = 60_000;
 
+/// What every stream, and every line, may carry before any credit frame (PROTOCOL, sections Line
+/// credit and Stream credit).
+const STREAM_CREDIT: u64 = 64 << 10;
+const LINE_CREDIT: u64 = 256 << 10;
+
 /// A rogue, an honest friend, and the application of the switch between them.
 struct Play {
     rogue: Rogue,
@@ -44,6 +49,7 @@ impl Play {
         config.stream.send_buffer_stream_max_bytes = 16 << 10;
         config.stream.send_buffer_line_max_bytes = 64 << 10;
         config.stream.gaps_max = 200;
+        config.stream.buffers_spare_max_bytes = 10_000;
         let mut rogue = Rogue::new(&config);
         let line = rogue.befriend(&config);
         let friend = rogue.friend.as_mut().expect("there is one");
@@ -62,9 +68,9 @@ impl Play {
         Self {
             rogue,
             rng,
-            // Two lines; buffers take at most four times what they hold, and their allowance.
+            // Two lines; a buffer takes up to twice what it holds and has at least 256 bytes.
             most_bytes: 2
-                * (4 * (limits.line_window_max_bytes + limits.send_buffer_line_max_bytes)
+                * (2 * (limits.line_window_max_bytes + limits.send_buffer_line_max_bytes)
                     + 130 * 256
                     + limits.buffers_spare_max_bytes),
             streams: Vec::new(),
@@ -233,6 +239,8 @@ struct Mouth {
     wild: u64,
     /// How far it has got in each stream without a gap and with, and whether that was the end.
     tops: BTreeMap<u64, (u64, u64, bool)>,
+    /// What it has used of the credit of the line.
+    spent: u64,
     /// Streams of the switch.
     ours: Vec<u64>,
     /// Counters of the switch that came.
@@ -276,9 +284,15 @@ impl Mouth {
         if known.2 && !wild {
             return false;
         }
-        let gap = rng.below(2) * rng.below(90);
-        let at = if wild { any(rng) } else { known.0 + gap }.min((1 << 62) - 200);
-        let len = rng.below(60);
+        // A far gap makes the switch hold room for what may come.
+        let gap = [0, 0, rng.below(90), rng.below(60_000)][rng.below(4) as usize];
+        let at = if wild { any(rng) } else { known.0 + gap }.min((1 << 62) - 2_000);
+        let most = [60, 1_000][rng.below(2) as usize];
+        let len = rng.below(most);
+        let more = (at + len).saturating_sub(known.1);
+        if !wild && (at + len > STREAM_CREDIT || self.spent + more > LINE_CREDIT) {
+            return false;
+        }
         let end = gap == 0 && at + len >= known.1.max(4) && rng.below(40) == 0;
         let done = writer.stream(id, at, len as usize, end, |place| {
             for (n, byte) in (at..).zip(place) {
@@ -290,6 +304,7 @@ impl Mouth {
         }
         if done {
             known.1 = known.1.max(at + len);
+            self.spent = self.spent.saturating_add(more);
         }
         done
     }

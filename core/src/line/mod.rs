@@ -57,6 +57,8 @@ pub struct Lines {
     rng: Rng,
     clock: Clock,
     homes: Vec<Home>,
+    /// The number of our first stream in the next line that others open.
+    first_stream: u64,
     /// Every id that we receive on.
     ids: Index<u32, Place>,
     slots: Slots<Line>,
@@ -66,8 +68,6 @@ pub struct Lines {
     /// Opens that are held back, by their hash.
     held: Index<Digest, Slot>,
     outputs: Bounded<(Output, Route)>,
-    /// The number of the first stream of ours in lines that others open.
-    first_stream: u64,
 }
 
 /// What an id leads to.
@@ -100,6 +100,7 @@ impl Lines {
             config: config.clone(),
             clock: Clock::default(),
             homes: Vec::new(),
+            first_stream: 0,
             ids: Index::new(&mut rng),
             slots: Slots::new(),
             timers: Timers::new(),
@@ -107,7 +108,6 @@ impl Lines {
             answers: Answers::new(config.half_open, &mut rng),
             held: Index::new(&mut rng),
             outputs: Bounded::new(config.outputs as usize),
-            first_stream: 0,
             rng,
         }
     }
@@ -150,8 +150,8 @@ impl Lines {
         Some((home.key, home.space))
     }
 
-    /// Sets the number of the first stream that our end will open in lines that others open from
-    /// now on.
+    /// Sets the number of the first stream that our end will open in lines that others open to us
+    /// from now on.
     pub const fn set_first_stream(&mut self, first_stream: u64) {
         self.first_stream = first_stream;
     }

@@ -97,7 +97,8 @@ impl Switch {
 
     /// A line that may come of an open has stream numbers of its own.
     fn on_open(&mut self, now: Time, route: Route, datagram: &[u8]) -> Result<(), Dropped> {
-        self.lines.set_first_stream(self.first_at(now));
+        let first = self.first_at(now);
+        self.lines.set_first_stream(first);
         self.lines.on_open(now, route, datagram)
     }
 
