@@ -84,9 +84,11 @@ impl Rogue {
         rogue.send(|writer| {
             writer.ping();
         });
-        let up = rogue.events.drain(..).find_map(|event| match event {
-            Event::Line(LineEvent::Up { line, .. }) => Some(line),
-            _ => None,
+        let up = rogue.events.drain(..).find_map(|event| {
+            let Event::Line(LineEvent::Up { line, .. }) = event else {
+                return None;
+            };
+            Some(line)
         });
         assert!(up.is_some(), "the line comes up");
         rogue.id = up;

@@ -138,13 +138,13 @@ fn rogue_stream(rogue: &mut Rogue, n: u64) -> u64 {
 #[test]
 fn hostile_frames_that_break_the_rules_end_the_line_with_their_name() {
     demand(Misbehaviour::MalformedFrame, |rogue| {
-        rogue.send_plain(&[3, 0, 0, 40, 1])
+        rogue.send_plain(&[3, 0, 0, 40, 1]);
     });
     demand(Misbehaviour::UnknownCriticalFrame, |rogue| {
-        rogue.send_plain(&[63])
+        rogue.send_plain(&[63]);
     });
     demand(Misbehaviour::RangesOfUnsent, |rogue| {
-        rogue.send_plain(&[2, 0x40, 200, 0, 0, 1])
+        rogue.send_plain(&[2, 0x40, 200, 0, 0, 1]);
     });
     demand(Misbehaviour::CreditExceeded, |rogue| {
         let id = rogue_stream(rogue, 0);
@@ -176,7 +176,7 @@ fn hostile_frames_that_break_the_rules_end_the_line_with_their_name() {
         rogue.send(|writer| {
             let head = b"\0\x08{\"a\":1.5";
             writer.stream(id, 0, head.len(), false, |place| {
-                place.copy_from_slice(head)
+                place.copy_from_slice(head);
             });
         });
     });
@@ -197,7 +197,7 @@ fn hostile_head_over_its_limit_is_refused_before_it_is_kept() {
         let id = rogue_stream(rogue, 0);
         rogue.send(|writer| {
             writer.stream(id, 0, 2, false, |place| {
-                place.copy_from_slice(&[0xff, 0xff])
+                place.copy_from_slice(&[0xff, 0xff]);
             });
         });
     });

@@ -48,7 +48,7 @@ pub(crate) async fn run(context: &Context) -> Result<(), Failure> {
     };
     let source = prepare(&told, &folder.path).await?;
     let loopback = Some(SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 0));
-    let start = || context.start_as(loopback, SecretKey::from_bytes(&home::random()?));
+    let start = || context.start_as(loopback, &SecretKey::from_bytes(&home::random()?));
     let (giver, taker) = (start()?, start()?);
     let token = home::fresh_token()?;
     let serving = tokio::spawn(serve(giver.clone(), source.clone(), token.clone()));
