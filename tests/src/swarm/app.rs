@@ -97,7 +97,8 @@ impl App {
                 }
             }
             Event::Stream(event) => self.on_stream(switch, event),
-            _ => panic!("an event of no known kind: {event:?}"),
+            Event::Line(other) => panic!("an event of no known kind: {other:?}"),
+            other => panic!("an event of no known kind: {other:?}"),
         }
     }
 
