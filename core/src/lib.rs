@@ -73,7 +73,7 @@
 //! | [`base`] | time as a number, seeded randomness, slots, timers, ranges, bounded queues |
 //! | [`wire`] | bytes to legal values and back: packets, heads, frames, addresses |
 //! | [`identity`] | keys, spaces, hashnames, tickets |
-//! | [`line`] | handshakes, and packets sealed under their keys |
+//! | [`mod@line`] | handshakes, and packets sealed under their keys |
 //! | [`flow`] | packets in flight on a path: ranges, loss, pacing, congestion |
 //! | [`stream`] | heads, bytes, order and credit of the streams of a line |
 //! | [`switch`] | the façade, and the only mediator between the rooms |

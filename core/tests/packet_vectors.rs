@@ -94,6 +94,7 @@ fn try_file(path: &Path) -> Result<usize, String> {
         .map_err(|error| format!("{}: {error}", path.display()))
 }
 
+// S2.2
 #[test]
 fn packet_rows_of_another_encoder_are_read_and_written_alike() {
     assert_eq!(try_file(Path::new(OURS)), Ok(321));

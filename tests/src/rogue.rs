@@ -159,10 +159,14 @@ impl Rogue {
         self.events = events;
     }
 
-    /// A stranger knocks with an open that is none.
-    pub fn stranger(&mut self) {
-        let mut datagram = vec![0, 30];
-        datagram.extend_from_slice(b"{\"open\":1,\"line\":1,\"suite\":1}");
+    /// A stranger knocks with this head and zeros behind it.
+    ///
+    /// # Panics
+    /// If the head has more than 65,535 bytes.
+    pub fn stranger(&mut self, head: &str) {
+        let length = u16::try_from(head.len()).expect("a head that a packet can have");
+        let mut datagram = length.to_be_bytes().to_vec();
+        datagram.extend_from_slice(head.as_bytes());
         datagram.resize(600, 0);
         self.keep = true;
         self.hand(&mut datagram);
@@ -224,7 +228,7 @@ impl Rogue {
             socket: SOCKET,
             path,
         };
-        let _answer = self.lines.on_handshake(self.now, route, datagram, &mut fx);
+        let _answer = self.lines.on_answer(self.now, route, datagram, &mut fx);
         let unsealed = self.lines.unseal(self.now, route, datagram, &mut fx).ok()?;
         self.heard.insert(unsealed.counter..unsealed.counter + 1);
         Frames::new(unsealed.plain).flatten().find_map(|frame| {

@@ -1,12 +1,16 @@
 //! What strangers and misbehaving peers can do to a switch: nothing that lasts.
 
-use hydroid_core::switch::{Config, DownReason, DropReason, Event, LineEvent, Misbehaviour};
+use hydroid_core::{
+    line::Dropped,
+    switch::{Config, DownReason, DropReason, Event, LineEvent, Misbehaviour},
+};
 use hydroid_tests::{
     rogue::Rogue,
     transfer::{CLEAN, Progress, opened, pump},
     world::World,
 };
 
+// S2.71
 #[test]
 fn hostile_strangers_bytes_are_dropped_counted_and_cost_nothing() {
     let mut world = World::new(11, 3, &Config::default(), CLEAN);
@@ -65,7 +69,6 @@ fn hostile_strangers_bytes_are_dropped_counted_and_cost_nothing() {
         switch.stats()
     );
     assert!(switch.stats().dropped(DropReason::NoPacket) > 0);
-    assert!(switch.stats().dropped(DropReason::UnknownHead) > 0);
     assert!(
         switch.stats().bytes_out - sent_before <= injected_bytes,
         "no amplification"
@@ -78,6 +81,26 @@ fn hostile_strangers_bytes_are_dropped_counted_and_cost_nothing() {
         world.until(5_000, |world| opened(world, 1)).is_some(),
         "the honest line goes on"
     );
+}
+
+#[test]
+fn hostile_heads_of_strangers_are_told_by_their_keys_and_dropped_under_their_reason() {
+    for (head, reason) in [
+        (r#"{ "line":1, "open":3 }"#, Dropped::UnknownVersion),
+        (r#"{"open":1,"suite":"x","line":1}"#, Dropped::Malformed),
+        (r#"{"open":1,"open":1,"line":1}"#, Dropped::Malformed),
+        (r#"{"hello":1.5}"#, Dropped::Malformed),
+        (r#"{ "line":12345 }"#, Dropped::UnknownLine),
+    ] {
+        let mut rogue = Rogue::new(&Config::default());
+        rogue.stranger(head);
+        let stats = rogue.switch.stats();
+        assert_eq!(stats.dropped(DropReason::Line(reason)), 1, "{head}");
+        assert_eq!(stats.dropped_in_all(), 1, "{head}");
+    }
+    let mut rogue = Rogue::new(&Config::default());
+    rogue.stranger(r#"{"hello":"world"}"#);
+    assert_eq!(rogue.switch.stats().dropped(DropReason::UnknownHead), 1);
 }
 
 /// What the rogue sends, and what must come of it.
@@ -115,13 +138,13 @@ fn rogue_stream(rogue: &mut Rogue, n: u64) -> u64 {
 #[test]
 fn hostile_frames_that_break_the_rules_end_the_line_with_their_name() {
     demand(Misbehaviour::MalformedFrame, |rogue| {
-        rogue.send_plain(&[3, 0, 0, 40, 1])
+        rogue.send_plain(&[3, 0, 0, 40, 1]);
     });
     demand(Misbehaviour::UnknownCriticalFrame, |rogue| {
-        rogue.send_plain(&[63])
+        rogue.send_plain(&[63]);
     });
     demand(Misbehaviour::RangesOfUnsent, |rogue| {
-        rogue.send_plain(&[2, 0x40, 200, 0, 0, 1])
+        rogue.send_plain(&[2, 0x40, 200, 0, 0, 1]);
     });
     demand(Misbehaviour::CreditExceeded, |rogue| {
         let id = rogue_stream(rogue, 0);
@@ -153,7 +176,7 @@ fn hostile_frames_that_break_the_rules_end_the_line_with_their_name() {
         rogue.send(|writer| {
             let head = b"\0\x08{\"a\":1.5";
             writer.stream(id, 0, head.len(), false, |place| {
-                place.copy_from_slice(head)
+                place.copy_from_slice(head);
             });
         });
     });
@@ -174,7 +197,7 @@ fn hostile_head_over_its_limit_is_refused_before_it_is_kept() {
         let id = rogue_stream(rogue, 0);
         rogue.send(|writer| {
             writer.stream(id, 0, 2, false, |place| {
-                place.copy_from_slice(&[0xff, 0xff])
+                place.copy_from_slice(&[0xff, 0xff]);
             });
         });
     });

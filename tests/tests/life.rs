@@ -11,6 +11,7 @@ use hydroid_tests::{
     world::{Link, World},
 };
 
+// S2.65
 #[test]
 fn life_line_is_up_after_one_round_trip_at_both_ends() {
     let mut world = World::new(1, 2, &Config::default(), CLEAN);
@@ -28,6 +29,30 @@ fn life_line_is_up_after_one_round_trip_at_both_ends() {
     let info = world.nodes[1].switch.line(theirs).expect("is known");
     assert_eq!((info.peer.key, info.ours), (world.nodes[0].key, false));
     assert_eq!(info.state, LineState::Up);
+}
+
+#[test]
+fn life_stream_ids_are_not_used_again_in_the_next_line_of_the_same_peers() {
+    let mut world = World::new(9, 2, &Config::default(), CLEAN);
+    let mut ids = Vec::new();
+    for _ in 0..2 {
+        let (ours, theirs) = world.line(0, 1);
+        let now = world.now;
+        for (node, line) in [(0, ours), (1, theirs)] {
+            let switch = &mut world.nodes[node].switch;
+            let stream = switch.open_stream(now, line, "").expect("opens");
+            let name = stream.to_string();
+            let (_, id) = name.split_once('.').expect("a line and an id");
+            ids.push(id.to_owned());
+        }
+        let switch = &mut world.nodes[0].switch;
+        switch.close(now, ours, 0, "").expect("closes");
+        world.until(10_000, |world| down(world, 1)).expect("ends");
+    }
+    let all = ids.len();
+    ids.sort_unstable();
+    ids.dedup();
+    assert_eq!(ids.len(), all, "{ids:?}");
 }
 
 #[test]
@@ -83,6 +108,7 @@ fn life_nobody_there_is_unreachable() {
     );
 }
 
+// S2.96, S2.97
 #[test]
 fn life_vanished_peer_is_noticed_and_streams_say_so() {
     let config = Config::default();
@@ -201,4 +227,27 @@ fn life_restart_is_visible_and_the_new_line_works() {
     let read = world.nodes[1].switch.read(now, held, &mut [0; 8]);
     assert_eq!(read, Err(ReadError::LineDown(DownReason::Restarted)));
     assert_eq!(world.nodes[1].switch.status().lines, 1);
+}
+
+#[test]
+fn life_restart_of_a_peer_is_found_within_seconds() {
+    let secret = SecretKey::from_bytes(&[42; 32]);
+    for (restart_probes, restart_silence_ms, found) in [
+        (3, 1_000, true),
+        (u8::MAX, 1_000, false),
+        (3, 60_000, false),
+    ] {
+        let mut config = Config::default();
+        config.life.restart_probes = restart_probes;
+        config.life.restart_silence_ms = restart_silence_ms;
+        let mut world = World::new(10, 2, &config, CLEAN);
+        world.restart(0, &secret, &config);
+        let (line, _) = world.line(1, 0);
+        world.restart(0, &secret, &config);
+        let now = world.now;
+        let written = world.nodes[1].switch.open_stream(now, line, "{\"n\":0}");
+        written.expect("opens");
+        let ended = world.until(4_000, |world| down(world, 1));
+        assert_eq!(ended, found.then_some((line, DownReason::Restarted)));
+    }
 }

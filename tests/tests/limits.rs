@@ -137,10 +137,11 @@ fn limits_unread_events_keep_strangers_out() {
         });
     }
     assert!(rogue.switch.status().events >= 2);
-    rogue.stranger();
+    rogue.stranger(r#"{"open":1,"suite":"aes256gcm","line":1}"#);
     assert_eq!(rogue.switch.stats().dropped(DropReason::EventsFull), 1);
 }
 
+// S2.12, S2.26, S2.48, S2.73
 #[test]
 fn limits_unreliable_packets_block_when_sent_and_drop_the_oldest_when_unread() {
     let config = with(Life {

@@ -16,6 +16,7 @@ fn pair_bytes_arrive_over_a_clean_link() {
     transfer(2, CLEAN, 3_000_000);
 }
 
+// S2.74
 #[test]
 fn pair_bytes_arrive_over_every_kind_of_link() {
     let first = seed(100);

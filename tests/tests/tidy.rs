@@ -58,6 +58,16 @@ fn tidy_texts_name_no_machine_and_no_registry() {
 }
 
 #[test]
+fn tidy_sections_that_are_cited_are_there() {
+    let (tree, _) = read();
+    let citing = tree
+        .ending(".rs")
+        .filter(|(_, text)| text.contains("PROTOCOL"));
+    assert!(citing.count() > 10, "the code cites the protocol");
+    demand_none(&text::cited(&tree));
+}
+
+#[test]
 fn tidy_vectors_and_tapes_are_read_by_tests() {
     let (tree, sources) = read();
     demand_none(&text::unused(&tree, &sources));

@@ -1,20 +1,20 @@
 //! The bytes of an answer (PROTOCOL, section Answer): the initiator's line id in clear, the second
 //! Noise message, a MAC.
 
-use alloc::{boxed::Box, format, vec};
+use alloc::{borrow::Cow, boxed::Box, format, string::String, vec};
 use core::net::SocketAddr;
 
 use serde::Deserialize;
 
 use super::{
     Dropped,
-    json::{self, CLEAR_HEAD_MAX, INNER_HEAD_MAX},
+    head::{self, CLEAR, INNER},
     mac::{self, Digest, MAC_LEN, MacKey},
     noise::{Handshake, MESSAGE_2_OVERHEAD},
     open::{OPEN_LEN, packet},
     state::End,
 };
-use crate::wire::{Packet, fold};
+use crate::wire::{Address, Packet};
 
 /// What our answer says.
 pub(super) struct Answer<'a> {
@@ -33,21 +33,7 @@ pub(super) struct Answer<'a> {
 impl Answer<'_> {
     /// Writes the datagram, shorter than any open.
     pub(super) fn write(&self, handshake: &mut Handshake) -> Result<Box<[u8]>, Dropped> {
-        let Self {
-            line, boot, end, ..
-        } = self;
-        let seen = match self.seen {
-            SocketAddr::V4(v4) => SocketAddr::V4(v4),
-            // A scope means nothing to anybody else.
-            SocketAddr::V6(v6) => SocketAddr::new((*v6.ip()).into(), v6.port()),
-        };
-        let payload = packet(
-            format!(
-                r#"{{"line":{line},"boot":"{boot:016x}","streams":{},"end":{},"seen":"{seen}"}}"#,
-                end.first_stream, end.id
-            )
-            .as_bytes(),
-        );
+        let payload = packet(self.inner_head().as_bytes());
         let mut datagram = packet(format!(r#"{{"line":{}}}"#, self.to).as_bytes());
         let message = datagram.len();
         let rest = message + MESSAGE_2_OVERHEAD + payload.len();
@@ -59,6 +45,17 @@ impl Answer<'_> {
         handshake.write(&payload, &mut datagram[message..rest])?;
         self.mac.write(&mut datagram);
         Ok(datagram.into())
+    }
+
+    pub(super) fn inner_head(&self) -> String {
+        let Self {
+            line, boot, end, ..
+        } = self;
+        let End { id, first_stream } = end;
+        let seen = Address::new(self.seen);
+        format!(
+            r#"{{"line":{line},"boot":"{boot:016x}","streams":{first_stream},"end":{id},"seen":"{seen}"}}"#
+        )
     }
 }
 
@@ -79,10 +76,11 @@ struct ClearHead {
 #[derive(Deserialize)]
 struct InnerHead<'a> {
     line: u32,
-    boot: &'a str,
+    #[serde(borrow)]
+    boot: Cow<'a, str>,
     streams: u64,
     end: u32,
-    seen: &'a str,
+    seen: Address,
 }
 
 /// What the responder says; nobody else could have written it.
@@ -96,7 +94,7 @@ pub(super) struct Answered {
 impl<'a> Clear<'a> {
     pub(super) fn parse(datagram: &'a [u8]) -> Result<Self, Dropped> {
         let packet = Packet::decode(datagram).map_err(|_truncated| Dropped::Malformed)?;
-        let ClearHead { line } = json::parse(packet.head.bytes(), CLEAR_HEAD_MAX)?;
+        let ClearHead { line } = head::parse(packet.head.bytes(), &CLEAR)?;
         if datagram.len() > OPEN_LEN {
             return Err(Dropped::Malformed);
         }
@@ -115,13 +113,12 @@ impl<'a> Clear<'a> {
         let mut payload = vec![0; self.message.len()];
         let length = handshake.read(self.message, &mut payload)?;
         let inner = Packet::decode(&payload[..length]).map_err(|_truncated| Dropped::Malformed)?;
-        let inner: InnerHead<'_> = json::parse(inner.head.bytes(), INNER_HEAD_MAX)?;
-        let seen = inner.seen.parse().map_err(|_illegal| Dropped::Malformed)?;
+        let inner: InnerHead<'_> = head::parse(inner.head.bytes(), &INNER)?;
         Ok(Answered {
             line: inner.line,
-            boot: json::hex64(inner.boot)?,
+            boot: head::hex64(&inner.boot)?,
             end: End::of_peer(inner.end, inner.streams)?,
-            seen: fold(seen),
+            seen: inner.seen.socket(),
         })
     }
 }

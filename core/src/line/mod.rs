@@ -8,9 +8,9 @@ mod closing;
 mod config;
 mod effect;
 mod half;
+mod head;
 mod home;
 mod incoming;
-mod json;
 mod mac;
 mod noise;
 mod open;
@@ -28,9 +28,9 @@ mod window;
 use alloc::vec::Vec;
 
 use crate::{
-    base::{Bounded, Effects, Index, Rng, Slot, Slots, Time, Timers, Wall},
+    base::{Bounded, Index, Rng, Slot, Slots, Time, Timers, Wall},
     identity::{Hashname, PublicKey, SecretKey, SpaceId},
-    wire::{Head, Packet, Route},
+    wire::Route,
 };
 
 use half::{AnswerId, Answers};
@@ -41,6 +41,7 @@ use state::Line;
 
 pub use config::Config;
 pub use effect::{Down, Dropped, Effect, InstallError, OpenError};
+pub use head::{Kind, kind};
 pub use peers::PeerState;
 pub use sealed::Unsealed;
 pub use state::Info;
@@ -56,6 +57,8 @@ pub struct Lines {
     rng: Rng,
     clock: Clock,
     homes: Vec<Home>,
+    /// The number of our first stream in the next line that others open.
+    first_stream: u64,
     /// Every id that we receive on.
     ids: Index<u32, Place>,
     slots: Slots<Line>,
@@ -65,8 +68,6 @@ pub struct Lines {
     /// Opens that are held back, by their hash.
     held: Index<Digest, Slot>,
     outputs: Bounded<(Output, Route)>,
-    /// The number of the first stream of ours in lines that others open.
-    first_stream: u64,
 }
 
 /// What an id leads to.
@@ -99,6 +100,7 @@ impl Lines {
             config: config.clone(),
             clock: Clock::default(),
             homes: Vec::new(),
+            first_stream: 0,
             ids: Index::new(&mut rng),
             slots: Slots::new(),
             timers: Timers::new(),
@@ -106,7 +108,6 @@ impl Lines {
             answers: Answers::new(config.half_open, &mut rng),
             held: Index::new(&mut rng),
             outputs: Bounded::new(config.outputs as usize),
-            first_stream: 0,
             rng,
         }
     }
@@ -149,8 +150,8 @@ impl Lines {
         Some((home.key, home.space))
     }
 
-    /// Sets the number of the first stream that our end will open in lines that others open from
-    /// now on.
+    /// Sets the number of the first stream that our end will open in lines that others open to us
+    /// from now on.
     pub const fn set_first_stream(&mut self, first_stream: u64) {
         self.first_stream = first_stream;
     }
@@ -189,24 +190,6 @@ impl Lines {
     pub fn note(&mut self, local: Hashname, peer: Hashname, state: PeerState) {
         if state < PeerState::Connecting && self.home(local).is_some() {
             self.peers.note(Pair { local, peer }, state);
-        }
-    }
-
-    /// Takes an open or an answer, whichever its head says.
-    ///
-    /// # Errors
-    /// [`Dropped`]: why it did nothing, or, for a copy, nothing new.
-    pub fn on_handshake(
-        &mut self,
-        now: Time,
-        route: Route,
-        datagram: &[u8],
-        fx: &mut Effects<Effect>,
-    ) -> Result<(), Dropped> {
-        match kind(datagram) {
-            Some(Kind::Open) => self.on_open(now, route, datagram),
-            Some(Kind::Answer) => self.on_answer(now, route, datagram, fx),
-            None => Err(Dropped::Malformed),
         }
     }
 
@@ -279,32 +262,5 @@ impl Lines {
                 return id;
             }
         }
-    }
-}
-
-/// The two kinds of handshake datagram.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Kind {
-    /// For [`Lines::on_open`].
-    Open,
-    /// For [`Lines::on_answer`].
-    Answer,
-}
-
-/// Which kind of handshake datagram these bytes show themselves to be, if any.
-pub fn kind(datagram: &[u8]) -> Option<Kind> {
-    #[derive(serde::Deserialize)]
-    struct Shown {
-        open: Option<serde::de::IgnoredAny>,
-        line: Option<serde::de::IgnoredAny>,
-    }
-    let Head::Json(head) = Packet::decode(datagram).ok()?.head else {
-        return None;
-    };
-    let shown: Shown = json::parse(head, json::CLEAR_HEAD_MAX).ok()?;
-    match (shown.open, shown.line) {
-        (Some(_), _) => Some(Kind::Open),
-        (None, Some(_)) => Some(Kind::Answer),
-        (None, None) => None,
     }
 }

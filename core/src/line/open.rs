@@ -1,13 +1,13 @@
 //! The bytes of an open (PROTOCOL, section Open): a head in clear, the first Noise message, a MAC.
 
-use alloc::{boxed::Box, format, string::String, vec, vec::Vec};
+use alloc::{borrow::Cow, boxed::Box, format, string::String, vec, vec::Vec};
 
 use serde::Deserialize;
 
 use super::{
     Dropped,
+    head::{self, CLEAR, INNER},
     home::Home,
-    json::{self, CLEAR_HEAD_MAX, INNER_HEAD_MAX},
     mac::{self, Digest, MAC_LEN, MacKey},
     noise::{Handshake, MESSAGE_1_OVERHEAD},
     state::End,
@@ -58,7 +58,7 @@ impl Open<'_> {
         Ok((datagram.into(), handshake))
     }
 
-    fn inner_head(&self) -> String {
+    pub(super) fn inner_head(&self) -> String {
         let (key, boot, time) = (self.home.key, self.home.boot, self.time);
         let End { id, first_stream } = self.end;
         format!(
@@ -81,7 +81,7 @@ pub(super) fn packet(head: &[u8]) -> Vec<u8> {
 
 /// What both ends hash before the first message: it binds the clear head, the space and the key
 /// that the open is meant for.
-fn prologue(head: &[u8], space: &SpaceId, responder: &PublicKey) -> Vec<u8> {
+pub(super) fn prologue(head: &[u8], space: &SpaceId, responder: &PublicKey) -> Vec<u8> {
     let length = u16::try_from(head.len()).expect("a head has at most 65,535 bytes");
     [
         b"hydroid/1 open".as_slice(),
@@ -116,8 +116,10 @@ struct ClearHead {
 
 #[derive(Deserialize)]
 struct InnerHead<'a> {
-    key: &'a str,
-    boot: &'a str,
+    #[serde(borrow)]
+    key: Cow<'a, str>,
+    #[serde(borrow)]
+    boot: Cow<'a, str>,
     time: u64,
     streams: u64,
     end: u32,
@@ -140,11 +142,11 @@ impl<'a> Clear<'a> {
     pub(super) fn parse(datagram: &'a [u8]) -> Result<Self, Dropped> {
         let packet = Packet::decode(datagram).map_err(|_truncated| Dropped::Malformed)?;
         let head = packet.head.bytes();
-        let VersionHead { open } = json::parse(head, CLEAR_HEAD_MAX)?;
+        let VersionHead { open } = head::parse(head, &CLEAR)?;
         if open != VERSION {
             return Err(Dropped::UnknownVersion);
         }
-        let ClearHead { suite, line } = json::parse(head, CLEAR_HEAD_MAX)?;
+        let ClearHead { suite, line } = head::parse(head, &CLEAR)?;
         if !(OPEN_LEN..=OPEN_MAX).contains(&datagram.len()) {
             return Err(Dropped::Malformed);
         }
@@ -167,9 +169,9 @@ impl<'a> Clear<'a> {
         let mut payload = vec![0; self.message.len()];
         let length = handshake.read(self.message, &mut payload)?;
         let inner = Packet::decode(&payload[..length]).map_err(|_truncated| Dropped::Malformed)?;
-        let inner: InnerHead<'_> = json::parse(inner.head.bytes(), INNER_HEAD_MAX)?;
+        let inner: InnerHead<'_> = head::parse(inner.head.bytes(), &INNER)?;
         let mut key = [0; 32];
-        json::hex(inner.key, &mut key)?;
+        head::hex(&inner.key, &mut key)?;
         let key = PublicKey::from_bytes(&key).map_err(|_illegal| Dropped::WeakKey)?;
         if handshake.remote_static() != Some(key.agreement()) {
             return Err(Dropped::KeyMismatch);
@@ -179,7 +181,7 @@ impl<'a> Clear<'a> {
             line: self.line,
             suite: self.suite,
             key,
-            boot: json::hex64(inner.boot)?,
+            boot: head::hex64(&inner.boot)?,
             time: inner.time,
             end: End::of_peer(inner.end, inner.streams)?,
             digest: self.digest,

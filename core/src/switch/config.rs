@@ -28,6 +28,11 @@ pub struct Life {
     pub idle_timeout_ms: u64,
     /// A line that nobody holds and that heard nothing for this long is closed.
     pub unheld_timeout_ms: u64,
+    /// After this many probes in a row that nothing came back for, and `restart_silence_ms`, an
+    /// `open` asks whether the peer started again; it costs a packet every few seconds.
+    pub restart_probes: u8,
+    /// See `restart_probes`.
+    pub restart_silence_ms: u64,
     /// How long a close waits until what was written has arrived.
     pub close_timeout_ms: u64,
     /// Lines that are down and still have bytes to read; beyond it the oldest is forgotten. Each
@@ -48,6 +53,8 @@ impl Default for Life {
             keep_alive_ms: 15_000,
             idle_timeout_ms: 30_000,
             unheld_timeout_ms: 30_000,
+            restart_probes: 3,
+            restart_silence_ms: 1_000,
             close_timeout_ms: 5_000,
             down_lines_max: 64,
             events_max: 100_000,

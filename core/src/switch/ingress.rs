@@ -4,7 +4,7 @@
 use super::{DropReason, Interface, Meta, Misbehaviour, SentError, Switch, Transmit, link::Link};
 use crate::{
     base::{Effects, Slot, Time},
-    line::Unsealed,
+    line::{self, Dropped, Kind, Unsealed},
     stream,
     wire::{
         Head, Packet, Route,
@@ -76,28 +76,30 @@ impl Switch {
         route: Route,
         datagram: &mut [u8],
     ) -> Result<(), DropReason> {
-        let first = self.first_at(now);
         let packet = Packet::decode(datagram).map_err(|_short| DropReason::NoPacket)?;
         match packet.head {
             Head::Binary(head) if head.len() == 4 => self.on_sealed(now, route, datagram),
             Head::Json(head) if self.events.len() < self.config.life.events_max as usize => {
-                // The two heads that mean something outside a line begin with their own name;
-                // which of the two it is, is all that is looked at here.
-                let room = &mut self.lines;
-                let fx = &mut self.line_effects;
-                if head.starts_with(b"{\"open\"") {
-                    room.set_first_stream(first);
-                    room.on_open(now, route, datagram).map_err(DropReason::Line)
-                } else if head.starts_with(b"{\"line\"") {
-                    room.on_answer(now, route, datagram, fx)
-                        .map_err(DropReason::Line)
-                } else {
-                    Err(DropReason::UnknownHead)
-                }
+                let taken = match line::kind(head).map_err(DropReason::Line)? {
+                    Some(Kind::Open) => self.on_open(now, route, datagram),
+                    Some(Kind::Answer) => {
+                        let fx = &mut self.line_effects;
+                        self.lines.on_answer(now, route, datagram, fx)
+                    }
+                    None => return Err(DropReason::UnknownHead),
+                };
+                taken.map_err(DropReason::Line)
             }
             Head::Json(_) => Err(DropReason::EventsFull),
             Head::None | Head::Binary(_) => Err(DropReason::UnknownHead),
         }
+    }
+
+    /// A line that may come of an open has stream numbers of its own.
+    fn on_open(&mut self, now: Time, route: Route, datagram: &[u8]) -> Result<(), Dropped> {
+        let first = self.first_at(now);
+        self.lines.set_first_stream(first);
+        self.lines.on_open(now, route, datagram)
     }
 
     fn on_sealed(

@@ -9,6 +9,8 @@ mod packet;
 pub(crate) mod property;
 mod sealed;
 mod varint;
+#[cfg(test)]
+pub(crate) mod vector;
 
 pub use address::{Address, AddressError, Path, Route, SocketId, fold};
 pub use packet::{Head, Packet, PacketError};

@@ -13,7 +13,7 @@ use hydroid_core::{
 };
 use sha2::{Digest as _, Sha256};
 
-use super::{Vector, frames};
+use super::{frames, vector::Vector};
 
 const UNKNOWN: &str = "no example is of this kind";
 
@@ -105,7 +105,7 @@ fn head(vector: &mut Vector) -> Result<(), String> {
 
 /// Numbers are seen through a frame that is nothing but a type of one byte and a number.
 fn number(vector: &mut Vector) -> Result<(), String> {
-    let number = vector.text("number")?.parse().map_err(text_of)?;
+    let number = vector.one("number")?;
     if number > VARINT_MAX {
         return Err("more than 62 bits".into());
     }
@@ -130,7 +130,7 @@ fn number(vector: &mut Vector) -> Result<(), String> {
 fn sealed(vector: &mut Vector) -> Result<(), String> {
     let sealed = Sealed {
         line: u32::from_be_bytes(vector.array("line")?),
-        counter: vector.text("counter")?.parse().map_err(text_of)?,
+        counter: vector.one("counter")?,
     };
     let mut bytes = [0; SEALED_OVERHEAD];
     sealed.write(&mut bytes);

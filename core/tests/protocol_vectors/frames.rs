@@ -6,7 +6,7 @@ use hydroid_core::{
     wire::frame::{Frame, Frames, Writer},
 };
 
-use super::Vector;
+use super::vector::Vector;
 
 /// Reads the frame of an example, compares all that it says, and writes it again.
 pub(super) fn frame(vector: &mut Vector) -> Result<(), String> {

@@ -1,9 +1,6 @@
 //! Which addresses a ticket names.
 
-use std::{
-    collections::BTreeSet,
-    net::{IpAddr, SocketAddr},
-};
+use std::net::{IpAddr, SocketAddr};
 
 /// The addresses of this machine's interfaces.
 pub(crate) fn of_interfaces() -> Vec<IpAddr> {
@@ -11,26 +8,42 @@ pub(crate) fn of_interfaces() -> Vec<IpAddr> {
     interfaces.iter().map(if_addrs::Interface::ip).collect()
 }
 
-/// The addresses by which others may reach the sockets that are bound to `bound`.
+/// The addresses by which others may reach the sockets that are bound to `bound`: those of one
+/// socket and another by turns, each in the system's order, for a ticket holds the first few only.
 pub(crate) fn to_name(bound: &[SocketAddr], interfaces: &[IpAddr]) -> Vec<SocketAddr> {
-    let mut named = BTreeSet::new();
-    for far in [true, false] {
-        for address in bound {
-            if address.ip().is_unspecified() {
-                let fitting = interfaces
-                    .iter()
-                    .filter(|ip| ip.is_ipv4() == address.is_ipv4() && is_far_reaching(ip) == far);
-                named.extend(fitting.map(|ip| SocketAddr::new(*ip, address.port())));
-            } else {
-                named.insert(*address);
-            }
-        }
-        // An address that means something only here is named where there is no other.
-        if !named.is_empty() {
-            break;
+    // An address that means something only here is named where there is no other.
+    let named = [true, false].map(|far| {
+        let of_each = bound
+            .iter()
+            .map(|address| of_one(*address, interfaces, far));
+        by_turns(&of_each.collect::<Vec<_>>())
+    });
+    let [far, near] = named;
+    if far.is_empty() { near } else { far }
+}
+
+fn of_one(bound: SocketAddr, interfaces: &[IpAddr], far: bool) -> Vec<SocketAddr> {
+    if !bound.ip().is_unspecified() {
+        return vec![bound];
+    }
+    let fitting = interfaces
+        .iter()
+        .filter(|ip| ip.is_ipv4() == bound.is_ipv4() && is_far_reaching(ip) == far);
+    fitting
+        .map(|ip| SocketAddr::new(*ip, bound.port()))
+        .collect()
+}
+
+fn by_turns(lists: &[Vec<SocketAddr>]) -> Vec<SocketAddr> {
+    let longest = lists.iter().map(Vec::len).max().unwrap_or(0);
+    let mut all = Vec::new();
+    for address in (0..longest).flat_map(|turn| lists.iter().filter_map(move |list| list.get(turn)))
+    {
+        if !all.contains(address) {
+            all.push(*address);
         }
     }
-    named.into_iter().collect()
+    all
 }
 
 fn is_far_reaching(ip: &IpAddr) -> bool {
@@ -66,7 +79,7 @@ mod tests {
         ];
         assert_eq!(
             name(&["0.0.0.0:5", "[::]:6"], &interfaces),
-            ["10.0.0.1:5", "192.0.2.1:5", "[2001:db8::1]:6"]
+            ["192.0.2.1:5", "[2001:db8::1]:6", "10.0.0.1:5"]
         );
     }
 

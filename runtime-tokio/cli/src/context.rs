@@ -71,7 +71,7 @@ impl Context {
             return self.start_as_home(listen, dials);
         }
         let secret = SecretKey::from_bytes(&home::random()?);
-        self.start_as(listen, secret)
+        self.start_as(listen, &secret)
     }
 
     /// Starts the switch of a command as the home's identity, which nobody else may be meanwhile.
@@ -93,7 +93,7 @@ impl Context {
             Ok((secret, home.hold()?))
         })?;
         self.kept().held = Some(held);
-        self.start_as(listen, secret)
+        self.start_as(listen, &secret)
     }
 
     /// Starts one more switch.
@@ -103,9 +103,9 @@ impl Context {
     pub(crate) fn start_as(
         &self,
         listen: Option<SocketAddr>,
-        secret: SecretKey,
+        secret: &SecretKey,
     ) -> Result<Node, Failure> {
-        let node = Node::start(listen, &secret)?;
+        let node = Node::start(listen, secret)?;
         let addresses = node.local_addresses();
         let text = format!("{} listens on {addresses:?}", node.key());
         self.output.log(Level::Info, &text);

@@ -71,6 +71,40 @@ pub(crate) fn free_bytes(folder: &Path) -> Option<u64> {
     }
 }
 
+/// True if `path` names this very file still, as far as the system tells.
+pub(crate) fn is_at(file: &File, path: &Path) -> bool {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt as _;
+        let of = |facts: fs::Metadata| (facts.dev(), facts.ino());
+        let open = file.metadata().map(of);
+        let named = fs::symlink_metadata(path).map(of);
+        matches!((open, named), (Ok(open), Ok(named)) if open == named)
+    }
+    #[cfg(not(unix))]
+    {
+        let _unknown = file;
+        path.exists()
+    }
+}
+
+/// True if others have rights to a file or folder.
+///
+/// # Errors
+/// The system's.
+pub(crate) fn is_loose(path: &Path) -> io::Result<bool> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        Ok(fs::metadata(path)?.permissions().mode() & 0o077 != 0)
+    }
+    #[cfg(not(unix))]
+    {
+        let _unknown = path;
+        Ok(false)
+    }
+}
+
 /// Makes the entries of a folder last, where folders can be synced at all.
 ///
 /// # Errors
@@ -148,22 +182,14 @@ pub(crate) fn create_private(path: &Path, content: &[u8]) -> io::Result<()> {
 /// # Errors
 /// The system's, if it is not ours to change.
 pub(crate) fn make_private(path: &Path) -> io::Result<bool> {
+    let loose = is_loose(path)?;
     #[cfg(unix)]
-    {
+    if loose {
         use std::os::unix::fs::PermissionsExt as _;
-        let facts = fs::metadata(path)?;
-        let mode = facts.permissions().mode();
-        if mode & 0o077 == 0 {
-            return Ok(false);
-        }
+        let mode = fs::metadata(path)?.permissions().mode();
         fs::set_permissions(path, fs::Permissions::from_mode(mode & 0o700))?;
-        Ok(true)
     }
-    #[cfg(not(unix))]
-    {
-        let _unknown = path;
-        Ok(false)
-    }
+    Ok(loose)
 }
 
 #[cfg(test)]

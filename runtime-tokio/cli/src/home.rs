@@ -2,6 +2,7 @@
 
 use std::{
     env,
+    ffi::OsStr,
     fs::{self, File, TryLockError},
     io::{self, Read as _, Seek as _, Write as _},
     path::{Path, PathBuf},
@@ -16,6 +17,13 @@ use crate::{exit::Failure, files};
 
 /// Bytes of a ticket's token.
 const TOKEN_LEN: usize = 16;
+
+/// Bytes of a secret's file that are looked at; a good one has fewer.
+const SECRET_FILE_MAX: u64 = 100;
+
+const IDENTITY: &str = "identity";
+const TOKEN: &str = "token";
+const LOCK: &str = "lock";
 
 /// The folder of the identity.
 #[derive(Debug)]
@@ -48,6 +56,14 @@ impl Home {
             mended: Vec::new(),
         };
         let folder = home.folder.clone();
+        if files::is_loose(&folder).unwrap_or(true) && !is_own(&folder) {
+            // A home is put right, but somebody else's folder is not taken away from the others.
+            return Err(Failure::refused(format!(
+                "others have rights to {}, and there is more in it than a home has; name another \
+                 folder by HYDROID_HOME",
+                folder.display()
+            )));
+        }
         home.mend(&folder)?;
         Ok(home)
     }
@@ -62,7 +78,7 @@ impl Home {
     /// # Errors
     /// [`Failure`] if it cannot be read or made.
     pub(crate) fn identity(&mut self) -> Result<SecretKey, Failure> {
-        Ok(SecretKey::from_bytes(&*self.secret::<32>("identity")?))
+        Ok(SecretKey::from_bytes(&*self.secret::<32>(IDENTITY)?))
     }
 
     /// The token that the tickets of this home's `up` carry, made at first use.
@@ -70,15 +86,18 @@ impl Home {
     /// # Errors
     /// [`Failure`] if it cannot be read or made.
     pub(crate) fn token(&mut self) -> Result<Token, Failure> {
-        Ok(token(&*self.secret::<TOKEN_LEN>("token")?))
+        Ok(token(&*self.secret::<TOKEN_LEN>(TOKEN)?))
     }
 
     /// Takes the identity for this process alone.
     ///
     /// # Errors
     /// [`Failure`] of refusal that names the process that holds it.
-    pub(crate) fn hold(&self) -> Result<Held, Failure> {
-        let path = self.folder.join("lock");
+    pub(crate) fn hold(&mut self) -> Result<Held, Failure> {
+        let path = self.folder.join(LOCK);
+        if path.exists() {
+            self.mend(&path)?;
+        }
         let failed = |error: &io::Error| broken("cannot lock", &path, error);
         let mut lock = files::private()
             .read(true)
@@ -127,15 +146,25 @@ impl Home {
 
     fn secret<const N: usize>(&mut self, name: &str) -> Result<Zeroizing<[u8; N]>, Failure> {
         let path = self.folder.join(name);
-        if !path.exists() {
+        if fs::symlink_metadata(&path).is_err() {
             create_secret::<N>(&path)?;
         }
+        let unread = |error: &io::Error| broken("cannot read", &path, error);
+        let facts = fs::metadata(&path).map_err(|error| unread(&error))?;
+        if !facts.is_file() {
+            // A pipe, say, would never end.
+            return Err(Failure::failed(format!(
+                "{} is no ordinary file",
+                path.display()
+            )));
+        }
         self.mend(&path)?;
-        let text = fs::read_to_string(&path)
-            .map(Zeroizing::new)
-            .map_err(|error| broken("cannot read", &path, &error))?;
+        let mut text = Zeroizing::new(Vec::with_capacity(SECRET_FILE_MAX as usize));
+        File::open(&path)
+            .and_then(|file| file.take(SECRET_FILE_MAX).read_to_end(&mut text))
+            .map_err(|error| unread(&error))?;
         let mut secret = Zeroizing::new([0; N]);
-        let mut bytes = HEXLOWER.decode(text.trim_end().as_bytes()).ok();
+        let mut bytes = HEXLOWER.decode(text.trim_ascii_end()).ok();
         let read = bytes.as_mut().is_some_and(|bytes| {
             let fits = bytes.len() == N;
             if fits {
@@ -170,6 +199,18 @@ impl Home {
             ))),
         }
     }
+}
+
+/// True if there is nothing in the folder but what a home has.
+fn is_own(folder: &Path) -> bool {
+    let own = |name: &OsStr| {
+        let name = name.to_string_lossy();
+        let stem = name.split('.').next().unwrap_or_default();
+        [IDENTITY, TOKEN, LOCK].contains(&stem)
+    };
+    fs::read_dir(folder).is_ok_and(|mut entries| {
+        entries.all(|entry| entry.is_ok_and(|entry| own(&entry.file_name())))
+    })
 }
 
 /// Two processes that make it at once agree on the one that was first.

@@ -10,6 +10,7 @@ mod files;
 mod home;
 mod node;
 mod output;
+mod printer;
 mod progress;
 mod signals;
 mod transfer;
@@ -17,7 +18,7 @@ mod transfer;
 use std::{env, process::ExitCode, time::Duration};
 
 use clap::Parser as _;
-use tokio::runtime::Builder;
+use tokio::{runtime::Builder, time::sleep};
 
 use crate::{
     args::{Arguments, Command},
@@ -26,6 +27,9 @@ use crate::{
     output::Output,
     signals::Signals,
 };
+
+/// How long the last lines may take to be printed where the program is to end at once.
+const LAST_LINES: Duration = Duration::from_millis(200);
 
 /// How long work that cannot be interrupted may go on when the program ends.
 const LAST_WORK: Duration = Duration::from_millis(250);
@@ -59,33 +63,36 @@ async fn run(arguments: Arguments, output: Output) -> Exit {
     } else {
         Err(Failure::interrupted())
     };
-    let result = match Signals::catch() {
-        Ok(mut signals) => {
-            tokio::select! {
-                biased;
-                () = signals.caught() => interrupted,
-                result = commands::run(&context, arguments.command) => result,
-            }
+    let mut signals = match Signals::catch() {
+        Ok(signals) => signals,
+        Err(error) => {
+            let failure = Failure::from(error);
+            context.output.end(Some(&failure)).await;
+            return failure.exit;
         }
-        Err(error) => Err(Failure::from(error)),
     };
-    let exit = match result {
-        Ok(()) => Exit::Done,
-        Err(failure) => {
-            context.output.failure(&failure);
-            failure.exit
-        }
+    let (at_once, result) = tokio::select! {
+        biased;
+        () = signals.caught() => (true, interrupted),
+        result = commands::run(&context, arguments.command) => (false, result),
     };
     context.stop().await;
-    exit
+    tokio::select! {
+        () = context.output.end(result.as_ref().err()) => {}
+        () = signals.caught() => {}
+        () = sleep(LAST_LINES), if at_once => {}
+    }
+    result.err().map_or(Exit::Done, |failure| failure.exit)
 }
 
 /// Prints what clap found: the help or the version that was asked for, or what is wrong.
 fn usage(error: &clap::Error) -> ExitCode {
     if error.use_stderr() && env::args_os().any(|argument| argument == "--json") {
         let text = error.to_string();
-        let sentence = text.lines().next().unwrap_or_default();
-        let sentence = sentence.strip_prefix("error: ").unwrap_or(sentence);
+        // What is missing stands in lines of its own below the first.
+        let lines = text.lines().take_while(|line| !line.is_empty());
+        let sentence = lines.map(str::trim).collect::<Vec<_>>().join(" ");
+        let sentence = sentence.strip_prefix("error: ").unwrap_or(&sentence);
         output::failed(true, Exit::Usage.code(), sentence);
     } else {
         let _gone = error.print();

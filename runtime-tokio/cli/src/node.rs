@@ -4,9 +4,12 @@ use std::{io, net::SocketAddr, time::Duration};
 
 use data_encoding::HEXLOWER;
 use hydroid_core::identity::{Hashname, PublicKey, SecretKey, Space, Ticket, Token};
-use hydroid_tokio::{Config, Endpoint};
+use hydroid_tokio::{Config, ConnectError, Endpoint};
 pub(crate) use hydroid_tokio::{Line, Stream};
-use tokio::time::timeout;
+use tokio::{
+    io::AsyncWriteExt as _,
+    time::{sleep, timeout},
+};
 
 use crate::{
     addresses,
@@ -19,6 +22,12 @@ const SPACE: &str = "hydroid";
 
 /// How long a line may take where the command line says nothing else.
 pub(crate) const CONNECT_WITHIN: Duration = Duration::from_secs(10);
+
+/// What a peer is told that comes when as many as are served at once are served.
+pub(crate) const BUSY: &str = "too many files at once; try again later";
+
+/// How long after an attempt that nobody answered the next one begins.
+const REDIAL_AFTER: Duration = Duration::from_millis(200);
 
 /// How long an acceptor may take to answer a head: it may be asking a slow disk.
 const ANSWER_WITHIN: Duration = Duration::from_secs(15);
@@ -108,7 +117,7 @@ impl Node {
     pub(crate) async fn connect(&self, ticket: &Ticket, time: Duration) -> Result<Line, Failure> {
         let places: Vec<_> = ticket.addresses.iter().map(SocketAddr::to_string).collect();
         let places = places.join(", ");
-        match timeout(time, self.endpoint.connect(self.local, ticket)).await {
+        match timeout(time, self.dial(ticket)).await {
             Ok(Ok(line)) => Ok(line),
             Ok(Err(error)) => Err(Failure::unreachable(format!(
                 "nobody with the ticket's key answers at {places}: {error}"
@@ -117,6 +126,16 @@ impl Node {
                 "nobody with the ticket's key answered at {places} within {} s",
                 time.as_secs_f64()
             ))),
+        }
+    }
+
+    /// Dials until somebody answers: an attempt of the switch may end before the caller's time.
+    async fn dial(&self, ticket: &Ticket) -> Result<Line, ConnectError> {
+        loop {
+            match self.endpoint.connect(self.local, ticket).await {
+                Err(ConnectError::Unreachable) => sleep(REDIAL_AFTER).await,
+                ended => return ended,
+            }
         }
     }
 
@@ -175,21 +194,22 @@ pub(crate) fn answer(stream: &mut Stream, answer: &Answer) -> Result<(), Failure
         .map_err(|error| Failure::unreachable(format!("the peer is gone: {error}")))
 }
 
-/// Answers a peer's head by no, and ends the stream.
+/// Answers a peer's head by no, and ends the stream; whoever does not fetch the answer holds
+/// nothing up.
 pub(crate) async fn turn_down(mut stream: Stream, why: Why, sentence: &str) {
     let no = Answer::No {
         error: sentence.into(),
         code: why,
     };
     if answer(&mut stream, &no).is_ok() {
-        last_bytes(stream).await;
+        let _ended = stream.shutdown().await;
     }
 }
 
-/// Answers a ping, and ends the stream.
+/// Answers a ping, and ends the stream; as [`turn_down`].
 pub(crate) async fn pong(mut stream: Stream, n: u64) {
     if answer(&mut stream, &Answer::Pong { pong: n }).is_ok() {
-        last_bytes(stream).await;
+        let _ended = stream.shutdown().await;
     }
 }
 
@@ -203,7 +223,6 @@ pub(crate) fn token_text(ticket: &Ticket) -> String {
 
 /// Ends our direction of a stream and waits until the peer has everything, within bounds.
 pub(crate) async fn last_bytes(mut stream: Stream) {
-    use tokio::io::AsyncWriteExt as _;
     let delivered = async {
         let _ended = stream.shutdown().await;
         let _gone = stream.finished().await;

@@ -1,11 +1,14 @@
 //! What is printed, and where: data on stdout, prose on stderr; with `--json` one object a line
 //! on stdout for everything.
 
-use std::io::{self, Write as _};
+use std::io::Write as _;
 
 use serde_json::Value;
 
-use crate::exit::Failure;
+use crate::{
+    exit::Failure,
+    printer::{self, To},
+};
 
 /// How much is told on stderr beyond what was asked.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -79,68 +82,73 @@ impl Output {
         }
     }
 
-    /// Prints what the command is for: `plain` as a line, or `object`.
+    /// Prints what the command is for: `plain` as a line, or `object`; waits until it is taken.
     ///
     /// # Errors
     /// [`Failure`] if stdout takes nothing.
-    pub(crate) fn data(&self, plain: &str, object: &Value) -> Result<(), Failure> {
-        let printed = if self.json {
-            print(&object.to_string())
+    pub(crate) async fn data(&self, plain: &str, object: &Value) -> Result<(), Failure> {
+        let line = if self.json {
+            object.to_string()
         } else {
-            print(plain)
+            plain.into()
         };
+        let printed = printer::print(To::Stdout, line).await;
         printed.map_err(|error| Failure::failed(format!("stdout takes nothing more: {error}")))
     }
 
-    /// Tells what happened: prose on stderr, or `object` on stdout. A reader who has gone away
-    /// misses it; that is no reason to stop.
+    /// Tells what happened: prose on stderr, or `object` on stdout. A reader who has gone away, or
+    /// is far behind, misses it; that is no reason to stop.
     pub(crate) fn note(&self, plain: &str, object: &Value) {
         if self.json {
-            let _gone = print(&object.to_string());
+            printer::offer(To::Stdout, object.to_string());
         } else if !self.quiet {
-            say(plain);
+            printer::offer(To::Stderr, plain.into());
         }
     }
 
     /// Tells what has nothing to do with what was asked: on stderr, whatever the flags but `-q`.
     pub(crate) fn aside(&self, plain: &str) {
         if !self.quiet {
-            say(&printable(plain));
+            printer::offer(To::Stderr, printable(plain));
         }
     }
 
-    /// Prints why the command ends.
-    pub(crate) fn failure(&self, failure: &Failure) {
-        failed(self.json, failure.exit.code(), &failure.sentence);
+    /// Prints everything that is still to be printed, and last why the command ends, if it failed.
+    pub(crate) async fn end(&self, failure: Option<&Failure>) {
+        let Some(failure) = failure else {
+            return printer::drained().await;
+        };
+        if self.json {
+            let line = object_of(failure.exit.code(), &failure.sentence);
+            let _gone = printer::print(To::Stdout, line).await;
+        }
+        let _gone = printer::print(To::Stderr, sentence_of(&failure.sentence)).await;
     }
 
     /// Prints a line about the program's inner life, if `level` is asked for.
     pub(crate) fn log(&self, level: Level, text: &str) {
         if level <= self.level {
-            say(&format!("hydroid {}: {}", level.name(), printable(text)));
+            let line = format!("hydroid {}: {}", level.name(), printable(text));
+            printer::offer(To::Stderr, line);
         }
     }
 }
 
-/// Prints why the program ends: a sentence on stderr, and as JSON on stdout where that is asked.
+/// Prints why the program ends before it has begun: a sentence on stderr, and as JSON on stdout
+/// where that is asked.
 pub(crate) fn failed(json: bool, code: u8, sentence: &str) {
     if json {
-        let object = serde_json::json!({ "error": sentence, "code": code });
-        let _gone = print(&object.to_string());
+        let _gone = writeln!(std::io::stdout(), "{}", object_of(code, sentence));
     }
-    say(&format!("hydroid: {}", printable(sentence)));
+    let _gone = writeln!(std::io::stderr(), "{}", sentence_of(sentence));
 }
 
-fn print(line: &str) -> io::Result<()> {
-    let mut stdout = io::stdout().lock();
-    stdout.write_all(line.as_bytes())?;
-    stdout.write_all(b"\n")?;
-    stdout.flush()
+fn object_of(code: u8, sentence: &str) -> String {
+    serde_json::json!({ "error": sentence, "code": code }).to_string()
 }
 
-fn say(line: &str) {
-    let mut stderr = io::stderr().lock();
-    let _gone = stderr.write_all(format!("{line}\n").as_bytes());
+fn sentence_of(sentence: &str) -> String {
+    format!("hydroid: {}", printable(sentence))
 }
 
 /// The text without what would steer a terminal; much of it comes from peers.

@@ -6,17 +6,16 @@ use std::{
     time::{Duration, Instant},
 };
 
-use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
-use crate::{figures, output::Output, output::printable};
+use crate::{
+    figures,
+    output::{Output, printable},
+    printer::Bar,
+};
 
 /// The time between two plain lines.
 const LINE_EVERY: Duration = Duration::from_secs(1);
-
-/// What the bar looks like.
-const BAR: &str = "{prefix}  {bar:30}  {percent:>3} %  {binary_bytes}/{binary_total_bytes}  \
-                   {binary_bytes_per_sec}  {eta} left";
 
 /// The progress of one transfer.
 #[derive(Debug)]
@@ -33,7 +32,7 @@ pub(crate) struct Progress {
 
 #[derive(Debug)]
 enum Shape {
-    Bar(ProgressBar),
+    Bar(Bar),
     Lines,
     Nothing,
 }
@@ -47,9 +46,7 @@ impl Progress {
         } else if output.quiet {
             Shape::Nothing
         } else {
-            let style = ProgressStyle::with_template(BAR).expect("the template is legal");
-            let bar = ProgressBar::new(size).with_style(style);
-            Shape::Bar(bar.with_prefix(format!("{what} {name}")))
+            Bar::begin(format!("{what} {name}"), size).map_or(Shape::Nothing, Shape::Bar)
         };
         let began = Instant::now();
         let mut progress = Self {
@@ -70,7 +67,7 @@ impl Progress {
     pub(crate) fn advance(&mut self, count: u64) {
         self.done += count;
         match &self.shape {
-            Shape::Bar(bar) => bar.set_position(self.done),
+            Shape::Bar(bar) => bar.set(self.done),
             Shape::Lines if Instant::now() >= self.next => self.tell(),
             Shape::Lines | Shape::Nothing => {}
         }
@@ -92,14 +89,6 @@ impl Progress {
             });
             self.output
                 .note(&format!("{what} {name}: {done} of {size}"), &object);
-        }
-    }
-}
-
-impl Drop for Progress {
-    fn drop(&mut self) {
-        if let Shape::Bar(bar) = &self.shape {
-            bar.finish_and_clear();
         }
     }
 }

@@ -1,5 +1,5 @@
-//! Rules about the project's files as such: what may stand at the top, what no text may name, and
-//! that every vector and every tape is read by a test.
+//! Rules about the project's files as such: what may stand at the top, what no text may name, that
+//! every vector and every tape is read by a test, and that every section that is cited is there.
 
 use super::Finding;
 use super::tokens::{Kind, Source};
@@ -116,6 +116,76 @@ pub fn unused(tree: &Tree, sources: &[Source]) -> Vec<Finding> {
         }
     }
     findings
+}
+
+/// The description of the protocol.
+pub const PROTOCOL: &str = "core/PROTOCOL.md";
+
+/// How the code cites a section of it. Put together, so that this file cites none.
+const CITES: &str = concat!("PROTOCOL, ", "section ");
+
+/// Sections of the protocol that are cited and are not there, or are there twice, or under no
+/// heading of their own: by the code, and by the document itself, which sets their names in
+/// asterisks.
+pub fn cited(tree: &Tree) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let mut headings: Vec<&str> = Vec::new();
+    let document = tree.files.get(PROTOCOL).map_or("", String::as_str);
+    for (index, line) in document.lines().enumerate() {
+        let heading = line.trim_start_matches('#');
+        if let Some(name) = heading.strip_prefix(' ').filter(|_| line.starts_with('#')) {
+            if headings.contains(&name) {
+                let what = format!("there is a section `{name}` before this one");
+                findings.push(Finding::new(PROTOCOL, index + 1, what));
+            }
+            headings.push(name);
+        }
+    }
+    let ours = tree.ending(".rs").chain(tree.ending(".md"));
+    for (path, text) in ours {
+        let (flat, lines) = flat(text);
+        let mut demand = |at: usize, is_there: bool| {
+            if !is_there {
+                let end = flat[at..].char_indices().nth(40);
+                let cited = &flat[at..end.map_or(flat.len(), |(offset, _)| at + offset)];
+                let what = format!("`{PROTOCOL}` has no section that `{cited}` begins with");
+                findings.push(Finding::new(path, lines[at], what));
+            }
+        };
+        for (at, _) in flat.match_indices(CITES) {
+            let at = at + CITES.len();
+            demand(at, headings.iter().any(|name| begins(&flat[at..], name)));
+        }
+        for mark in ["section *", "sections *", "see *"] {
+            for (at, _) in flat.match_indices(mark).filter(|_| path == PROTOCOL) {
+                let at = at + mark.len();
+                let name = flat[at..].split('*').next();
+                demand(at, name.is_some_and(|name| headings.contains(&name)));
+            }
+        }
+    }
+    findings
+}
+
+/// A text as one line, without the marks of comments, and the line that each byte is from.
+fn flat(text: &str) -> (String, Vec<usize>) {
+    let (mut flat, mut lines) = (String::new(), Vec::new());
+    for (index, line) in text.lines().enumerate() {
+        let words = line.trim_start().trim_start_matches('/');
+        for word in words.trim_start_matches('!').split_whitespace() {
+            flat.push_str(word);
+            flat.push(' ');
+            lines.resize(flat.len(), index + 1);
+        }
+    }
+    lines.push(lines.last().copied().unwrap_or(0));
+    (flat, lines)
+}
+
+/// Whether the name stands whole at the beginning of the text.
+fn begins(text: &str, name: &str) -> bool {
+    let rest = text.strip_prefix(name);
+    rest.is_some_and(|rest| !rest.starts_with(|c: char| c.is_alphanumeric() || c == '-'))
 }
 
 #[cfg(test)]
@@ -248,5 +318,42 @@ mod tests {
             &found(("runtime-mio/src/x.rs", "fn f() { x(\"lost\") }")),
             &both,
         );
+    }
+
+    #[test]
+    fn tidy_cited_bites_on_sections_that_are_not_there() {
+        let text =
+            "# P\n\n## Crossed opens\n\nSee section *Lines*, see *Close*.\n## Lines\n### Close\n";
+        let found = |document: &str, comment: &str| {
+            let code = comment.replace("CITES", CITES.trim_end());
+            cited(&Tree::made(&[
+                (PROTOCOL, document),
+                ("core/src/a.rs", &code),
+            ]))
+        };
+        for good in [
+            "/// (CITES Crossed opens).\nfn a() {}",
+            "//! CITES Lines: its state.",
+            "/// CITES Crossed\n    /// opens, and more.",
+            "// PROTOCOL,\n// section Close",
+        ] {
+            demand(&found(text, good), &[]);
+        }
+        let bad = "\n/// (CITES Crossed).";
+        demand(&found(text, bad), &["core/src/a.rs:2: "]);
+        demand(&found(text, "/// (CITES Liness)"), &["core/src/a.rs:1: "]);
+        demand(
+            &found(text, "/// CITES\n/// crossed opens"),
+            &["core/src/a.rs:2: "],
+        );
+        let shorter = text.replace("### Close\n", "");
+        demand(&found(&shorter, ""), &["core/PROTOCOL.md:5: "]);
+        demand(
+            &found(&text.replace("## Lines", "## Line"), ""),
+            &["core/PROTOCOL.md:5: "],
+        );
+        let twice = format!("{text}\n# Lines\n");
+        demand(&found(&twice, ""), &["core/PROTOCOL.md:9: "]);
+        demand(&found("", "// CITES Lines"), &["core/src/a.rs:1: "]);
     }
 }

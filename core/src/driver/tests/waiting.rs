@@ -60,6 +60,43 @@ fn waiters_too_many_for_one_thing_all_look_again() {
 }
 
 #[test]
+fn driver_wakes_all_who_wait_for_one_thing_where_they_are_more_than_the_config_says() {
+    let mut pair = Pair::new(Config {
+        waiters_max: 2,
+        ..Config::default()
+    });
+    let waiting: Vec<_> = (0..3).map(|_| Woken::new()).collect();
+    for (_, waker) in &waiting {
+        assert!(pair.b.driver.poll_accept(waker).is_pending());
+    }
+    let mut fired = Vec::new();
+    pair.b.driver.waiters().take_fired(&mut fired);
+    fired.into_iter().for_each(Waker::wake);
+    let times: Vec<_> = waiting.iter().map(|(woken, _)| woken.times()).collect();
+    assert_eq!(times, [1, 1, 0], "the last one found room again");
+}
+
+#[test]
+fn driver_tells_the_wall_time_at_once_where_it_steps_as_far_as_the_config_says() {
+    let mut end = End::new(
+        1,
+        Config {
+            clock_period_ms: 60_000,
+            clock_jump_ms: 300,
+            ..Config::default()
+        },
+    );
+    let now = Time::ZERO.plus_ms(10_000);
+    let mut wait_us = |step_ms: u64| {
+        let wall = Wall::from_ms(1_700_000_010_000 + step_ms);
+        end.driver.tick(now, wall);
+        end.driver.wait(now, Flushed::Idle)
+    };
+    assert_eq!(wait_us(299), 50_000_000, "the period goes on");
+    assert_eq!(wait_us(300), 60_000_000, "a new one, since it was told");
+}
+
+#[test]
 fn driver_wakes_readers_writers_and_openers() {
     let mut pair = Pair::new(Config::default());
     let line = pair.line();

@@ -21,6 +21,7 @@ fn check(items: [u32; 2], wire: Wire, holes: u64, seed: u64) -> World {
     world
 }
 
+// S2.89, S2.96
 #[test]
 fn flow_journey_every_item_arrives_whatever_the_wire_does() {
     fn property(items: (u16, u16), faults: (u8, u8), delays: (u16, u16), holes: u8, seed: u64) {

@@ -5,6 +5,7 @@
 
 mod journey;
 mod link;
+mod protocol;
 mod receiving;
 mod sending;
 mod world;

@@ -15,6 +15,7 @@ fn flow() -> Flow<u32> {
     Flow::new(&Config::default(), Time::ZERO)
 }
 
+// S2.81
 #[test]
 fn flow_ranges_are_due_with_the_second_packet_or_after_25_ms() {
     let mut flow = flow();
@@ -40,6 +41,7 @@ fn flow_ranges_are_due_with_the_second_packet_or_after_25_ms() {
     assert_eq!(written(&mut flow, ms(31)), Some((3, alloc::vec![0..4], 0)));
 }
 
+// S2.54, S2.84
 #[test]
 fn flow_ranges_are_due_at_once_when_packets_come_out_of_order() {
     let mut flow = flow();
@@ -91,6 +93,7 @@ fn flow_ranges_keep_the_highest_runs() {
     assert_eq!(written(&mut flow, ms(0)), Some((40, runs, 0)));
 }
 
+// S2.53, S2.83
 #[test]
 fn flow_ranges_that_arrived_are_not_repeated_but_the_untold_are_told() {
     let mut flow = flow();

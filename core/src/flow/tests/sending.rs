@@ -1,5 +1,6 @@
 use super::*;
 
+// S2.88
 #[test]
 fn flow_loss_by_packets_counts_those_of_the_path() {
     let mut flow = measured(&Config::default(), 40);
@@ -17,6 +18,7 @@ fn flow_loss_by_packets_counts_those_of_the_path() {
     );
 }
 
+// S2.88
 #[test]
 fn flow_loss_by_time_is_nine_eighths_of_a_round_trip() {
     let mut flow = measured(&Config::default(), 40);
@@ -72,6 +74,7 @@ fn flow_ranges_of_what_was_never_sent_are_an_error_and_of_other_paths_are_not() 
     );
 }
 
+// S2.56, S2.92
 #[test]
 fn flow_records_get_their_fate_one_by_one() {
     let mut flow = measured(&Config::default(), 40);
@@ -92,6 +95,22 @@ fn flow_records_get_their_fate_one_by_one() {
     assert_eq!(fates, [arrived(&[41, 42]), lost(&[11, 12, 13])].concat());
 }
 
+#[test]
+fn flow_algorithm_of_the_config_answers_a_loss() {
+    let config = Config {
+        algorithm: Algorithm::Cubic,
+        ..Config::default()
+    };
+    let mut flow = measured(&config, 40);
+    let before = flow.window_bytes();
+    send(&mut flow, ms(50), 1..=10);
+    let (progress, _) = tell(&mut flow, ms(90), &[5..11]);
+    assert_eq!(progress.unwrap().lost_packets, 4);
+    // RFC 9438 section 4.6; Reno would halve it.
+    assert_eq!(flow.window_bytes(), before * 7 / 10);
+}
+
+// S2.95, S2.98
 #[test]
 fn flow_tail_is_probed_for_after_the_measured_time_and_ever_more_rarely() {
     let mut flow = measured(&Config::default(), 40);
@@ -195,6 +214,7 @@ fn flow_round_trip_of_rfc_9002_and_a_peer_that_lies_about_its_delay() {
     assert_eq!(flow.rtt_us(), Some(flow.rtt().smoothed_us()));
 }
 
+// S2.93, S2.94
 #[test]
 fn flow_window_and_packets_remembered_are_bounded() {
     let config = Config {

@@ -81,7 +81,7 @@ pub(super) fn write(ticket: &Ticket) -> Zeroizing<Vec<u8>> {
     out
 }
 
-/// Reads the bytes of a ticket. What is not exactly as [`write`] writes it is refused, so that no
+/// Reads the bytes of a ticket. What is not exactly as [`write()`] writes it is refused, so that no
 /// ticket has two texts.
 pub(super) fn read(bytes: &[u8]) -> Result<Ticket, TicketError> {
     let (content, sum) = bytes.split_last_chunk().ok_or(TicketError::Checksum)?;

@@ -117,7 +117,7 @@ fn line_crossed_opens_make_one_line_whichever_datagram_is_lost() {
 
 /// True for the bytes of an open.
 fn is_open(bytes: &[u8]) -> bool {
-    kind(bytes) == Some(Kind::Open)
+    kind_of(bytes) == Ok(Some(Kind::Open))
 }
 
 #[test]

@@ -377,11 +377,12 @@ fn line_at_rest_has_no_schedules_and_wakes_with_the_next_packet() {
     assert_eq!((world.sides[0].pongs, world.sides[1].pongs), (2, 2));
 }
 
+// S2.80
 #[test]
 fn line_counters_go_on_from_session_to_session_and_packets_are_taken_once() {
     // The smaller side's opens arrive late, so that both handshakes complete.
     let mut world = World::new(&Config::default());
-    let mut lost = |from, _, bytes: &[u8]| from == 0 && kind(bytes) == Some(Kind::Open);
+    let mut lost = |from, _, bytes: &[u8]| from == 0 && kind_of(bytes) == Ok(Some(Kind::Open));
     world.open(0);
     world.open(1);
     let own = poll_one(&mut world.sides[0].lines, world.now);

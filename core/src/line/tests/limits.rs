@@ -121,7 +121,7 @@ fn line_periods_of_the_config_are_kept() {
     };
     let mut world = World::new(&config);
     // The opens of the smaller side never arrive, so it answers after 700 ms.
-    let mut lost = |from, _, bytes: &[u8]| from == 0 && kind(bytes) == Some(Kind::Open);
+    let mut lost = |from, _, bytes: &[u8]| from == 0 && kind_of(bytes) == Ok(Some(Kind::Open));
     world.open(0);
     world.open(1);
     while world.up(1).is_none() {

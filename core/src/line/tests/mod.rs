@@ -5,13 +5,14 @@ use core::net::SocketAddr;
 
 use super::{mac::MacKey, mac::NO_GATE, open::Open, state::End, *};
 use crate::{
-    base::{Deadline, Seed, Why},
+    base::{Deadline, Effects, Seed, Why},
     identity::Space,
-    wire::{Path, SEALED_OVERHEAD, SEALED_PREFIX, SocketId},
+    wire::{Head, Packet, Path, SEALED_OVERHEAD, SEALED_PREFIX, SocketId},
 };
 
 mod bytes;
 mod crossed;
+mod heads;
 mod life;
 mod limits;
 mod protocol;
@@ -93,6 +94,12 @@ fn open_as(secret_key: &SecretKey, key: PublicKey, to: u8, line: u32, time: u64)
         },
     };
     open.write(rng).unwrap().0.into_vec()
+}
+
+/// What the head in clear of a datagram says to be.
+fn kind_of(datagram: &[u8]) -> Result<Option<Kind>, Dropped> {
+    let packet = Packet::decode(datagram).map_err(|_short| Dropped::Malformed)?;
+    kind(packet.head.bytes())
 }
 
 /// One end of a [`World`]: a room, and what a switch would do with it.
@@ -217,7 +224,11 @@ impl World {
                 pinged = (unsealed.plain == [PING]).then_some(unsealed.slot);
             })
         } else {
-            side.lines.on_handshake(self.now, route, &bytes, &mut fx)
+            match kind_of(&bytes) {
+                Ok(Some(Kind::Open)) => side.lines.on_open(self.now, route, &bytes),
+                Ok(Some(Kind::Answer)) => side.lines.on_answer(self.now, route, &bytes, &mut fx),
+                other => panic!("a room sends opens and answers, and not {other:?}"),
+            }
         };
         if let Err(dropped) = result {
             *side.dropped.entry(dropped).or_default() += 1;

@@ -373,6 +373,7 @@ fn small() -> Config {
     }
 }
 
+// S2.52, S2.55, S2.85, S2.86, S2.87
 #[test]
 fn stream_delivers_what_was_written_under_any_loss_and_order() {
     fn holds(seed: u64, streams: u8, loss: u8) -> bool {

@@ -2,6 +2,7 @@
 
 use super::*;
 
+// S2.11, S2.25, S2.49, S2.57, S2.75, S2.78
 #[test]
 fn stream_is_opened_answered_used_and_freed() {
     let (mut a, mut b, id) = opened();

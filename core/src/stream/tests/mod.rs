@@ -6,6 +6,7 @@ mod life;
 mod memory;
 mod model;
 mod output;
+mod protocol;
 mod refusal;
 
 use std::{vec, vec::Vec};

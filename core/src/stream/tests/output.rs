@@ -78,6 +78,7 @@ fn stream_turns_keep_a_small_one_from_waiting_behind_bulk() {
     );
 }
 
+// S2.93, S2.94
 #[test]
 fn stream_bytes_wait_for_credit_and_are_no_output_meanwhile() {
     let (mut a, mut b) = ends(&Config::default());
@@ -197,29 +198,6 @@ fn stream_probe_repeats_credit_resets_and_stops() {
         "credit for what is not read is pointless"
     );
     assert!(!a.streams.has_output());
-}
-
-#[test]
-fn stream_frames_of_the_protocol_s_example() {
-    let (mut a, mut b) = ends(&Config::default());
-    let ids = [(); 2].map(|()| a.streams.open("{}").unwrap());
-    write(&mut a, ids[0], b"hi");
-    a.streams.finish(ids[0]).unwrap();
-    let packet = a.pack(14);
-    assert_eq!(packet.plain, b"\x04\x06\x00\x06\x00\x02{}hi");
-    b.take(Time::ZERO, &packet.plain).unwrap();
-    b.streams.finish(ids[0]).unwrap();
-    assert_eq!(b.pack(100).plain, [4, 6, 0, 2, 0, 0]);
-    pump(&mut a, &mut b);
-    b.streams.answer(ids[1], "").unwrap();
-    write(&mut b, ids[1], &[0; 3000]);
-    pump(&mut a, &mut b);
-    a.streams.stop(Time::ZERO, ids[1], 9, &mut a.fx).unwrap();
-    let packet = a.pack(100);
-    assert_eq!(packet.plain, [9, 8, 9]);
-    // Only what is not acknowledged can be given up, and the end is not even written.
-    b.take(Time::ZERO, &packet.plain).unwrap();
-    assert_eq!(b.pack(100).plain, [8, 8, 9, 0x4b, 0xba]);
 }
 
 #[test]

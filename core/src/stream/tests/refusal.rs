@@ -3,6 +3,7 @@
 use super::*;
 use crate::wire::VARINT_MAX;
 
+// S2.79
 #[test]
 fn stream_credit_overrun_is_misbehaviour() {
     let (_, mut b) = ends(&Config::default());
@@ -112,11 +113,20 @@ fn stream_head_illegal_or_too_long_is_misbehaviour() {
         (&b"\0\x02[]"[..], false),
         (b"\0\x04{}{}", false),
         (b"\0\x03{\xff}", false),
+        (b"\0\x0d{\"a\":1,\"a\":1}", false),
+        (b"\0\x09{\"a\":1.5}", false),
+        (b"\0\x08{\"a\":-0}", false),
+        (b"\0\x05\xef\xbb\xbf{}", false),
+        (b"\0\x03{} ", false),
         (b"\x20\x01", false),
         (b"\xff\xff", false),
         (b"", true),
         (b"\0", true),
         (b"\0\x02{", true),
+        (
+            b"\0\x46{\"a\":[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]}",
+            false,
+        ),
     ] {
         let (_, mut b) = ends(&Config::default());
         assert_eq!(b.bytes(6, 0, head, is_end), illegal, "{head:?}");

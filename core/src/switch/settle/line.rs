@@ -75,7 +75,8 @@ impl Switch {
     }
 
     /// The number for the first stream of ours in a line: above every number that a line of this
-    /// boot can have reached, so that no stream's id is used twice between two hashnames.
+    /// boot can have reached, so that no stream's id is used twice between two hashnames (PROTOCOL,
+    /// section Ids).
     pub(in crate::switch) fn first_at(&self, now: Time) -> u64 {
         let by_time = now.as_us().min(TIME_MAX_US) << 10;
         self.next_first.max(by_time) + FIRST_STEP

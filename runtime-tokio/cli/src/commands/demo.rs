@@ -48,7 +48,7 @@ pub(crate) async fn run(context: &Context) -> Result<(), Failure> {
     };
     let source = prepare(&told, &folder.path).await?;
     let loopback = Some(SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 0));
-    let start = || context.start_as(loopback, SecretKey::from_bytes(&home::random()?));
+    let start = || context.start_as(loopback, &SecretKey::from_bytes(&home::random()?));
     let (giver, taker) = (start()?, start()?);
     let token = home::fresh_token()?;
     let serving = tokio::spawn(serve(giver.clone(), source.clone(), token.clone()));
@@ -71,6 +71,7 @@ pub(crate) async fn run(context: &Context) -> Result<(), Failure> {
         ),
         &json!({ "event": "end", "seconds": told.began.elapsed().as_secs_f64() }),
     )
+    .await
 }
 
 fn wrong(sentence: &str) -> Failure {
@@ -84,8 +85,8 @@ struct Told {
 }
 
 impl Told {
-    fn say(&self, plain: &str, object: &Value) -> Result<(), Failure> {
-        self.output.data(plain, object)
+    async fn say(&self, plain: &str, object: &Value) -> Result<(), Failure> {
+        self.output.data(plain, object).await
     }
 }
 
@@ -115,7 +116,8 @@ async fn prepare(told: &Told, folder: &Path) -> Result<Source, Failure> {
             source.offer.root
         ),
         &json!({ "event": "file", "bytes": SIZE, "blake3": source.offer.root.to_hex().as_str() }),
-    )?;
+    )
+    .await?;
     Ok(source)
 }
 
@@ -153,7 +155,7 @@ async fn shake_hands(
             "event": "line", "from": from[0].to_string(), "to": to[0].to_string(),
             "handshake_ms": time.as_secs_f64() * 1e3, "peer": line.peer().hashname.to_string(),
         }),
-    )?;
+    ).await?;
     Ok(line)
 }
 
@@ -173,15 +175,19 @@ async fn there_and_back(told: &Told, line: &Line) -> Result<(), Failure> {
         ),
         &json!({ "event": "pings", "count": times.len(), "median_ms": median.as_secs_f64() * 1e3 }),
     )
+    .await
 }
 
 async fn refuse_a_stranger(told: &Told, line: &Line) -> Result<(), Failure> {
     let token = "0".repeat(32);
     match node::ask(line, &Request::Get { token }).await {
-        Err(failure) if failure.exit == Exit::Refused => told.say(
-            "Whoever asks for the file with another token is refused.",
-            &json!({ "event": "refused" }),
-        ),
+        Err(failure) if failure.exit == Exit::Refused => {
+            told.say(
+                "Whoever asks for the file with another token is refused.",
+                &json!({ "event": "refused" }),
+            )
+            .await
+        }
         Err(failure) => Err(failure),
         Ok(_) => Err(wrong("a wrong token was good enough")),
     }
@@ -224,7 +230,8 @@ async fn fetch(
             "event": "received", "bytes": offer.size, "parts": groups,
             "seconds": time.as_secs_f64(), "mib_per_s": figures::mib_per_s(offer.size, time),
         }),
-    )?;
+    )
+    .await?;
     let path = path.expect("a landing has a path");
     let (size, hash) = joined(spawn_blocking(move || read_back(&path)).await)?;
     if (size, hash) != (SIZE, source.offer.root) {
@@ -236,6 +243,7 @@ async fn fetch(
         &format!("Read back from disk, it has {size} bytes and the hash {hash}: the same file."),
         &json!({ "event": "verified", "bytes": size, "blake3": hash.to_hex().as_str() }),
     )
+    .await
 }
 
 fn read_back(path: &Path) -> Result<(u64, blake3::Hash), Failure> {

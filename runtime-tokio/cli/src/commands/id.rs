@@ -9,7 +9,7 @@ use crate::{context::Context, exit::Failure, node};
 ///
 /// # Errors
 /// [`Failure`] if the home cannot be used.
-pub(crate) fn run(context: &Context) -> Result<(), Failure> {
+pub(crate) async fn run(context: &Context) -> Result<(), Failure> {
     let (key, folder) =
         context.with_home(|home| Ok((home.identity()?.public(), home.folder().to_owned())))?;
     let space = node::space();
@@ -23,5 +23,5 @@ pub(crate) fn run(context: &Context) -> Result<(), Failure> {
         "event": "id", "hashname": hashname.to_string(), "key": key.to_string(),
         "space": space.name(), "home": folder.display().to_string(),
     });
-    context.output.data(&plain, &object)
+    context.output.data(&plain, &object).await
 }

@@ -16,7 +16,7 @@ use crate::{args::Command, context::Context, exit::Failure};
 /// Those of the command.
 pub(crate) async fn run(context: &Context, command: Command) -> Result<(), Failure> {
     match command {
-        Command::Id => id::run(context),
+        Command::Id => id::run(context).await,
         Command::Up(args) => up::run(context, args).await,
         Command::Ping(args) => ping::run(context, args).await,
         Command::Send(args) => send::run(context, args).await,

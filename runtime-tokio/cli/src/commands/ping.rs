@@ -40,7 +40,7 @@ pub(crate) async fn run(context: &Context, args: args::Ping) -> Result<(), Failu
         let object = json!({
             "event": "pong", "n": n, "peer": peer.to_string(), "rtt_us": micros(time),
         });
-        context.output.data(&plain, &object)?;
+        context.output.data(&plain, &object).await?;
     }
     let (min, max) = (times.iter().min(), times.iter().max());
     let (min, max) = (min.expect("one at least"), max.expect("one at least"));
@@ -57,7 +57,7 @@ pub(crate) async fn run(context: &Context, args: args::Ping) -> Result<(), Failu
         "event": "pings", "sent": args.count, "answered": times.len(),
         "min_us": micros(*min), "avg_us": micros(avg), "max_us": micros(*max),
     });
-    context.output.data(&plain, &object)
+    context.output.data(&plain, &object).await
 }
 
 /// The time from asking to the answer.

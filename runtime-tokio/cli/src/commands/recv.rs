@@ -1,6 +1,9 @@
 //! `hydroid recv`: fetches the file that a ticket stands for.
 
-use std::path::{Path, PathBuf};
+use std::{
+    ffi::OsString,
+    path::{Path, PathBuf},
+};
 
 use serde_json::json;
 
@@ -26,7 +29,7 @@ enum Place {
     /// Under the name that the peer gives.
     Folder(PathBuf),
     /// Under this name.
-    File(PathBuf, String),
+    File(PathBuf, OsString),
 }
 
 /// Fetches the file.
@@ -69,7 +72,7 @@ pub(crate) async fn run(context: &Context, args: args::Recv) -> Result<(), Failu
             fetch(context, stream, &offer, Stdout).await?;
             return Ok(());
         }
-        Place::Folder(folder) => (folder, offer.name.clone()),
+        Place::Folder(folder) => (folder, offer.name.clone().into()),
         Place::File(folder, name) => (folder, name),
     };
     match Landing::begin(&folder, &name, offer.size, args.overwrite) {
@@ -137,15 +140,14 @@ fn place(output: Option<&Path>) -> Result<Place, Failure> {
     let Some(output) = output else {
         return Ok(Place::Folder(".".into()));
     };
-    if output == Path::new("-") {
+    if output.as_os_str() == "-" {
         return Ok(Place::Stdout);
     }
     if output.is_dir() {
         return Ok(Place::Folder(output.into()));
     }
-    let name = output.file_name().and_then(|name| name.to_str());
     let ends_as_folder = output.as_os_str().to_string_lossy().ends_with(['/', '\\']);
-    match name.filter(|_name| !ends_as_folder) {
+    match output.file_name().filter(|_name| !ends_as_folder) {
         Some(name) => {
             let folder = output.parent().filter(|folder| *folder != Path::new(""));
             let folder = folder.unwrap_or(Path::new("."));

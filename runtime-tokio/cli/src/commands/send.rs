@@ -1,6 +1,6 @@
 //! `hydroid send`: gives a file to whoever shows the ticket, or to an `up`.
 
-use std::{path::Path, sync::Arc};
+use std::path::Path;
 
 use hydroid_core::identity::{Ticket, Token};
 use serde_json::json;
@@ -21,7 +21,7 @@ use crate::{
     },
 };
 
-/// Streams that are served at once; each holds at most a few MiB.
+/// Receivers that are served at once; each holds at most a few MiB.
 const SERVED_MAX: usize = 64;
 
 /// Gives the file.
@@ -83,13 +83,13 @@ async fn give_to(
 /// Waits for receivers until one has everything.
 async fn serve(context: &Context, node: &Node, source: Source) -> Result<(), Failure> {
     let output = context.output;
-    let token: Arc<Token> = Arc::new(home::fresh_token()?);
+    let token = home::fresh_token()?;
     let ticket = node.ticket(&token).to_string();
     let object = json!({
         "event": "ticket", "ticket": ticket, "name": source.offer.name,
         "bytes": source.offer.size, "blake3": source.offer.root.to_hex().as_str(),
     });
-    output.data(&ticket, &object)?;
+    output.data(&ticket, &object).await?;
     if !output.json {
         output.aside(&format!("to fetch it: hydroid recv {ticket}"));
     }
@@ -98,9 +98,15 @@ async fn serve(context: &Context, node: &Node, source: Source) -> Result<(), Fai
         tokio::select! {
             stream = node.accept() => {
                 let stream = stream.ok_or_else(|| Failure::failed("the switch has ended"))?;
-                let (source, token) = (source.clone(), Arc::clone(&token));
+                let Some(stream) = greet(output, stream, &token).await else {
+                    continue;
+                };
                 if served.len() < SERVED_MAX {
-                    served.spawn(async move { serve_one(output, stream, &source, &token).await });
+                    let source = source.clone();
+                    served.spawn(async move { serve_one(output, stream, &source).await });
+                } else {
+                    waits(output, &Failure::failed(node::BUSY));
+                    node::turn_down(stream, Why::Busy, node::BUSY).await;
                 }
             }
             Some(outcome) = served.join_next() => match outcome {
@@ -120,31 +126,15 @@ fn waits(output: Output, failure: &Failure) {
     output.note(&printable(&plain), &object);
 }
 
-/// Serves one stream; true if its peer has the whole file.
-async fn serve_one(
-    output: Output,
-    mut stream: Stream,
-    source: &Source,
-    token: &Token,
-) -> Result<bool, TransferError> {
+/// Answers what is answered at once, and gives the stream of a receiver.
+async fn greet(output: Output, stream: Stream, token: &Token) -> Option<Stream> {
     match node::request(&stream) {
-        Some(Request::Ping(n)) => {
-            node::pong(stream, n).await;
-            Ok(false)
-        }
-        Some(Request::Get { token: shown }) if shows(&shown, token) => {
-            let file = source.offer.announce();
-            if node::answer(&mut stream, &Answer::File { file }).is_err() {
-                return Ok(false);
-            }
-            give(output, stream, source).await?;
-            Ok(true)
-        }
+        Some(Request::Ping(n)) => node::pong(stream, n).await,
+        Some(Request::Get { token: shown }) if shows(&shown, token) => return Some(stream),
         Some(Request::Get { .. }) => {
             let object = json!({ "event": "refused", "peer": stream.peer().hashname.to_string() });
             output.note("a receiver without the ticket's token was refused", &object);
             node::turn_down(stream, Why::Refused, "the token is not the ticket's").await;
-            Ok(false)
         }
         Some(Request::Put { .. }) | None => {
             node::turn_down(
@@ -153,9 +143,23 @@ async fn serve_one(
                 "here a file is given, and nothing else",
             )
             .await;
-            Ok(false)
         }
     }
+    None
+}
+
+/// Serves one receiver; true if it has the whole file.
+async fn serve_one(
+    output: Output,
+    mut stream: Stream,
+    source: &Source,
+) -> Result<bool, TransferError> {
+    let file = source.offer.announce();
+    if node::answer(&mut stream, &Answer::File { file }).is_err() {
+        return Ok(false);
+    }
+    give(output, stream, source).await?;
+    Ok(true)
 }
 
 /// Gives the file on a stream whose heads are exchanged.

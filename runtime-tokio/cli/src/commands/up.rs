@@ -25,8 +25,8 @@ use crate::{
     },
 };
 
-/// Streams that are served at once; each holds at most a few MiB.
-const SERVED_MAX: usize = 64;
+/// Files that are taken at once; each holds at most a few MiB.
+const TAKEN_MAX: usize = 64;
 
 /// What every stream is served by.
 #[derive(Debug)]
@@ -62,7 +62,7 @@ pub(crate) async fn run(context: &Context, args: args::Up) -> Result<(), Failure
         "event": "ticket", "ticket": ticket, "key": node.key().to_string(),
         "into": into.display().to_string(), "max_bytes": args.max_bytes,
     });
-    output.data(&ticket, &object)?;
+    output.data(&ticket, &object).await?;
     if !output.json {
         output.aside(&format!("up; files go into {}", into.display()));
     }
@@ -72,19 +72,23 @@ pub(crate) async fn run(context: &Context, args: args::Up) -> Result<(), Failure
         into,
         max_bytes: args.max_bytes,
     });
-    let mut served = JoinSet::new();
+    let mut taken = JoinSet::new();
     loop {
         tokio::select! {
             stream = node.accept() => {
                 let stream = stream.ok_or_else(|| Failure::failed("the switch has ended"))?;
-                let host = Arc::clone(&host);
-                if served.len() < SERVED_MAX {
-                    served.spawn(async move { host.serve(stream).await });
+                let Some((stream, file)) = host.greet(stream).await else {
+                    continue;
+                };
+                if taken.len() < TAKEN_MAX {
+                    let host = Arc::clone(&host);
+                    taken.spawn(async move { host.take(stream, file).await });
                 } else {
-                    output.log(Level::Warn, "a stream was dropped: too many at once");
+                    host.missed(node::BUSY);
+                    node::turn_down(stream, Why::Busy, node::BUSY).await;
                 }
             }
-            Some(_served) = served.join_next() => {}
+            Some(_over) = taken.join_next() => {}
         }
     }
 }
@@ -97,7 +101,8 @@ fn check_folder(into: &Path) -> Result<(), Failure> {
 }
 
 impl Host {
-    async fn serve(&self, stream: Stream) {
+    /// Answers what is answered at once, and gives what is to be taken.
+    async fn greet(&self, stream: Stream) -> Option<(Stream, Announced)> {
         let peer = stream.peer().hashname;
         match node::request(&stream) {
             Some(Request::Ping(n)) => {
@@ -106,7 +111,7 @@ impl Host {
                 node::pong(stream, n).await;
             }
             Some(Request::Put { token, file }) if shows(&token, &self.token) => {
-                self.take(stream, file).await;
+                return Some((stream, file));
             }
             Some(Request::Put { .. }) => {
                 let plain = format!("{peer} was refused: it does not show the ticket's token");
@@ -118,6 +123,7 @@ impl Host {
                 node::turn_down(stream, Why::Unknown, "here files are taken, and none given").await;
             }
         }
+        None
     }
 
     async fn take(&self, mut stream: Stream, file: Announced) {

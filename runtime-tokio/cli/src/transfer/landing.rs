@@ -2,6 +2,7 @@
 //! whole and synced.
 
 use std::{
+    ffi::{OsStr, OsString},
     fs::{self, File, OpenOptions},
     io::{self, Write as _},
     path::{Path, PathBuf},
@@ -80,6 +81,10 @@ pub(crate) fn check_target(target: &Path, overwrite: bool) -> Result<(), Barred>
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         Err(error) => Err(unwritable(target, &error)),
         Ok(facts) if facts.is_dir() => Err(Barred::exists(format!("{shown} is a folder"))),
+        // Whoever names a device does not mean to have it replaced, nor a link to one.
+        Ok(_) if fs::metadata(target).is_ok_and(|facts| !facts.is_file() && !facts.is_dir()) => {
+            Err(Barred::exists(format!("{shown} is no ordinary file")))
+        }
         Ok(_) if overwrite => Ok(()),
         Ok(_) => Err(Barred::exists(format!("{shown} exists already"))),
     }
@@ -92,10 +97,11 @@ impl Landing {
     /// [`Barred`] if it may not or cannot land there; nothing was touched then.
     pub(crate) fn begin(
         folder: &Path,
-        name: &str,
+        name: impl AsRef<OsStr>,
         size: u64,
         overwrite: bool,
     ) -> Result<Self, Barred> {
+        let name = name.as_ref();
         // The folder may be a link; what it stands for now is what is meant throughout.
         let folder = fs::canonicalize(folder).map_err(|error| unwritable(folder, &error))?;
         if !folder.is_dir() {
@@ -169,6 +175,10 @@ impl Target for Landing {
 
     fn land(mut self) -> Result<Option<PathBuf>, TransferError> {
         self.file.sync_all().map_err(|error| self.local(&error))?;
+        if !files::is_at(&self.file, &self.part) {
+            let error = io::Error::other("another file took its place meanwhile");
+            return Err(self.local(&error));
+        }
         let renamed = if self.overwrite {
             fs::rename(&self.part, &self.target)
         } else {
@@ -202,12 +212,15 @@ impl Drop for Landing {
 }
 
 /// The name until then: `.name.hydroid-part`, or with the name's hash where that would be too long.
-fn part_name(name: &str) -> String {
+fn part_name(name: &OsStr) -> OsString {
+    let mut part = OsString::from(".");
     if name.len() + 1 + PART.len() <= NAME_MAX {
-        format!(".{name}{PART}")
+        part.push(name);
     } else {
-        format!(".{}{PART}", blake3::hash(name.as_bytes()).to_hex())
+        part.push(blake3::hash(name.as_encoded_bytes()).to_hex().as_str());
     }
+    part.push(PART);
+    part
 }
 
 /// Creates the part, and holds a lock on it for as long as it is open: one that is there without a
@@ -222,18 +235,22 @@ fn create_part(part: &Path) -> Result<File, Barred> {
         created => created,
     };
     let file = file.map_err(|error| unwritable(part.parent().unwrap_or(part), &error))?;
-    file.try_lock().map_err(|_held| in_the_way(part))?;
+    hold(&file, part)?;
     Ok(file)
+}
+
+/// Locks a part. Between its opening and the lock another may have removed it as left over.
+fn hold(file: &File, part: &Path) -> Result<(), Barred> {
+    let held = file.try_lock().is_ok() && files::is_at(file, part);
+    held.then_some(()).ok_or_else(|| in_the_way(part))
 }
 
 fn remove_left_over(part: &Path) -> Result<(), Barred> {
     let is_file = fs::symlink_metadata(part).is_ok_and(|facts| facts.is_file());
     let left = is_file.then(|| File::open(part).ok()).flatten();
-    let left = left.filter(|file| file.try_lock().is_ok());
-    let removed = left
-        .ok_or(())
-        .and_then(|_lock| fs::remove_file(part).map_err(|_error| ()));
-    removed.map_err(|()| in_the_way(part))
+    let left = left.ok_or_else(|| in_the_way(part))?;
+    hold(&left, part)?;
+    fs::remove_file(part).map_err(|_error| in_the_way(part))
 }
 
 fn in_the_way(part: &Path) -> Barred {
@@ -346,6 +363,41 @@ mod tests {
         std::os::unix::fs::symlink(&victim, &part).unwrap();
         assert!(Landing::begin(folder.path(), "name", 3, true).is_err());
         assert_eq!(fs::read(&victim).unwrap(), b"untouched");
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn landing_replaces_no_device_and_no_pipe() {
+        for device in ["/dev/null", "/dev/tty"].map(Path::new) {
+            let folder = tempfile::tempdir().unwrap();
+            let link = folder.path().join("link");
+            std::os::unix::fs::symlink(device, &link).unwrap();
+            for target in [device, &link] {
+                let barred = check_target(target, true).unwrap_err();
+                assert!(barred.failure.sentence.ends_with("no ordinary file"));
+            }
+        }
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn landing_parts_that_another_replaced_are_not_landed() {
+        let folder = tempfile::tempdir().unwrap();
+        let part = folder.path().join("part");
+        let early = File::create(&part).unwrap();
+        remove_left_over(&part).unwrap();
+        let late = create_part(&part).unwrap();
+        assert!(hold(&early, &part).is_err());
+        assert!(remove_left_over(&part).is_err());
+        drop(late);
+
+        let mut landing = Landing::begin(folder.path(), "name", 4, false).unwrap();
+        landing.write(b"mine").unwrap();
+        let part = folder.path().join(".name.hydroid-part");
+        fs::remove_file(&part).unwrap();
+        fs::write(&part, b"half").unwrap();
+        assert!(landing.land().is_err());
+        assert!(!folder.path().join("name").exists());
     }
 
     #[test]

@@ -45,6 +45,43 @@ fn ends_up_by_an_interrupt_that_was_inherited_as_ignored() {
 }
 
 #[test]
+fn ends_a_ping_that_nobody_answers_after_the_time_that_was_asked_for() {
+    let world = World::new();
+    let (up, ticket) = world.up(&[]);
+    up.signal(Signal::TERM);
+    up.end().by(0);
+    // The switch gives one attempt up after five.
+    world
+        .run(&["ping", &ticket, "--timeout", "7s"])
+        .by_saying(4, "within 7 s");
+}
+
+#[test]
+fn ends_and_answers_although_nobody_reads_what_it_prints() {
+    let world = World::new();
+    let into = world.path("in");
+    let arguments = [
+        "up",
+        "--listen",
+        "127.0.0.1:0",
+        "--into",
+        into.to_str().unwrap(),
+    ];
+    let mut up = Running::start_halted(world.command(&arguments));
+    let ticket = up.line();
+    // Each of these has something to say, more than there are threads.
+    let file = world.file("file", 1000);
+    for _time in 0..9 {
+        let put = ["send", file.to_str().unwrap(), "--to", &ticket];
+        let code = if world.names("in").is_empty() { 0 } else { 5 };
+        world.run(&put).by(code);
+    }
+    world.run(&["ping", &ticket, "-c", "1"]).by(0);
+    up.signal(Signal::TERM);
+    up.end().by(0);
+}
+
+#[test]
 fn ends_other_commands_by_130() {
     let world = World::new();
     let file = world.file("file", 1000);

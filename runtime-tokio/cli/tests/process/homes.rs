@@ -138,3 +138,33 @@ fn homes_inbox_is_in_the_users_downloads() {
     up.signal(Signal::TERM);
     up.end().by(0);
 }
+
+#[test]
+fn homes_are_not_made_of_a_folder_that_others_use() {
+    let world = World::new();
+    let shared = world.path("home");
+    fs::create_dir(&shared).unwrap();
+    fs::write(shared.join("somebody's"), "file").unwrap();
+    fs::set_permissions(&shared, fs::Permissions::from_mode(0o777)).unwrap();
+    world.run(&["id"]).by_saying(5, "HYDROID_HOME");
+    assert_eq!(mode(&shared), 0o777);
+    assert_eq!(world.names("home"), ["somebody's"]);
+}
+
+#[test]
+fn homes_have_ordinary_files_that_nobody_else_may_read() {
+    let world = World::new();
+    world.run(&["id"]).by(0);
+    let lock = world.path("home/lock");
+    fs::write(&lock, "").unwrap();
+    fs::set_permissions(&lock, fs::Permissions::from_mode(0o666)).unwrap();
+    let (up, _ticket) = world.up(&[]);
+    assert_eq!(mode(&lock), 0o600);
+    up.signal(Signal::TERM);
+    up.end().by(0);
+    let identity = world.path("home/identity");
+    fs::remove_file(&identity).unwrap();
+    let made = std::process::Command::new("mkfifo").arg(&identity).status();
+    assert!(made.unwrap().success());
+    world.run(&["id"]).by_saying(1, "no ordinary file");
+}

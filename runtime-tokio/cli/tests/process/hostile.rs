@@ -151,9 +151,7 @@ fn hostile_answers_are_told() {
     assert!(world.names("here").is_empty());
 }
 
-/// Asks an `up` to take a file, by any name, and gives what it answers.
-fn put(ticket: &str, name: &str) -> String {
-    let ticket: Ticket = ticket.parse().unwrap();
+fn put_head(ticket: &Ticket, name: &str) -> String {
     let token: String = ticket
         .token
         .as_ref()
@@ -165,7 +163,13 @@ fn put(ticket: &str, name: &str) -> String {
     let put = serde_json::json!({
         "token": token, "name": name, "size": 4, "root": blake3::hash(b"data").to_hex().as_str(),
     });
-    let head = serde_json::json!({ "put": put }).to_string();
+    serde_json::json!({ "put": put }).to_string()
+}
+
+/// Asks an `up` to take a file, by any name, and gives what it answers.
+fn put(ticket: &str, name: &str) -> String {
+    let ticket: Ticket = ticket.parse().unwrap();
+    let head = put_head(&ticket, name);
     let runtime = Runtime::new().unwrap();
     let answer = runtime.block_on(async {
         let (endpoint, key) = endpoint();
@@ -200,4 +204,39 @@ fn hostile_names_are_refused_by_an_up() {
     assert!(!Path::new(&victim).exists());
     up.signal(Signal::TERM);
     up.end().by(0);
+}
+
+#[test]
+fn hostile_peers_that_hold_every_place_hold_no_ping_up_and_others_are_told() {
+    let world = World::new();
+    let (up, text) = world.up(&[]);
+    let ticket: Ticket = text.parse().unwrap();
+    let runtime = Runtime::new().unwrap();
+    let held = runtime.block_on(async {
+        let (endpoint, key) = endpoint();
+        let local = hydroid_core::identity::Hashname::of(&key, &ticket.space_id());
+        let line = endpoint.connect(local, &ticket).await.unwrap();
+        let mut held = Vec::new();
+        // Who has no token gets an answer, and need not fetch it.
+        for _time in 0..70 {
+            let get = line.open_stream(r#"{"get":{"token":""}}"#).await.unwrap();
+            held.push(get);
+        }
+        for n in 0..64 {
+            let head = put_head(&ticket, &format!("held-{n}"));
+            let mut stream = line.open_stream(&head).await.unwrap();
+            assert!(stream.peer_head().await.unwrap().contains("ok"), "{n}");
+            held.push(stream);
+        }
+        (endpoint, held)
+    });
+    world.run(&["ping", &text, "-c", "1"]).by(0);
+    let file = world.file("file", 5);
+    let put = ["send", file.to_str().unwrap(), "--to", &text];
+    world.run(&put).by_saying(1, "too many files");
+    drop(held);
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    up.signal(Signal::TERM);
+    up.end().by(0);
+    assert!(world.names("in").is_empty());
 }

@@ -16,6 +16,8 @@ fn mistakes_on_the_command_line_are_usage() {
     world.run(&[""; 0]).by(2);
     let wrong = world.run(&["ping", "x", "-c", "no", "--json"]).by(2);
     assert_eq!(wrong.objects()[0]["code"], 2);
+    let missing = world.run(&["recv", "--json"]).by_saying(2, "<TICKET>");
+    assert!(missing.text().contains("<TICKET>"));
     let mut loud = world.command(&["id"]);
     loud.env("HYDROID_LOG", "loud");
     crate::running::Running::start(loud)
@@ -130,4 +132,19 @@ fn mistakes_of_a_ticket_without_the_token_are_refused() {
     sender.end().by(0);
     up.signal(Signal::TERM);
     up.end().by(0);
+}
+
+#[test]
+fn mistakes_about_devices_replace_none() {
+    let world = World::new();
+    let file = world.file("file", 5);
+    let (sender, ticket) = world.send(&file);
+    std::os::unix::fs::symlink("/dev/null", world.path("here/null")).unwrap();
+    for more in [&["-o", "null"][..], &["-o", "null", "--overwrite"]] {
+        let arguments = [&["recv", &ticket], more].concat();
+        world.run(&arguments).by_saying(5, "no ordinary file");
+    }
+    assert!(world.path("here/null").is_symlink());
+    world.run(&["recv", &ticket]).by(0);
+    sender.end().by(0);
 }

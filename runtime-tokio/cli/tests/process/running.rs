@@ -3,7 +3,7 @@
 use std::{
     ffi::OsStr,
     fs,
-    io::{BufRead as _, BufReader, Read as _},
+    io::{BufRead as _, BufReader, Read as _, Write as _},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::mpsc::{Receiver, channel},
@@ -129,11 +129,26 @@ pub(crate) struct Running {
 }
 
 impl Running {
-    pub(crate) fn start(mut command: Command) -> Self {
+    pub(crate) fn start(command: Command) -> Self {
+        Self::start_onto(command, Stdio::piped())
+    }
+
+    /// The same with a stderr that takes nothing, as that of a terminal that was halted.
+    pub(crate) fn start_halted(command: Command) -> Self {
+        let (reader, writer) = std::io::pipe().unwrap();
+        let mut filler = writer.try_clone().unwrap();
+        thread::spawn(move || {
+            let _never = filler.write_all(&[b'.'; 1 << 20]);
+            drop(reader);
+        });
+        Self::start_onto(command, writer.into())
+    }
+
+    fn start_onto(mut command: Command, stderr: Stdio) -> Self {
         command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
+            .stderr(stderr);
         let mut child = command.spawn().unwrap();
         let (line, stdout) = channel();
         let mut out = BufReader::new(child.stdout.take().unwrap());
@@ -147,10 +162,12 @@ impl Running {
             }
         });
         let (text, stderr) = channel();
-        let mut err = child.stderr.take().unwrap();
+        let err = child.stderr.take();
         thread::spawn(move || {
             let mut all = String::new();
-            let _read = err.read_to_string(&mut all);
+            if let Some(mut err) = err {
+                let _read = err.read_to_string(&mut all);
+            }
             let _over = text.send(all);
         });
         Self {

@@ -48,6 +48,16 @@ fn transfers_go_where_the_output_says() {
     assert!(fs::read(world.path("in/file")).unwrap() == bytes);
 
     let (sender, ticket) = world.send(&file);
+    let name: &std::ffi::OsStr = std::os::unix::ffi::OsStrExt::from_bytes(b"n\xff");
+    // Some file systems take no such name.
+    if fs::write(world.path("here").join(name), "").is_ok() {
+        let arguments = ["recv", &ticket, "--overwrite", "-o"].map(std::ffi::OsStr::new);
+        world.run(&[&arguments[..], &[name]].concat()).by(0);
+        sender.end().by(0);
+        assert!(fs::read(world.path("here").join(name)).unwrap() == bytes);
+    }
+
+    let (sender, ticket) = world.send(&file);
     let printed = world.run(&["recv", &ticket, "-o", "-"]).by(0);
     sender.end().by(0);
     assert!(printed.stdout == bytes);
