@@ -72,10 +72,6 @@ fn byte(number: u64, opener: bool, at: u64) -> u8 {
 
 impl App {
     /// Takes one event, and holds it against what is known.
-    #[expect(
-        clippy::wildcard_enum_match_arm,
-        reason = "the enum may grow, and this must notice"
-    )]
     pub(super) fn on_event(&mut self, switch: &Switch, event: &Event) {
         match event {
             Event::Line(LineEvent::Up { line, peer, .. }) => {
