@@ -7,7 +7,8 @@ use super::{
 use crate::base::{Slot, Time, Wall, Why};
 
 impl Switch {
-    /// Does what is due at `now`; without anything due it costs nothing.
+    /// Does what is due at `now`; without anything due it costs nothing. Of very much that is due at
+    /// once it does a part, and the deadline stays due.
     pub fn handle_timeout(&mut self, now: Time) {
         let now = self.advance(now);
         if self

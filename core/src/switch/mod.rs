@@ -52,8 +52,9 @@ pub use crate::{
 /// order; the recommended one is transmits, events, needs, then the deadline.
 ///
 /// After `None` an output gives `None` until the next call that handles or commands something.
-/// While output is queued the deadline is not later than now; once drained, and after
-/// `handle_timeout`, it is later.
+/// While output is queued the deadline is not later than now; once drained, and with nothing due, it
+/// is later. One `handle_timeout` does a bounded amount of work: where more is due than that, the
+/// deadline stays due, and the next call goes on.
 pub struct Switch {
     config: Config,
     periods: Periods,
