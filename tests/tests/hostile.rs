@@ -140,6 +140,11 @@ fn hostile_frames_that_break_the_rules_end_the_line_with_their_name() {
     demand(Misbehaviour::MalformedFrame, |rogue| {
         rogue.send_plain(&[3, 0, 0, 40, 1]);
     });
+    demand(Misbehaviour::MalformedFrame, |rogue| {
+        rogue.send(|writer| {
+            writer.packet(&[0, 9, 1]);
+        });
+    });
     demand(Misbehaviour::UnknownCriticalFrame, |rogue| {
         rogue.send_plain(&[63]);
     });

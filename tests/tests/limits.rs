@@ -4,14 +4,14 @@ use hydroid_core::{
     base::{Seed, Time},
     identity::SecretKey,
     switch::{
-        Config, ConfigError, ConnectError, DownReason, DropReason, InstallError, Life, LineError,
-        OpenError, Switch,
+        Config, ConfigError, ConnectError, DownReason, DropReason, Ecn, InstallError, Life,
+        LineError, OpenError, Path, SentError, Switch, Transmit,
     },
 };
 use hydroid_tests::{
     rogue::Rogue,
     transfer::{CLEAN, down, opened},
-    world::World,
+    world::{SOCKET, World},
 };
 
 fn with(life: Life) -> Config {
@@ -241,4 +241,22 @@ fn limits_commands_say_what_is_wrong() {
         switch.install(now, &secret, &space),
         Err(InstallError::Twice)
     );
+}
+
+#[test]
+fn limits_what_could_not_be_sent_is_counted_whatever_the_shell_says_of_it() {
+    let mut world = World::new(6, 1, &Config::default(), CLEAN);
+    let transmit = Transmit {
+        socket: SOCKET,
+        path: Path::to(world.nodes[0].address),
+        ecn: Ecn::None,
+        ttl: None,
+        len: 0,
+        segment: 0,
+    };
+    let now = world.now;
+    let switch = &mut world.nodes[0].switch;
+    switch.handle_sent_error(now, &transmit, SentError::TooLarge);
+    switch.handle_sent_error(now, &transmit, SentError::Unreachable);
+    assert_eq!(switch.stats().sent_errors, 2);
 }

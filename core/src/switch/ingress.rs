@@ -57,17 +57,11 @@ impl Switch {
         self.sockets.extend_from_slice(interfaces);
     }
 
-    /// Tells that a datagram could not be sent. What it carried is found to be lost in time.
-    pub fn handle_sent_error(&mut self, now: Time, transmit: &Transmit, error: SentError) {
+    /// Tells that a datagram could not be sent, and it is counted. Nothing else follows: what it
+    /// carried is found to be lost in time, and a way that is closed now may open.
+    pub fn handle_sent_error(&mut self, now: Time, _transmit: &Transmit, _error: SentError) {
         self.advance(now);
         self.stats.sent_errors += 1;
-        match error {
-            // A datagram within the smallest size that every path carries is not too large; and a
-            // way that is closed now may open: the timers of the line decide.
-            SentError::TooLarge | SentError::Unreachable => {
-                debug_assert!(transmit.len > 0, "an empty datagram is never handed out");
-            }
-        }
     }
 
     fn on_datagram(
@@ -163,7 +157,7 @@ impl Switch {
             match frame {
                 Frame::Ranges(ranges) => self.on_ranges(now, slot, line, &ranges)?,
                 Frame::Skipped { .. } => self.stats.frames_skipped += 1,
-                Frame::Packet(bytes) => self.on_packet(slot, bytes),
+                Frame::Packet(bytes) => self.on_packet(slot, bytes)?,
                 Frame::Close { .. } | Frame::Padding | Frame::Ping => {}
                 Frame::Challenge(bytes) => link.response = Some(bytes),
                 // We challenge nobody yet, so a response answers nothing.
@@ -212,9 +206,10 @@ impl Switch {
         self.link_down(slot, down);
     }
 
-    fn on_packet(&mut self, slot: Slot, bytes: &[u8]) {
+    fn on_packet(&mut self, slot: Slot, bytes: &[u8]) -> Result<(), Misbehaviour> {
+        Packet::decode(bytes).map_err(|_short| Misbehaviour::MalformedFrame)?;
         let Some(link) = self.links.get_mut(slot) else {
-            return;
+            return Ok(());
         };
         if let Err(packet) = link.packets_in.push(bytes.into()) {
             // Unread packets make room for newer ones.
@@ -222,6 +217,7 @@ impl Switch {
             self.stats.packets_unread += 1;
             let _kept = link.packets_in.push(packet);
         }
+        Ok(())
     }
 }
 
