@@ -1,6 +1,6 @@
 //! Ed25519 keys, and the X25519 form of them that lines agree with.
 
-use core::fmt;
+use core::{fmt, str::FromStr};
 
 use data_encoding::HEXLOWER;
 use ed25519_dalek::{Signer as _, SigningKey, VerifyingKey};
@@ -98,6 +98,22 @@ impl PublicKey {
     }
 }
 
+impl FromStr for PublicKey {
+    type Err = KeyError;
+
+    /// The key that stands as 64 hexadecimal digits in lower case.
+    fn from_str(text: &str) -> Result<Self, KeyError> {
+        let mut bytes = [0; 32];
+        if text.len() != 64 {
+            return Err(KeyError::Text);
+        }
+        HEXLOWER
+            .decode_mut(text.as_bytes(), &mut bytes)
+            .map_err(|_illegal| KeyError::Text)?;
+        Self::from_bytes(&bytes)
+    }
+}
+
 impl fmt::Display for PublicKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&HEXLOWER.encode(&self.bytes))
@@ -121,6 +137,8 @@ pub enum KeyError {
     NoPoint,
     /// They are a point of small order.
     Weak,
+    /// The text is no 64 hexadecimal digits in lower case.
+    Text,
 }
 
 impl fmt::Display for KeyError {
@@ -128,6 +146,7 @@ impl fmt::Display for KeyError {
         f.write_str(match self {
             Self::NoPoint => "the key is no point of the curve",
             Self::Weak => "the key is weak: a point of small order",
+            Self::Text => "a key has 64 hexadecimal digits in lower case",
         })
     }
 }
