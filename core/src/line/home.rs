@@ -6,6 +6,7 @@ use crate::{
 };
 
 use super::{
+    Provider,
     mac::{MacKey, NO_GATE},
     noise::Static,
 };
@@ -25,7 +26,12 @@ pub(super) struct Home {
 }
 
 impl Home {
-    pub(super) fn new(secret: &SecretKey, space: SpaceId, rng: &mut Rng) -> Self {
+    pub(super) fn new(
+        secret: &SecretKey,
+        space: SpaceId,
+        provider: &'static dyn Provider,
+        rng: &mut Rng,
+    ) -> Self {
         let key = secret.public();
         Self {
             hashname: Hashname::of(&key, &space),
@@ -35,6 +41,7 @@ impl Home {
             agreement: Static {
                 secret: secret.agreement(),
                 public: key.agreement(),
+                provider,
             },
             mac: MacKey::new(&NO_GATE, &key, &space),
             last_open: 0,

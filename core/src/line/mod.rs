@@ -17,6 +17,7 @@ mod open;
 mod outgoing;
 mod peers;
 mod pending;
+mod provider;
 mod sealed;
 mod session;
 mod state;
@@ -43,6 +44,7 @@ pub use config::Config;
 pub use effect::{Down, Dropped, Effect, InstallError, OpenError};
 pub use head::{Kind, kind};
 pub use peers::PeerState;
+pub use provider::{Cipher, Provider, PureRust};
 pub use sealed::Unsealed;
 pub use state::Info;
 pub use suite::Suite;
@@ -54,6 +56,7 @@ pub const DATAGRAM_MAX: usize = open::OPEN_MAX;
 #[derive(Debug)]
 pub struct Lines {
     config: Config,
+    provider: &'static dyn Provider,
     rng: Rng,
     clock: Clock,
     homes: Vec<Home>,
@@ -95,9 +98,15 @@ enum Output {
 
 impl Lines {
     /// A room without identities and lines.
-    pub fn new(config: &Config, mut rng: Rng) -> Self {
+    pub fn new(config: &Config, rng: Rng) -> Self {
+        Self::with_provider(config, rng, &PureRust)
+    }
+
+    /// The same, computing with `provider`.
+    pub fn with_provider(config: &Config, mut rng: Rng, provider: &'static dyn Provider) -> Self {
         Self {
             config: config.clone(),
+            provider,
             clock: Clock::default(),
             homes: Vec::new(),
             first_stream: 0,
@@ -127,7 +136,7 @@ impl Lines {
         secret: &SecretKey,
         space: SpaceId,
     ) -> Result<Hashname, InstallError> {
-        let home = Home::new(secret, space, &mut self.rng);
+        let home = Home::new(secret, space, self.provider, &mut self.rng);
         let hashname = home.hashname;
         if self.home(hashname).is_some() {
             return Err(InstallError::Twice);

@@ -30,7 +30,8 @@ pub struct Unsealed<'a> {
 }
 
 impl Lines {
-    /// Opens a sealed packet where it lies. One that is not ours or does not fit stays as it was.
+    /// Opens a sealed packet where it lies. One that is not ours stays as it was; in one that does
+    /// not fit, zeros take the place of the text.
     ///
     /// # Errors
     /// [`Dropped`]: why it did nothing.

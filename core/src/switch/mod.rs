@@ -35,7 +35,7 @@ pub use self::{
 use crate::{
     base::{Bounded, Effects, Index, Rng, Seed, Slot, Slots, Time, Timers},
     identity::{Hashname, PublicKey, SpaceId},
-    line::{self, Lines},
+    line::{self, Lines, Provider, PureRust},
     stream,
 };
 pub use crate::{
@@ -184,6 +184,19 @@ impl Switch {
     /// # Errors
     /// [`ConfigError`] if a field of the config is illegal, with its name.
     pub fn new(config: Config, seed: &Seed) -> Result<Self, ConfigError> {
+        Self::with_provider(config, seed, &PureRust)
+    }
+
+    /// The same, with another's arithmetic: what it does and every byte that it sends are the
+    /// same, and only the time that it takes differs.
+    ///
+    /// # Errors
+    /// As [`Switch::new`].
+    pub fn with_provider(
+        config: Config,
+        seed: &Seed,
+        provider: &'static dyn Provider,
+    ) -> Result<Self, ConfigError> {
         config.check()?;
         let mut rng = Rng::new(seed);
         let streams_most = config.stream.effects_max();
@@ -195,7 +208,7 @@ impl Switch {
                 unheld_us: life.unheld_timeout_ms.saturating_mul(1000),
             },
             now: Time::ZERO,
-            lines: Lines::new(&config.line, rng.fork("line")),
+            lines: Lines::with_provider(&config.line, rng.fork("line"), provider),
             links: Slots::new(),
             ids: Index::new(&mut rng.fork("line ids")),
             by_line: Vec::new(),
