@@ -44,7 +44,8 @@ impl Endpoint {
             Some(seed) => seed,
             None => Seed::new(*random()?),
         };
-        let mut switch = Switch::new(config.switch, &seed).map_err(io::Error::other)?;
+        let mut switch = Switch::with_provider(config.switch, &seed, config.provider)
+            .map_err(io::Error::other)?;
         let sockets = Sockets::bind(&config.listen, config.socket_buffer_bytes as usize)?;
         let addresses: Arc<[_]> = sockets.addresses().collect();
         let interfaces: Vec<_> = (0..)

@@ -44,6 +44,8 @@ pub use config::Config;
 pub use effect::{Down, Dropped, Effect, InstallError, OpenError};
 pub use head::{Kind, kind};
 pub use peers::PeerState;
+#[cfg(feature = "fast")]
+pub use provider::fast;
 pub use provider::{Cipher, Provider, PureRust};
 pub use sealed::Unsealed;
 pub use state::Info;
