@@ -6,6 +6,7 @@ use super::{
     OpenError, Read, ReadError, Streams, WriteError, head,
     pair::Stream,
     pool::{Fx, Pool},
+    queue::SYSTEM,
 };
 use crate::base::Time;
 
@@ -31,6 +32,48 @@ impl Streams {
         stream.refresh(&mut self.pool);
         self.streams.insert(id, stream);
         Ok(id)
+    }
+
+    /// Opens a stream of the switch's own with this head. It goes before every other.
+    ///
+    /// # Errors
+    /// See `OpenError`.
+    pub fn open_system(&mut self, head: &str) -> Result<u64, OpenError> {
+        let id = self.open(head)?;
+        self.set_system(id);
+        Ok(id)
+    }
+
+    /// A stream is the switch's own: it goes before every other, and `prioritize` knows it not.
+    pub fn set_system(&mut self, id: u64) {
+        if let Some(stream) = self.streams.get_mut(&id)
+            && !self.is_down
+        {
+            stream.set_rank(SYSTEM, &mut self.pool);
+        }
+    }
+
+    /// True if a stream is the switch's own.
+    pub fn is_system(&self, id: u64) -> bool {
+        self.streams
+            .get(&id)
+            .is_some_and(|stream| stream.is_system())
+    }
+
+    /// What our direction of a stream has to send goes after that of streams with a higher
+    /// priority, before that of those with a lower one, and in turns with equals. It is 0 at first.
+    ///
+    /// # Errors
+    /// `UnknownStream` or `LineDown`.
+    pub fn prioritize(&mut self, id: u64, priority: i8) -> Result<(), WriteError> {
+        let stream = self.streams.get_mut(&id);
+        let stream = stream.filter(|stream| !stream.is_system());
+        let stream = stream.ok_or(WriteError::UnknownStream)?;
+        if self.is_down {
+            return Err(WriteError::LineDown);
+        }
+        stream.set_rank(priority.into(), &mut self.pool);
+        Ok(())
     }
 
     /// Gives the head of our direction of a stream that the peer opened: JSON text of one object,

@@ -5,6 +5,7 @@ use super::{
     config::Config,
     head,
     pool::{Fx, Pool},
+    queue::{Rank, SYSTEM},
     recv::Recv,
     send::Send,
 };
@@ -13,6 +14,7 @@ use super::{
 #[derive(Debug)]
 pub(super) struct Stream {
     pub(super) id: u64,
+    rank: Rank,
     pub(super) send: Send,
     pub(super) recv: Recv,
     /// The application knows of it: it opened it, or was told with the head.
@@ -39,6 +41,7 @@ impl Stream {
     pub(super) fn new(id: u64, is_ours: bool, config: &Config) -> Self {
         Self {
             id,
+            rank: 0,
             send: Send::new(),
             recv: Recv::new(config),
             announced: is_ours,
@@ -113,15 +116,31 @@ impl Stream {
     /// Brings the queues in line with what there is to send.
     pub(super) fn refresh(&mut self, pool: &mut Pool) {
         let control = self.stop_due || self.credit_due || self.send.reset_due().is_some();
-        pool.control.set(self.id, &mut self.in_control, control);
-        pool.owed
-            .set(self.id, &mut self.in_owed, self.send.is_owed());
-        pool.fresh
-            .set(self.id, &mut self.in_fresh, self.send.sendable() > 0);
+        let (owed, fresh) = (self.send.is_owed(), self.send.sendable() > 0);
+        self.queue(pool, control, owed, fresh);
         let is_unsettled = !self.send.is_settled();
         pool.unsettled += usize::from(is_unsettled);
         pool.unsettled -= usize::from(self.is_unsettled);
         self.is_unsettled = is_unsettled;
+    }
+
+    /// Gives the stream another rank; what it has to send keeps it, also what was lost.
+    pub(super) fn set_rank(&mut self, rank: Rank, pool: &mut Pool) {
+        self.queue(pool, false, false, false);
+        self.rank = rank;
+        self.refresh(pool);
+    }
+
+    /// True if the stream is the switch's own.
+    pub(super) const fn is_system(&self) -> bool {
+        self.rank == SYSTEM
+    }
+
+    fn queue(&mut self, pool: &mut Pool, control: bool, owed: bool, fresh: bool) {
+        let (id, rank) = (self.id, self.rank);
+        pool.control.set(id, rank, &mut self.in_control, control);
+        pool.owed.set(id, rank, &mut self.in_owed, owed);
+        pool.fresh.set(id, rank, &mut self.in_fresh, fresh);
     }
 
     /// Gives everything back that it has of the pool.
@@ -139,9 +158,7 @@ impl Stream {
     /// Nothing goes out any more.
     pub(super) fn silence(&mut self, pool: &mut Pool) {
         self.send.drop_bytes(pool);
-        pool.control.set(self.id, &mut self.in_control, false);
-        pool.owed.set(self.id, &mut self.in_owed, false);
-        pool.fresh.set(self.id, &mut self.in_fresh, false);
+        self.queue(pool, false, false, false);
         pool.unsettled -= usize::from(self.is_unsettled);
         self.is_unsettled = false;
         if self.waiting {

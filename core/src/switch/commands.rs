@@ -184,6 +184,24 @@ impl Switch {
         self.writing(now, stream, |link| link.streams.reset(stream.id, code))
     }
 
+    /// Ranks what our direction of a stream has to send: it goes after that of streams in the same
+    /// line with a higher priority, before that of those with a lower one, and in turns with
+    /// equals, also when it was lost and goes again. It is 0 at first; the switch's own streams are
+    /// above all.
+    ///
+    /// # Errors
+    /// [`WriteError::UnknownStream`] or [`WriteError::LineDown`].
+    pub fn prioritize(
+        &mut self,
+        now: Time,
+        stream: StreamId,
+        priority: i8,
+    ) -> Result<(), WriteError> {
+        self.writing(now, stream, |link| {
+            link.streams.prioritize(stream.id, priority)
+        })
+    }
+
     /// Reads what has come, in order.
     ///
     /// # Errors

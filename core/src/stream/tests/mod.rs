@@ -6,6 +6,7 @@ mod life;
 mod memory;
 mod model;
 mod output;
+mod priority;
 mod protocol;
 mod refusal;
 
