@@ -7,6 +7,7 @@ use super::{
     pair::Stream,
     pool::{Fx, Pool},
     queue::SYSTEM,
+    ring::{SMALLEST, capacity_for},
 };
 use crate::base::Time;
 
@@ -77,15 +78,20 @@ impl Streams {
     }
 
     /// Gives the head of our direction of a stream that the peer opened: JSON text of one object,
-    /// or empty. Once, before anything is written. It always finds room.
+    /// or empty. Once, before anything is written. It finds room unless memory is at its limit.
     ///
     /// # Errors
-    /// See `WriteError`; never `Blocked`.
+    /// See `WriteError`.
     pub fn answer(&mut self, id: u64, head: &str) -> Result<(), WriteError> {
         let fits = head::head_fits(head.as_bytes(), self.pool.config.head_max_bytes);
         let (stream, pool) = self.writable(id)?;
         if !fits || !stream.head_owed {
             return Err(WriteError::IllegalHead);
+        }
+        let need = head::LENGTH_BYTES + head.len() as u64;
+        if need > SMALLEST && !pool.memory.has_room(capacity_for(need)) {
+            stream.block(need, pool);
+            return Err(WriteError::Blocked);
         }
         stream.push_head(head, pool);
         stream.refresh(pool);
@@ -148,7 +154,7 @@ impl Streams {
         if stream.send.is_cut() || stream.send.is_over() {
             return stream.send.check();
         }
-        stream.send.reset(code, false, &mut self.pool);
+        stream.cut(code, false, &mut self.pool);
         stream.refresh(&mut self.pool);
         Ok(())
     }
