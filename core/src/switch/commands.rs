@@ -136,13 +136,15 @@ impl Switch {
     ) -> Result<StreamId, OpenError> {
         self.advance(now);
         let slot = self.slot(line).ok_or(OpenError::UnknownLine)?;
+        self.lend(slot);
         let link = self.links.get_mut(slot).ok_or(OpenError::UnknownLine)?;
         match link.phase {
             Phase::Connecting { .. } | Phase::Up { .. } => {}
             Phase::Closing { .. } | Phase::Down(_) => return Err(OpenError::UnknownLine),
         }
-        let id = link.streams.open(head)?;
+        let id = link.streams.open(head);
         self.touch(slot);
+        let id = id?;
         Ok(StreamId { line, id })
     }
 
@@ -184,6 +186,24 @@ impl Switch {
         self.writing(now, stream, |link| link.streams.reset(stream.id, code))
     }
 
+    /// Ranks what our direction of a stream has to send: it goes after that of streams in the same
+    /// line with a higher priority, before that of those with a lower one, and in turns with
+    /// equals, also when it was lost and goes again. It is 0 at first; the switch's own streams are
+    /// above all.
+    ///
+    /// # Errors
+    /// [`WriteError::UnknownStream`] or [`WriteError::LineDown`].
+    pub fn prioritize(
+        &mut self,
+        now: Time,
+        stream: StreamId,
+        priority: i8,
+    ) -> Result<(), WriteError> {
+        self.writing(now, stream, |link| {
+            link.streams.prioritize(stream.id, priority)
+        })
+    }
+
     /// Reads what has come, in order.
     ///
     /// # Errors
@@ -217,14 +237,19 @@ impl Switch {
         if packet.len() + PACKET_FRAME_MAX > room {
             return Err(LineError::TooLarge);
         }
+        self.lend(slot);
         let link = self.links.get_mut(slot).ok_or(LineError::UnknownLine)?;
         match link.phase {
             Phase::Connecting { .. } | Phase::Up { .. } => {}
             Phase::Closing { .. } | Phase::Down(_) => return Err(LineError::UnknownLine),
         }
+        if !link.has_packet_room(true, packet.len()) {
+            return Err(LineError::Blocked);
+        }
         link.packets_out
             .push(packet.into())
             .map_err(|_full| LineError::Blocked)?;
+        link.packet_bytes += packet.len() as u64;
         self.touch(slot);
         Ok(())
     }
@@ -243,6 +268,7 @@ impl Switch {
         room.copy_from_slice(packet);
         let len = packet.len();
         link.packets_in.pop();
+        link.packet_bytes -= len as u64;
         self.touch(slot);
         Ok(len)
     }
@@ -255,6 +281,7 @@ impl Switch {
     ) -> Result<T, WriteError> {
         self.advance(now);
         let slot = self.slot(stream.line).ok_or(WriteError::UnknownStream)?;
+        self.lend(slot);
         let link = self.links.get_mut(slot).ok_or(WriteError::UnknownStream)?;
         let result = command(link).map_err(|error| settle::write_error(error, &link.phase));
         self.settle_streams(slot);
@@ -274,6 +301,7 @@ impl Switch {
     ) -> Result<T, ReadError> {
         let now = self.advance(now);
         let slot = self.slot(stream.line).ok_or(ReadError::UnknownStream)?;
+        self.lend(slot);
         let link = self.links.get_mut(slot).ok_or(ReadError::UnknownStream)?;
         let result = command(&mut link.streams, now, &mut self.stream_effects)
             .map_err(|error| settle::read_error(error, &link.phase));

@@ -237,7 +237,8 @@ fn write_content(
         .front()
         .is_some_and(|packet| writer.packet(packet))
     {
-        link.packets_out.pop();
+        let packet = link.packets_out.pop();
+        link.packet_bytes -= packet.map_or(0, |packet| packet.len() as u64);
         carried.push(Carried::Packet);
     }
     parts.clear();

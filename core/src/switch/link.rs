@@ -4,7 +4,7 @@ use alloc::{boxed::Box, string::String};
 
 use super::{DownReason, LineId, LineState, Peer, wants::Wants};
 use crate::{
-    base::{Bounded, Deadline, Slot, Time, Why},
+    base::{Bounded, Deadline, Share, Slot, Time, Why},
     flow::{self, Allowance, Flow},
     identity::Hashname,
     stream::{self, Streams},
@@ -44,6 +44,12 @@ pub(super) struct Link {
     /// Unreliable packets to send, and unread ones.
     pub(super) packets_out: Bounded<Box<[u8]>>,
     pub(super) packets_in: Bounded<Box<[u8]>>,
+    /// Bytes of both.
+    pub(super) packet_bytes: u64,
+    /// What the line takes of the ledger.
+    pub(super) share: Share,
+    /// It stands among those that wait for memory.
+    pub(super) starves: bool,
     /// What proves the path to the peer, which asked for it.
     pub(super) response: Option<[u8; 8]>,
     /// When something authentic came last.

@@ -9,6 +9,7 @@ mod egress;
 mod error;
 mod event;
 mod ingress;
+mod ledger;
 mod link;
 mod service;
 mod settle;
@@ -33,14 +34,14 @@ pub use self::{
     stats::{DropReason, Stats},
 };
 use crate::{
-    base::{Bounded, Effects, Index, Rng, Seed, Slot, Slots, Time, Timers},
+    base::{Bounded, Effects, Index, Ledger, Rng, Seed, Slot, Slots, Time, Timers},
     identity::{Hashname, PublicKey, SpaceId},
     line::{self, Lines, Provider, PureRust},
     stream,
 };
 pub use crate::{
     line::PeerState,
-    stream::Read,
+    stream::{REFUSED as STREAM_REFUSED, Read},
     wire::{Path, Route, SocketId},
 };
 
@@ -73,6 +74,9 @@ pub struct Switch {
     ready: VecDeque<Slot>,
     /// Links that are down, oldest first.
     down: VecDeque<Slot>,
+    ledger: Ledger,
+    /// Links that wait for memory, which others have.
+    starving: VecDeque<Slot>,
     events: VecDeque<Event>,
     needs: Bounded<Need>,
     sockets: Vec<Interface>,
@@ -140,6 +144,10 @@ pub struct Status {
     pub streams: usize,
     /// Bytes in the buffers of streams.
     pub buffered_bytes: u64,
+    /// Bytes that everything the ledger counts takes.
+    pub ledger_bytes: u64,
+    /// Bytes that peers may still send because they were told so, beyond the first credit of each.
+    pub promised_bytes: u64,
     /// Events not yet polled.
     pub events: usize,
 }
@@ -217,6 +225,8 @@ impl Switch {
             timers: Timers::new(),
             ready: VecDeque::new(),
             down: VecDeque::new(),
+            ledger: Ledger::new(config.ledger.clone(), config.links_most()),
+            starving: VecDeque::new(),
             events: VecDeque::new(),
             needs: Bounded::new(NEEDS_MAX),
             sockets: Vec::new(),
@@ -240,6 +250,8 @@ impl Switch {
             lines: links().filter(|link| link.line().is_some()).count(),
             streams: links().map(|link| link.streams.count()).sum(),
             buffered_bytes: links().map(|link| link.streams.buffered_bytes()).sum(),
+            ledger_bytes: self.ledger.held_bytes(),
+            promised_bytes: self.ledger.promised_bytes(),
             events: self.events.len(),
         }
     }

@@ -3,7 +3,7 @@
 use alloc::boxed::Box;
 
 use crate::{
-    base::{Bounded, Slot, Time, Why},
+    base::{Bounded, Share, Slot, Time, Why},
     flow::Flow,
     line::{self, Effect},
     stream::Streams,
@@ -108,6 +108,9 @@ impl Switch {
             streams: Streams::new(&self.config.stream, smaller, first, None),
             packets_out: Bounded::new(packets),
             packets_in: Bounded::new(packets),
+            packet_bytes: 0,
+            share: Share::default(),
+            starves: false,
             response: None,
             heard: now,
             ping: false,
@@ -130,7 +133,9 @@ impl Switch {
         let Some(line) = link.line() else { return };
         link.phase = Phase::Down(reason.clone());
         link.wants = Wants::default();
-        link.packets_out.clear();
+        while let Some(packet) = link.packets_out.pop() {
+            link.packet_bytes -= packet.len() as u64;
+        }
         // What was in flight is of no use to anybody, and may be much.
         link.flow = Flow::new(&self.config.flow, self.now);
         self.next_first = self.next_first.max(link.streams.next_number());
@@ -225,7 +230,8 @@ impl Switch {
 
     /// Forgets a link that is down, with whatever nobody read of it.
     pub(in crate::switch) fn forget_link(&mut self, slot: Slot) {
-        if let Some(link) = self.links.remove(slot) {
+        if let Some(mut link) = self.links.remove(slot) {
+            self.ledger.settle(&mut link.share, 0, 0);
             self.ids.remove(&link.id.0);
             self.timers.set(slot, None);
             self.down.retain(|down| *down != slot);
