@@ -4,13 +4,17 @@
 
 use std::{hint::black_box, time::Instant};
 
-use hydroid_core::line::{self, Provider, PureRust, Suite};
+use hydroid_core::{
+    line::{self, Provider, PureRust, Suite},
+    switch::Config,
+};
+use hydroid_tests::{transfer::CLEAN, world::World};
 
 const ROUNDS: u32 = 15;
 const NONCE: [u8; 12] = [7; 12];
 const AAD: [u8; 12] = [1; 12];
 
-type Work = fn(&dyn Provider) -> u64;
+type Work = fn(&'static dyn Provider) -> u64;
 
 /// Nanoseconds for one of `count`.
 fn time(count: u32, mut work: impl FnMut()) -> u64 {
@@ -46,7 +50,21 @@ fn schedule(provider: &dyn Provider, suite: Suite) -> u64 {
     })
 }
 
-const WORK: [(&str, Work); 12] = [
+/// A handshake and the first packets each way, with all that two switches do about them.
+fn line(provider: &'static dyn Provider) -> u64 {
+    const LINES: u32 = 20;
+    let worlds = (0..LINES.into())
+        .map(|seed| World::with_providers(seed, vec![provider; 2], &Config::default(), CLEAN));
+    let mut worlds: Vec<_> = worlds.collect();
+    let begun = Instant::now();
+    for world in &mut worlds {
+        black_box(world.line(0, 1));
+    }
+    let ns = begun.elapsed().as_nanos() / u128::from(LINES);
+    u64::try_from(ns).expect("it ends")
+}
+
+const WORK: [(&str, Work); 13] = [
     ("AES-256-GCM, seal 1,200 B", |it| {
         seal::<1200>(it, Suite::Aes256Gcm)
     }),
@@ -88,6 +106,7 @@ const WORK: [(&str, Work); 12] = [
             black_box(it.public(black_box(&[3; 32])));
         })
     }),
+    ("a new line, both ends", line),
 ];
 
 fn main() {
