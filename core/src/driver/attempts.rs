@@ -8,7 +8,8 @@ use super::{Driver, Wait};
 use crate::{
     base::Time,
     switch::{
-        DownReason, LineEvent, LineId, LineState, OpenError, Read, ReadError, StreamId, WriteError,
+        DownReason, LineEvent, LineId, LineState, OpenError, Read, ReadError, SpaceEvent, StreamId,
+        WriteError,
     },
 };
 
@@ -41,6 +42,14 @@ impl Driver {
         match self.next_line_event() {
             Some(event) => Poll::Ready(event),
             None => self.wait_for(Wait::LineEvent, waker),
+        }
+    }
+
+    /// The next thing that happened to an identity of ours in a closed space.
+    pub fn poll_space_event(&mut self, waker: &Waker) -> Poll<SpaceEvent> {
+        match self.space_events.pop() {
+            Some(event) => Poll::Ready(event),
+            None => self.wait_for(Wait::SpaceEvent, waker),
         }
     }
 

@@ -39,6 +39,9 @@ pub struct Config {
     /// How long the older of two sessions is accepted once the peer was heard on the other, in
     /// milliseconds.
     pub older_ms: u64,
+    /// How far the clocks of members may be apart, in milliseconds: for so long a membership counts
+    /// beyond its end.
+    pub membership_skew_ms: u64,
     /// How long a closed line answers with its last datagram, in milliseconds.
     pub closing_ms: u64,
     /// Handshake datagrams that may wait to be polled; what does not fit is not sent this time.
@@ -61,6 +64,7 @@ impl Default for Config {
             crossed_ms: 2000,
             not_newer_ms: 1000,
             older_ms: 10_000,
+            membership_skew_ms: 300_000,
             closing_ms: 3000,
             outputs: 1024,
         }

@@ -2,8 +2,8 @@
 
 use alloc::{boxed::Box, vec::Vec};
 
-use super::{Config, noise::Handshake, open::Opened, suite::Suite};
-use crate::{base::Time, wire::Route};
+use super::{Config, home::Home, mac::MacKey, noise::Handshake, open::Opened, suite::Suite};
+use crate::{base::Time, identity::PublicKey, wire::Route};
 
 /// The other's open, held back while the smaller hashname insists on its own.
 pub(super) struct Held {
@@ -29,6 +29,8 @@ pub(super) struct Pending {
     repeat_until: Time,
     /// When the peer counts as unreachable.
     pub(super) until: Time,
+    /// Which of our gates its MAC is keyed with; 0 is the newest.
+    gate: usize,
 }
 
 impl Pending {
@@ -50,7 +52,19 @@ impl Pending {
             period_ms: config.repeat_first_ms,
             repeat_until: until,
             until,
+            gate: 0,
         }
+    }
+
+    /// Keys the MAC by the next older gate, since a peer that was away may not know ours; behind
+    /// the oldest comes the newest again. All other bytes stay: it is still a copy.
+    pub(super) fn next_gate(&mut self, home: &Home, peer: &PublicKey) {
+        if home.doors.len() < 2 {
+            return;
+        }
+        self.gate = (self.gate + 1) % home.doors.len();
+        let gate = home.doors[self.gate].gate.as_bytes();
+        MacKey::new(gate, peer, &home.space).write(&mut self.datagram);
     }
 
     /// Adds a candidate, and tells if it is a new one and there was room.

@@ -9,6 +9,7 @@ use super::{
     outgoing::Made,
     session::{Session, plain},
     state::{Info, Line},
+    told::Limits,
 };
 use crate::{
     base::{Effects, Slot, Time},
@@ -50,7 +51,7 @@ impl Lines {
             Some(Place::Line(slot)) => self.open_known(*slot, id, counter, datagram)?,
             Some(Place::Half(answer)) => {
                 let answer = *answer;
-                self.open_first(route, answer, counter, datagram, fx)?
+                self.open_first(now, route, answer, counter, datagram, fx)?
             }
             Some(Place::Pending(_)) | None => return Err(Dropped::UnknownLine),
         };
@@ -94,6 +95,7 @@ impl Lines {
 
     fn open_first(
         &mut self,
+        now: Time,
         route: Route,
         answer: AnswerId,
         counter: u64,
@@ -112,6 +114,13 @@ impl Lines {
             return Err(Dropped::BadTag);
         }
         let half = self.answers.take_half(answer).expect("it was just there");
+        let home = &self.homes[half.home];
+        let (wall, skew_ms) = (self.clock.wall(now), self.config.membership_skew_ms);
+        let membership = half.membership.as_deref();
+        if membership.is_some_and(|it| home.stands(it, &half.key, wall, skew_ms).is_err()) {
+            self.ids.remove(&half.session.ours);
+            return Err(Dropped::Refused);
+        }
         let time = half.time;
         let slot = self.confirm(route, slot, half, fx);
         self.peers.confirm_open(pair, time);
@@ -163,6 +172,8 @@ impl Lines {
             first_stream: half.end.first_stream,
             peer_first_stream: None,
             seen: None,
+            peer_limits: Limits::default(),
+            peer_document: None,
         };
         let made = Made {
             route,
@@ -170,6 +181,8 @@ impl Lines {
             peer_boot: half.peer_boot,
             peer_end: half.peer_end,
             seen: None,
+            told: half.told,
+            membership: half.membership,
             session: half.session,
         };
         (Line::new(info, half.home, half.end.id), made)
@@ -193,6 +206,7 @@ impl Lines {
         } else {
             (current, made.session)
         };
+        line.membership = made.membership;
         line.current = Some(stays);
         line.older_until = None;
         let oldest = line.older.replace(Box::new(goes));

@@ -4,11 +4,12 @@ use alloc::boxed::Box;
 use core::net::SocketAddr;
 
 use super::{
-    Dropped, peers::Pair, pending::Pending, session::Session, suite::Suite, window::Window,
+    Dropped, peers::Pair, pending::Pending, session::Session, suite::Suite, told::Limits,
+    window::Window,
 };
 use crate::{
     base::Time,
-    identity::{Hashname, PublicKey},
+    identity::{Hashname, Membership, PublicKey},
     wire::{Route, VARINT_MAX},
 };
 
@@ -57,6 +58,11 @@ pub struct Info {
     pub peer_first_stream: Option<u64>,
     /// Our address as the peer saw it, where it answered our open.
     pub seen: Option<SocketAddr>,
+    /// What the peer bears; the least that can be meant until the line is up.
+    pub peer_limits: Limits,
+    /// The version of the space document that the peer held at the handshake, and the first bytes
+    /// of that document's hash; in a closed space.
+    pub peer_document: Option<(u64, [u8; 8])>,
 }
 
 /// A closed line that still answers.
@@ -84,6 +90,10 @@ pub(super) struct Line {
     pub(super) older_until: Option<Time>,
     pub(super) pending: Option<Box<Pending>>,
     pub(super) closing: Option<Closing>,
+    /// What lets the peer into a closed space.
+    pub(super) membership: Option<Box<Membership>>,
+    /// When that ends, until that was told.
+    pub(super) expires: Option<Time>,
 }
 
 impl Line {
@@ -100,6 +110,8 @@ impl Line {
             older_until: None,
             pending: None,
             closing: None,
+            membership: None,
+            expires: None,
         }
     }
 
@@ -134,7 +146,7 @@ impl Line {
     pub(super) fn deadline(&self) -> Option<Time> {
         let closing = self.closing.as_ref().map(|closing| closing.until);
         let pending = self.pending.as_ref().map(|pending| pending.deadline());
-        [closing, pending, self.older_until]
+        [closing, pending, self.older_until, self.expires]
             .into_iter()
             .flatten()
             .min()

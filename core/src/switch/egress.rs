@@ -103,9 +103,11 @@ impl Switch {
 
     /// Fills `buf` with packets of one line.
     fn build_run(&mut self, now: Time, slot: Slot, buf: &mut [u8]) -> Option<Transmit> {
-        let most = usize::from(self.config.life.datagram_bytes).min(buf.len());
         let line = self.links.get(slot)?.line()?;
-        let route = self.lines.info(line)?.route;
+        let info = self.lines.info(line)?;
+        let (route, limits) = (info.route, info.peer_limits);
+        let most = self.config.life.datagram_bytes.min(limits.datagram_bytes);
+        let most = usize::from(most).min(buf.len());
         let (mut len, mut segment) = (0, 0);
         while buf.len() - len >= most.max(segment) && most > SEALED_OVERHEAD {
             let size = if segment == 0 { most } else { segment };

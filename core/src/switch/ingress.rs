@@ -1,7 +1,10 @@
 //! B: what comes from the network. Bytes are told apart by their first bytes, opened where they
 //! lie, and each frame is handed to the room it is for.
 
-use super::{DropReason, Interface, Meta, Misbehaviour, SentError, Switch, Transmit, link::Link};
+use super::{
+    DropReason, Interface, Meta, Misbehaviour, SentError, Switch, Transmit, link::Link,
+    spaces::refusal_of,
+};
 use crate::{
     base::{Effects, Slot, Time},
     line::{self, Dropped, Kind, Unsealed},
@@ -211,9 +214,12 @@ impl Switch {
 
     fn on_close(&mut self, slot: Slot, line: Slot, code: u64, reason: &str) {
         self.lines.forget(line);
-        let down = super::DownReason::Closed {
-            code,
-            reason: reason.into(),
+        let down = match refusal_of(code) {
+            Some(refusal) => super::DownReason::Refused(refusal),
+            None => super::DownReason::Closed {
+                code,
+                reason: reason.into(),
+            },
         };
         self.link_down(slot, down);
     }

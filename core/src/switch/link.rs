@@ -2,7 +2,7 @@
 
 use alloc::{boxed::Box, string::String};
 
-use super::{DownReason, LineId, LineState, Peer, wants::Wants};
+use super::{DownReason, LineId, LineState, Peer, system::System, wants::Wants};
 use crate::{
     base::{Bounded, Deadline, Share, Slot, Time, Why},
     flow::{self, Allowance, Flow},
@@ -41,6 +41,8 @@ pub(super) struct Link {
     pub(super) wants: Wants,
     pub(super) flow: Flow<Carried>,
     pub(super) streams: Streams,
+    /// Those of them that are the switch's own.
+    pub(super) system: System,
     /// Unreliable packets to send, and unread ones.
     pub(super) packets_out: Bounded<Box<[u8]>>,
     pub(super) packets_in: Bounded<Box<[u8]>>,
@@ -148,10 +150,13 @@ impl Link {
             && self.packets_in.is_empty()
     }
 
-    /// True if the peer broke the protocol: nothing that it says counts any more.
+    /// True if the peer broke the protocol, or a membership ended: nothing that it says counts any
+    /// more.
     pub(super) fn is_condemned(&self) -> bool {
         match &self.phase {
-            Phase::Closing { end, .. } => matches!(end.down, DownReason::Misbehaved(_)),
+            Phase::Closing { end, .. } => {
+                matches!(end.down, DownReason::Misbehaved(_) | DownReason::Revoked)
+            }
             Phase::Connecting { .. } | Phase::Up { .. } | Phase::Down(_) => false,
         }
     }
@@ -196,7 +201,12 @@ impl Link {
 
     /// True if somebody holds the line.
     pub(super) fn is_held(&self) -> bool {
-        self.wants.held(self.streams.count())
+        self.wants.held(self.streams_held())
+    }
+
+    /// The application's streams that live.
+    pub(super) fn streams_held(&self) -> usize {
+        self.streams.count() - self.system.count(&self.streams)
     }
 
     /// What is due when, the flow's own deadlines and those of the line's life.

@@ -13,7 +13,9 @@ mod ledger;
 mod link;
 mod service;
 mod settle;
+mod spaces;
 mod stats;
+mod system;
 mod wants;
 
 use alloc::{collections::VecDeque, string::String, vec::Vec};
@@ -28,14 +30,14 @@ pub use self::{
         SpaceCommandError, WriteError,
     },
     event::{
-        DownReason, Ecn, Event, Interface, LineEvent, LineId, Meta, Misbehaviour, Peer,
+        DownReason, Ecn, Event, Interface, LineEvent, LineId, Meta, Misbehaviour, Peer, SpaceEvent,
         StreamEvent, StreamId, Transmit,
     },
     stats::{DropReason, Stats},
 };
 use crate::{
     base::{Bounded, Effects, Index, Ledger, Rng, Seed, Slot, Slots, Time, Timers},
-    identity::{Hashname, PublicKey, SpaceId},
+    identity::{Hashname, PublicKey, Roles, SpaceId},
     line::{self, Lines, Provider, PureRust},
     stream,
 };
@@ -86,6 +88,10 @@ pub struct Switch {
     fates: Fates,
     carried: Vec<Carried>,
     carried_streams: Vec<stream::Carried>,
+    /// What system streams brought, and from which link.
+    arrived: Vec<(Slot, system::Arrived)>,
+    /// Identities of ours that are no members of their spaces any more, and were told so.
+    expelled: Vec<Hashname>,
 }
 
 /// What a shell knows of a hashname that a switch hosts.
@@ -127,6 +133,8 @@ pub struct LineInfo {
     pub route: Option<Route>,
     /// The smoothed round trip in microseconds, once there was one.
     pub rtt_us: Option<u64>,
+    /// What the peer may do, in a closed space.
+    pub roles: Option<Roles>,
     /// Streams that are not over.
     pub streams: usize,
     /// Bytes written that the peer has not yet acknowledged.
@@ -216,7 +224,7 @@ impl Switch {
                 unheld_us: life.unheld_timeout_ms.saturating_mul(1000),
             },
             now: Time::ZERO,
-            lines: Lines::with_provider(&config.line, rng.fork("line"), provider),
+            lines: Self::new_lines(&config, provider, rng.fork("line")),
             links: Slots::new(),
             ids: Index::new(&mut rng.fork("line ids")),
             by_line: Vec::new(),
@@ -236,8 +244,20 @@ impl Switch {
             fates: Fates::new(),
             carried: Vec::new(),
             carried_streams: Vec::new(),
+            arrived: Vec::new(),
+            expelled: Vec::new(),
             config,
         })
+    }
+
+    /// The line room, which tells peers what we bear.
+    fn new_lines(config: &Config, provider: &'static dyn Provider, rng: Rng) -> Lines {
+        let mut lines = Lines::with_provider(&config.line, rng, provider);
+        lines.set_limits(line::Limits {
+            ranges_delay_ms: config.flow.ranges_delay_ms,
+            ..line::Limits::default()
+        });
+        lines
     }
 
     // A. Getters.
@@ -248,7 +268,7 @@ impl Switch {
         Status {
             installed: self.lines.installed().count(),
             lines: links().filter(|link| link.line().is_some()).count(),
-            streams: links().map(|link| link.streams.count()).sum(),
+            streams: links().map(Link::streams_held).sum(),
             buffered_bytes: links().map(|link| link.streams.buffered_bytes()).sum(),
             ledger_bytes: self.ledger.held_bytes(),
             promised_bytes: self.ledger.promised_bytes(),
@@ -269,7 +289,8 @@ impl Switch {
                 .line()
                 .and_then(|line| Some(self.lines.info(line)?.route)),
             rtt_us: link.flow.rtt_us(),
-            streams: link.streams.count(),
+            roles: link.line().and_then(|line| self.lines.roles(line)),
+            streams: link.streams_held(),
             unacknowledged_bytes: link.streams.unacknowledged_bytes(),
         })
     }

@@ -10,7 +10,9 @@ use crate::{
     switch::{
         ConnectError, DownReason, Event, InstallError, LineEvent, LineId, Misbehaviour, Peer,
         Switch,
+        commands::packet_room,
         link::{End, Info, Link, Phase},
+        system::System,
         wants::Wants,
     },
 };
@@ -31,6 +33,12 @@ impl Switch {
                         self.link_down(link, why.into());
                     }
                 }
+                Effect::Refused { slot, why } => {
+                    if let Some(link) = self.link_of(slot) {
+                        self.end_refused(now, link, why);
+                    }
+                }
+                Effect::Expelled { local, why } => self.expel(now, local, why),
             }
         }
     }
@@ -44,6 +52,7 @@ impl Switch {
             key: info.peer,
         };
         let local = info.local;
+        let (limits, document) = (info.peer_limits, info.peer_document);
         self.next_first = self.next_first.max(info.first_stream);
         let first = info
             .peer_first_stream
@@ -61,6 +70,10 @@ impl Switch {
         link.heard = now;
         link.info.ours = ours;
         link.streams.set_peer_first(first);
+        let delay_ms = u64::from(limits.ranges_delay_ms);
+        link.flow.set_peer_ranges_delay_ms(delay_ms);
+        let room = packet_room(self.config.life.datagram_bytes.min(limits.datagram_bytes));
+        link.packets_out.retain(|packet| packet.len() <= room);
         // The peer takes the line for open once it hears something sealed.
         link.ping |= ours;
         self.stats.lines_up += 1;
@@ -71,6 +84,7 @@ impl Switch {
             peer,
             ours,
         }));
+        self.greet(slot, document);
         self.touch(slot);
     }
 
@@ -106,6 +120,7 @@ impl Switch {
             wants: Wants::default(),
             flow: Flow::new(&self.config.flow, now),
             streams: Streams::new(&self.config.stream, smaller, first, None),
+            system: System::default(),
             packets_out: Bounded::new(packets),
             packets_in: Bounded::new(packets),
             packet_bytes: 0,
@@ -140,6 +155,8 @@ impl Switch {
         link.flow = Flow::new(&self.config.flow, self.now);
         self.next_first = self.next_first.max(link.streams.next_number());
         link.streams.on_down(&mut self.stream_effects);
+        let fx = &mut self.stream_effects;
+        link.system.clear(self.now, &mut link.streams, fx);
         let id = link.id;
         self.by_line[line as usize] = None;
         self.settle_streams(slot);
@@ -245,6 +262,7 @@ impl From<line::Down> for DownReason {
             line::Down::Unreachable => Self::Unreachable,
             line::Down::Restarted => Self::Restarted,
             line::Down::Replaced => Self::Replaced,
+            line::Down::Refused(refusal) => Self::Refused(refusal),
         }
     }
 }
@@ -256,6 +274,7 @@ impl From<line::OpenError> for ConnectError {
             line::OpenError::Oneself => Self::Oneself,
             line::OpenError::NoRoute => Self::NoAddress,
             line::OpenError::Full => Self::Full,
+            line::OpenError::Refused(refusal) => Self::Refused(refusal),
         }
     }
 }
@@ -265,6 +284,8 @@ impl From<line::InstallError> for InstallError {
         match error {
             line::InstallError::Twice => Self::Twice,
             line::InstallError::Full => Self::Full,
+            line::InstallError::OtherKey => Self::OtherKey,
+            line::InstallError::Refused(refusal) => Self::Refused(refusal),
         }
     }
 }
