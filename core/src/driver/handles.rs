@@ -17,6 +17,7 @@ impl Driver {
             match event {
                 Event::Line(event) => self.on_line(now, event),
                 Event::Stream(event) => self.on_stream(now, &event),
+                Event::Anon => self.waiters.fire(Wait::Anon),
             }
         }
     }

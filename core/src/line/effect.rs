@@ -2,6 +2,7 @@
 
 use core::fmt;
 
+use super::versions::Versions;
 use crate::base::Slot;
 
 /// What happened to a line.
@@ -22,6 +23,17 @@ pub enum Effect {
         /// Why it ended.
         why: Down,
     },
+    /// A packet that came showed that new keys are due: [`Lines::rekey`](super::Lines::rekey) is
+    /// to be sent.
+    Renew {
+        /// Where the line lives.
+        slot: Slot,
+    },
+    /// The line has new keys, and what is sealed from now on is sealed under them.
+    Renewed {
+        /// Where the line lives.
+        slot: Slot,
+    },
 }
 
 /// Why a line ended that we did not end.
@@ -33,6 +45,10 @@ pub enum Down {
     Restarted,
     /// The peer has the same boot and opened another line in place of this one.
     Replaced,
+    /// As many packets were sealed as one session may, and the peer renewed no keys.
+    Exhausted,
+    /// Nobody answered our open but somebody who said that the peer speaks other versions only.
+    Version(Versions),
 }
 
 /// Why a datagram did nothing, or no more than was done before. One reason for each kind.
@@ -68,6 +84,10 @@ pub enum Dropped {
     TooOld,
     /// It is for a line that we closed.
     Closing,
+    /// It is an open under load: it was told to come again with a cookie.
+    CookieAsked,
+    /// It is an open under load, and beyond its share.
+    Busy,
     /// It would make a line, and there are as many as the config allows.
     Full,
 }

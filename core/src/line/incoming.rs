@@ -23,7 +23,11 @@ impl Lines {
     /// # Errors
     /// [`Dropped`]: why it did nothing, or, for a copy, nothing new.
     pub fn on_open(&mut self, now: Time, route: Route, datagram: &[u8]) -> Result<(), Dropped> {
-        let clear = open::Clear::parse(datagram)?;
+        let clear = open::Clear::parse(datagram);
+        if matches!(clear, Err(Dropped::UnknownVersion)) {
+            self.tell_versions(now, route, datagram);
+        }
+        let clear = clear?;
         let home = self
             .homes
             .iter()
@@ -32,9 +36,7 @@ impl Lines {
         if self.on_copy(now, route, &clear.digest) {
             return Err(Dropped::Repeated);
         }
-        if self.answers.is_full() {
-            return Err(Dropped::TooManyHalfOpen);
-        }
+        self.admit(now, route, home, &clear)?;
         let rng = self.rng.fork("answer");
         let opened = clear.read(&self.homes[home], rng)?;
         let pair = self.pair(home, &opened.key);
@@ -155,6 +157,7 @@ impl Lines {
                 return Err(dropped);
             }
         };
+        let hash = opened.handshake.hash();
         let half = HalfOpen {
             pair,
             home,
@@ -165,7 +168,9 @@ impl Lines {
                 false,
                 (id, opened.line),
                 opened.handshake.split(),
-            ),
+            )
+            .chained_to(hash)
+            .begun_at(now),
             end,
             peer_end: opened.end,
             peer_boot: opened.boot,

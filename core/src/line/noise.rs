@@ -104,6 +104,12 @@ impl Handshake {
         self.0.get_remote_static()?.try_into().ok()
     }
 
+    /// The hash of all that both ends have said.
+    pub(super) fn hash(&self) -> [u8; 32] {
+        let hash = self.0.get_handshake_hash().try_into();
+        hash.expect("a SHA-256 has 32 bytes")
+    }
+
     /// The keys of the two directions after both messages: the initiator's first.
     pub(super) fn split(mut self) -> (Zeroizing<[u8; 32]>, Zeroizing<[u8; 32]>) {
         let (to_responder, to_initiator) = self.0.dangerously_get_raw_split();

@@ -5,6 +5,7 @@ use core::fmt;
 use zeroize::Zeroizing;
 
 use super::suite::{Key, Suite};
+use crate::base::Time;
 use crate::wire::{SEALED_OVERHEAD, SEALED_PREFIX, Sealed, TAG_LEN};
 
 /// What a handshake leaves behind: an id and a key for each direction.
@@ -19,6 +20,13 @@ pub(super) struct Session {
     pub(super) heard: bool,
     pub(super) sealing: Key,
     pub(super) opening: Key,
+    /// Packets sealed and opened.
+    pub(super) sealed: u64,
+    pub(super) opened: u64,
+    /// When the handshake was complete.
+    pub(super) since: Time,
+    /// The handshake's hash, which the next one is chained to.
+    pub(super) hash: [u8; 32],
 }
 
 impl Session {
@@ -41,7 +49,21 @@ impl Session {
             heard: false,
             sealing: Key::new(suite, sealing),
             opening: Key::new(suite, opening),
+            sealed: 0,
+            opened: 0,
+            since: Time::ZERO,
+            hash: [0; 32],
         }
+    }
+
+    /// The session with the hash of its handshake.
+    pub(super) fn chained_to(self, hash: [u8; 32]) -> Self {
+        Self { hash, ..self }
+    }
+
+    /// The session, complete at `since`.
+    pub(super) fn begun_at(self, since: Time) -> Self {
+        Self { since, ..self }
     }
 
     /// Seals the plain text at `buf[SEALED_PREFIX..][..plain_len]` where it lies and tells the
@@ -56,6 +78,7 @@ impl Session {
         };
         sealed.write(rest);
         let (clear, text) = rest.split_at_mut(SEALED_PREFIX);
+        self.sealed += 1;
         *tag = self.sealing.aead().seal(&nonce(counter), &clear[2..], text);
         Some(total)
     }
@@ -72,6 +95,7 @@ impl Session {
         let aead = self.opening.aead();
         let fits = aead.open(&nonce(counter), &clear[2..], text, tag);
         self.heard |= fits;
+        self.opened += u64::from(fits);
         fits
     }
 

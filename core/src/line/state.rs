@@ -4,7 +4,8 @@ use alloc::boxed::Box;
 use core::net::SocketAddr;
 
 use super::{
-    Dropped, peers::Pair, pending::Pending, session::Session, suite::Suite, window::Window,
+    Dropped, peers::Pair, pending::Pending, rekey::Renewal, session::Session, suite::Suite,
+    window::Window,
 };
 use crate::{
     base::Time,
@@ -57,6 +58,9 @@ pub struct Info {
     pub peer_first_stream: Option<u64>,
     /// Our address as the peer saw it, where it answered our open.
     pub seen: Option<SocketAddr>,
+    /// Sessions that packets were sealed in, one after the other: 1, and one more for each time
+    /// that the keys were renewed within the line.
+    pub sessions: u32,
 }
 
 /// A closed line that still answers.
@@ -82,6 +86,10 @@ pub(super) struct Line {
     /// A session of the same line that is still accepted.
     pub(super) older: Option<Box<Session>>,
     pub(super) older_until: Option<Time>,
+    /// What is under way about new keys.
+    pub(super) renewal: Renewal,
+    /// The id of the session that the last packet was opened in.
+    pub(super) opened_in: u32,
     pub(super) pending: Option<Box<Pending>>,
     pub(super) closing: Option<Closing>,
 }
@@ -98,6 +106,8 @@ impl Line {
             current: None,
             older: None,
             older_until: None,
+            renewal: Renewal::default(),
+            opened_in: 0,
             pending: None,
             closing: None,
         }
@@ -124,17 +134,24 @@ impl Line {
     /// The session that receives on this id.
     pub(super) fn session_mut(&mut self, ours: u32) -> Option<&mut Session> {
         let older = self.older.as_deref_mut();
-        [self.current.as_mut(), older]
+        [self.current.as_mut(), older, self.renewal.next_mut(ours)]
             .into_iter()
             .flatten()
             .find(|session| session.ours == ours)
+    }
+
+    /// The session that we seal in, if the last packet was opened in it.
+    pub(super) fn is_of_now(&self) -> Option<&Session> {
+        let current = self.current.as_ref();
+        current.filter(|current| current.ours == self.opened_in)
     }
 
     /// The next time that something is to be done about the line.
     pub(super) fn deadline(&self) -> Option<Time> {
         let closing = self.closing.as_ref().map(|closing| closing.until);
         let pending = self.pending.as_ref().map(|pending| pending.deadline());
-        [closing, pending, self.older_until]
+        let exhausted = self.renewal.exhausted_until;
+        [closing, pending, self.older_until, exhausted]
             .into_iter()
             .flatten()
             .min()

@@ -96,6 +96,8 @@ pub enum Event {
     Line(LineEvent),
     /// About a stream.
     Stream(StreamEvent),
+    /// A packet without a line came. Told once until `recv_anon` gives `Blocked`.
+    Anon,
 }
 
 /// What happened to a line, in the order of a life.
@@ -202,6 +204,14 @@ pub enum DownReason {
     Restarted,
     /// The peer opened another line in place of this one.
     Replaced,
+    /// The keys of the line were used up, and the peer renewed none.
+    Exhausted,
+    /// Nobody answered our `open`, and somebody said that the peer speaks other versions of the
+    /// protocol only. It is no proof.
+    OtherVersions {
+        /// Those versions, as in "2, 3".
+        versions: String,
+    },
     /// The peer broke the protocol.
     Misbehaved(Misbehaviour),
 }
@@ -280,6 +290,15 @@ impl fmt::Display for DownReason {
             Self::TimedOut => f.write_str("the peer fell silent"),
             Self::Restarted => f.write_str("the peer started again"),
             Self::Replaced => f.write_str("the peer opened another line in place of this one"),
+            Self::Exhausted => {
+                f.write_str("the keys of the line were used up, and the peer renewed none")
+            }
+            Self::OtherVersions { versions } => {
+                write!(
+                    f,
+                    "the peer speaks other versions of the protocol: {versions}"
+                )
+            }
             Self::Misbehaved(how) => write!(f, "the peer broke the protocol: {how}"),
         }
     }
