@@ -23,6 +23,7 @@ use zeroize::Zeroizing;
 
 use crate::{
     Config, ConnectError, Line, Stream,
+    error::anon_error,
     shared::{Handle, Shared},
     sockets::Sockets,
     task,
@@ -179,6 +180,26 @@ impl Endpoint {
         poll_fn(|cx| shared.attempt_late(|driver, _| driver.poll_line_event(cx.waker())))
             .await
             .ok()
+    }
+
+    /// Sends one packet to an address, in clear and without a line; see [`Switch::send_anon`].
+    ///
+    /// # Errors
+    /// The [`LineError`] inside says why it was not taken; `WouldBlock` if too many wait.
+    pub fn send_anon(&self, to: SocketAddr, packet: &[u8]) -> io::Result<()> {
+        let send = |driver: &mut Driver, now| driver.switch_mut().send_anon(now, to, packet);
+        self.handle.shared.command(send)?.map_err(anon_error)
+    }
+
+    /// The next packet that came without a line: where from, as it says, and its length.
+    ///
+    /// # Errors
+    /// If `buf` is too short, and the packet stays, or the endpoint has ended.
+    pub async fn recv_anon(&self, buf: &mut [u8]) -> io::Result<(SocketAddr, usize)> {
+        let shared = &self.handle.shared;
+        let received =
+            poll_fn(|cx| shared.attempt(|driver, now| driver.poll_recv_anon(now, buf, cx.waker())));
+        received.await?.map_err(anon_error)
     }
 
     /// Ends the endpoint: what was written is delivered, lines close with code 0, peers are told,

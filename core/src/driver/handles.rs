@@ -18,6 +18,7 @@ impl Driver {
                 Event::Line(event) => self.on_line(now, event),
                 Event::Stream(event) => self.on_stream(now, &event),
                 Event::Space(event) => self.on_space(event),
+                Event::Anon => self.waiters.fire(Wait::Anon),
             }
         }
     }

@@ -57,6 +57,12 @@ impl Lines {
             return;
         }
         spaces::on_peer_expiry(now, slot, line, fx);
+        if line.renewal.exhausted_until.is_some_and(|at| at <= now) {
+            self.forget(slot);
+            let why = Down::Exhausted;
+            fx.push(Effect::Down { slot, why });
+            return;
+        }
         if line.older_until.is_some_and(|until| until <= now) {
             line.older_until = None;
             if let Some(older) = line.older.take() {
@@ -76,29 +82,25 @@ impl Lines {
             if answers {
                 self.answer_held(now, slot);
             }
-            if self.is_given_up(now, slot) {
-                fx.push(Effect::Down {
-                    slot,
-                    why: Down::Unreachable,
-                });
+            if let Some(why) = self.give_up(now, slot) {
+                fx.push(Effect::Down { slot, why });
                 return;
             }
         }
         self.set_timer(slot);
     }
 
-    /// Ends an open that nobody answered; true if there was no line beside it.
-    fn is_given_up(&mut self, now: Time, slot: Slot) -> bool {
+    /// Ends an open that nobody answered; says why if there was no line beside it.
+    fn give_up(&mut self, now: Time, slot: Slot) -> Option<Down> {
         let line = self.slots.get(slot).expect("a line that is due is there");
-        if line.pending.as_ref().is_none_or(|open| open.until > now) {
-            return false;
-        }
+        let open = line.pending.as_ref().filter(|open| open.until <= now)?;
+        let why = open.versions.map_or(Down::Unreachable, Down::Version);
         if line.current.is_some() {
             self.take_pending(slot);
-            return false;
+            return None;
         }
         self.forget(slot);
-        true
+        Some(why)
     }
 
     /// Closes a line whose last datagram, with the close frame, was just sealed: no packet is
@@ -123,6 +125,7 @@ impl Lines {
         line.expires = None;
         let pair = line.pair();
         self.take_pending(slot);
+        self.stop_asking(slot);
         self.rest(slot);
         self.peers.set_slot(pair, None);
         self.set_timer(slot);
@@ -136,6 +139,9 @@ impl Lines {
         };
         for session in line.current.iter().chain(line.older.as_deref()) {
             self.ids.remove(&session.ours);
+        }
+        for id in line.renewal.ids() {
+            self.ids.remove(&id);
         }
         if self.peers.slot(&line.pair()) == Some(slot) {
             self.peers.set_slot(line.pair(), None);

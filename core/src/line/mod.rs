@@ -6,11 +6,13 @@
 mod answer;
 mod closing;
 mod config;
+mod cookie;
 mod effect;
 mod half;
 mod head;
 mod home;
 mod incoming;
+mod load;
 mod mac;
 mod noise;
 mod open;
@@ -18,6 +20,7 @@ mod outgoing;
 mod peers;
 mod pending;
 mod provider;
+mod rekey;
 mod sealed;
 mod session;
 mod spaces;
@@ -26,6 +29,7 @@ mod suite;
 #[cfg(test)]
 mod tests;
 mod told;
+mod versions;
 mod window;
 
 use alloc::{boxed::Box, collections::BTreeMap, vec::Vec};
@@ -38,13 +42,14 @@ use crate::{
 
 use half::{AnswerId, Answers};
 use home::{Clock, Home};
+use load::Load;
 use mac::Digest;
 use peers::{Pair, Peers};
 use state::Line;
 
 pub use config::Config;
 pub use effect::{Down, Dropped, Effect, InstallError, OpenError};
-pub use head::{Kind, kind};
+pub use head::{Kind, is_anonymous, kind};
 pub use peers::PeerState;
 #[cfg(feature = "fast")]
 pub use provider::fast;
@@ -54,6 +59,7 @@ pub use spaces::Renewed;
 pub use state::Info;
 pub use suite::Suite;
 pub use told::Limits;
+pub use versions::Versions;
 
 /// Bytes of the longest handshake datagram that [`Lines::poll_datagram`] gives.
 pub const DATAGRAM_MAX: usize = open::OPEN_MAX;
@@ -83,6 +89,9 @@ pub struct Lines {
     refused: BTreeMap<Pair, Time>,
     /// What we tell peers of ourselves.
     limits: Limits,
+    /// What strangers are told at once and nobody keeps.
+    replies: Bounded<(Box<[u8]>, Route)>,
+    load: Load,
 }
 
 /// What an id leads to.
@@ -94,6 +103,8 @@ enum Place {
     Half(AnswerId),
     /// A session of the line at this slot.
     Line(Slot),
+    /// A rekey of ours, of the line at this slot.
+    Rekey(Slot),
 }
 
 /// A datagram that waits to be polled. Its bytes are where they belong; if they are gone when its
@@ -134,6 +145,8 @@ impl Lines {
             refusals: Bounded::new(config.outputs as usize),
             refused: BTreeMap::new(),
             limits: Limits::default(),
+            replies: Bounded::new(config.outputs as usize),
+            load: Load::new(config, rng.fork("cookie")),
             rng,
         }
     }
@@ -232,8 +245,7 @@ impl Lines {
     /// Writes the next handshake datagram into `buf` and tells its route and length. `None` if
     /// there is none, or if `buf` is too short; [`DATAGRAM_MAX`] is always enough.
     pub fn poll_datagram(&mut self, _now: Time, buf: &mut [u8]) -> Option<(Route, usize)> {
-        loop {
-            let (output, route) = *self.outputs.front()?;
+        while let Some(&(output, route)) = self.outputs.front() {
             let Some(bytes) = self.bytes(output) else {
                 self.outputs.pop();
                 continue;
@@ -246,11 +258,15 @@ impl Lines {
             }
             return Some((route, len));
         }
+        let (reply, _) = self.replies.front()?;
+        buf.get_mut(..reply.len())?.copy_from_slice(reply);
+        let (reply, route) = self.replies.pop()?;
+        Some((route, reply.len()))
     }
 
     /// True if [`Lines::poll_datagram`] should be called.
     pub fn has_output(&self) -> bool {
-        !self.outputs.is_empty()
+        !(self.outputs.is_empty() && self.replies.is_empty())
     }
 
     /// How many lines there are, also those that are being opened or closed.
@@ -271,7 +287,7 @@ impl Lines {
     fn bytes(&self, output: Output) -> Option<&[u8]> {
         let line = |id| match self.ids.get(&id)? {
             Place::Pending(slot) | Place::Line(slot) => self.slots.get(*slot),
-            Place::Half(_) => None,
+            Place::Half(_) | Place::Rekey(_) => None,
         };
         match output {
             Output::Open(id) => {

@@ -5,7 +5,9 @@ use alloc::boxed::Box;
 use super::{
     Down, Dropped, Effect, Lines, OpenError, Output, Place,
     answer::{self, Reply},
+    cookie::Cookie,
     mac::MacKey,
+    noise::Handshake,
     open::Open,
     peers::Pair,
     pending::Pending,
@@ -72,6 +74,7 @@ impl Lines {
             seen: None,
             peer_limits: Limits::default(),
             peer_document: None,
+            sessions: 1,
         };
         let slot = self.slots.insert(Line::new(info, home, end.id));
         self.peers.set_slot(pair, Some(slot));
@@ -101,6 +104,20 @@ impl Lines {
         if !self.homes[line.home].is_installed() {
             return;
         }
+        let (id, written) = self.write_open(now, slot, None);
+        let pending = Pending::new(now, &self.config, (id, self.config.suite), written);
+        let line = self.slots.get_mut(slot).expect("the line was just there");
+        line.pending = Some(Box::new(pending));
+        self.set_timer(slot);
+    }
+
+    /// Writes an open of the line at `slot`, and gives the id that it wants to receive on.
+    pub(super) fn write_open(
+        &mut self,
+        now: Time,
+        slot: Slot,
+        cookie: Option<&Cookie>,
+    ) -> (u32, (Box<[u8]>, Handshake)) {
         let rng = self.rng.fork("open");
         let id = self.draw_id(Place::Pending(slot));
         let line = self.slots.get_mut(slot).expect("the line was just there");
@@ -120,13 +137,12 @@ impl Lines {
                 first_stream: line.info.first_stream,
             },
             limits: self.limits,
+            cookie,
         };
         let written = open
             .write(rng)
             .expect("a key that is not weak agrees to more than zero");
-        let pending = Pending::new(now, &self.config, (id, self.config.suite), written);
-        line.pending = Some(Box::new(pending));
-        self.set_timer(slot);
+        (id, written)
     }
 
     /// Adds candidates to an open under way, and sends it to each that is new.
@@ -157,7 +173,7 @@ impl Lines {
         let slot = match self.ids.get(&clear.line) {
             Some(Place::Pending(slot)) => *slot,
             Some(Place::Line(_)) => return Err(Dropped::Repeated),
-            Some(Place::Half(_)) | None => return Err(Dropped::UnknownLine),
+            Some(Place::Half(_) | Place::Rekey(_)) | None => return Err(Dropped::UnknownLine),
         };
         let line = self.slots.get_mut(slot).expect("an id leads to its line");
         let home = &self.homes[line.home];
@@ -189,6 +205,7 @@ impl Lines {
         if lives {
             return Ok(());
         }
+        let hash = pending.handshake.hash();
         let made = Made {
             route,
             suite: pending.suite,
@@ -202,7 +219,9 @@ impl Lines {
                 true,
                 (pending.line, answered.line),
                 pending.handshake.split(),
-            ),
+            )
+            .chained_to(hash)
+            .begun_at(now),
         };
         if is_probe {
             let line = self.slots.get(slot).expect("it was just there");

@@ -339,7 +339,7 @@ impl Switch {
     }
 
     /// The way to an address by the first socket of its family.
-    fn route_to(&self, address: SocketAddr) -> Option<Route> {
+    pub(super) fn route_to(&self, address: SocketAddr) -> Option<Route> {
         let path = Path::to(address);
         let fits = |at: &&Interface| at.local.is_ipv4() == path.remote.is_ipv4();
         let socket = self.sockets.iter().find(fits)?.socket;

@@ -79,12 +79,17 @@ impl Switch {
         match packet.head {
             Head::Binary(head) if head.len() == 4 => self.on_sealed(now, route, datagram),
             Head::Json(head) if self.events.len() < self.config.life.events_max as usize => {
+                if self.on_anonymous(route, head, datagram) {
+                    return Ok(());
+                }
                 let taken = match line::kind(head).map_err(DropReason::Line)? {
                     Some(Kind::Open) => self.on_open(now, route, datagram),
                     Some(Kind::Answer) => {
                         let fx = &mut self.line_effects;
                         self.lines.on_answer(now, route, datagram, fx)
                     }
+                    Some(Kind::Cookie) => self.lines.on_cookie(now, datagram),
+                    Some(Kind::Versions) => self.lines.on_versions(datagram),
                     None => return Err(DropReason::UnknownHead),
                 };
                 taken.map_err(DropReason::Line)
@@ -173,6 +178,12 @@ impl Switch {
                 Frame::Skipped { .. } => self.stats.frames_skipped += 1,
                 Frame::Packet(bytes) => self.on_packet(slot, bytes)?,
                 Frame::Close { .. } | Frame::Padding | Frame::Ping => {}
+                Frame::Rekey { line: id, message } => {
+                    self.on_rekey(now, (slot, line), id, message)?;
+                }
+                Frame::Rekeyed { line: id, message } => {
+                    self.on_rekeyed(now, line, id, message)?;
+                }
                 Frame::Challenge(bytes) => link.response = Some(bytes),
                 // We challenge nobody yet, so a response answers nothing.
                 Frame::Response(_) => {}
@@ -199,7 +210,7 @@ impl Switch {
         line: Slot,
         ranges: &RangesFrame<'_>,
     ) -> Result<(), Misbehaviour> {
-        let next = self.lines.next_counter(line).unwrap_or(0);
+        let next = self.lines.counter(line);
         let Some(link) = self.links.get_mut(slot) else {
             return Ok(());
         };
@@ -273,6 +284,8 @@ fn on_stream_frame(
         | Frame::Response(_)
         | Frame::Close { .. }
         | Frame::Packet(_)
+        | Frame::Rekey { .. }
+        | Frame::Rekeyed { .. }
         | Frame::Skipped { .. } => {}
     }
     Ok(Took::Acted)

@@ -17,6 +17,10 @@ pub(super) enum Carried {
     Stream(stream::Carried),
     /// Our ranges up to this counter.
     Ranges(u64),
+    /// Our rekey.
+    Rekey,
+    /// Our answer to a rekey.
+    Rekeyed,
     /// A ping; whether it arrived is all there is to know.
     Ping,
     /// An unreliable packet, or a response: nobody asks what became of it.
@@ -58,6 +62,11 @@ pub(super) struct Link {
     pub(super) heard: Time,
     /// A ping is to go out.
     pub(super) ping: bool,
+    /// A rekey of ours, and an answer to the peer's, are to go out.
+    pub(super) rekey: bool,
+    pub(super) rekeyed: bool,
+    /// The keys are used up: nothing can go out before they are renewed.
+    pub(super) exhausted: bool,
     /// The link stands in the queue of those that may have something to send.
     pub(super) queued: bool,
     /// Why the timer of the link is set.
@@ -174,6 +183,8 @@ impl Link {
     /// True if there is something that wants to be in an eliciting packet.
     pub(super) fn has_content(&self) -> bool {
         self.ping
+            || self.rekey
+            || self.rekeyed
             || self.response.is_some()
             || self.streams.has_output()
             || !self.packets_out.is_empty()
@@ -181,7 +192,7 @@ impl Link {
 
     /// What may go out now: nothing, what owes nobody an answer, or anything.
     pub(super) fn grant(&mut self, now: Time) -> Grant {
-        if !self.can_seal() {
+        if !self.can_seal() || self.exhausted {
             return Grant::Nothing;
         }
         let asked = self.flow.probes_owed() > 0 || self.has_content();
@@ -218,6 +229,10 @@ impl Link {
             Phase::Closing { by, .. } => Deadline::new(*by, Why::Closing),
             Phase::Up { .. } => self.life_deadline(periods),
         };
+        if self.exhausted {
+            // What the flow asks for cannot be sent.
+            return Some(life);
+        }
         Deadline::earlier(Some(life), self.flow.deadline())
     }
 
@@ -249,7 +264,7 @@ impl Carried {
     /// True if the peer must answer a packet with this in it by ranges.
     pub(super) const fn elicits(&self) -> bool {
         match self {
-            Self::Stream(_) | Self::Ping | Self::Packet => true,
+            Self::Stream(_) | Self::Ping | Self::Packet | Self::Rekey | Self::Rekeyed => true,
             Self::Ranges(_) => false,
         }
     }
@@ -258,7 +273,7 @@ impl Carried {
     pub(super) const fn stream(&self) -> Option<stream::Carried> {
         match self {
             Self::Stream(part) => Some(*part),
-            Self::Ranges(_) | Self::Ping | Self::Packet => None,
+            Self::Ranges(_) | Self::Ping | Self::Packet | Self::Rekey | Self::Rekeyed => None,
         }
     }
 }

@@ -2,6 +2,7 @@
 //! the queue of what is ready to go out, and the carrying of one room's effects to another. It
 //! decides nothing that a room could decide, and it never reads a clock or a socket.
 
+mod anon;
 mod clock;
 mod commands;
 mod config;
@@ -21,6 +22,7 @@ mod wants;
 use alloc::{collections::VecDeque, string::String, vec::Vec};
 use core::fmt;
 
+use anon::Anonymous;
 use link::{Carried, Fates, Link, Periods, Phase};
 
 pub use self::{
@@ -82,6 +84,7 @@ pub struct Switch {
     events: VecDeque<Event>,
     needs: Bounded<Need>,
     sockets: Vec<Interface>,
+    anonymous: Anonymous,
     stats: Stats,
     line_effects: Effects<line::Effect>,
     stream_effects: Effects<stream::Effect>,
@@ -137,6 +140,9 @@ pub struct LineInfo {
     pub roles: Option<Roles>,
     /// Streams that are not over.
     pub streams: usize,
+    /// Sessions that packets were sealed in: 1, and one more for each time that the keys were
+    /// renewed; 0 once the line is over.
+    pub sessions: u32,
     /// Bytes written that the peer has not yet acknowledged.
     pub unacknowledged_bytes: u64,
 }
@@ -238,6 +244,7 @@ impl Switch {
             events: VecDeque::new(),
             needs: Bounded::new(NEEDS_MAX),
             sockets: Vec::new(),
+            anonymous: Anonymous::new(life.anon_max),
             stats: Stats::default(),
             line_effects: Effects::new(LINE_EFFECTS_MAX),
             stream_effects: Effects::new(streams_most),
@@ -290,9 +297,18 @@ impl Switch {
                 .and_then(|line| Some(self.lines.info(line)?.route)),
             rtt_us: link.flow.rtt_us(),
             roles: link.line().and_then(|line| self.lines.roles(line)),
+            sessions: link
+                .line()
+                .and_then(|line| self.lines.info(line))
+                .map_or(0, |line| line.sessions),
             streams: link.streams_held(),
             unacknowledged_bytes: link.streams.unacknowledged_bytes(),
         })
+    }
+
+    /// Opens of others that curves were computed for, since the start: about five operations each.
+    pub const fn opens_read(&self) -> u64 {
+        self.lines.opens_read()
     }
 
     /// Counters since the start.

@@ -15,7 +15,10 @@ mod crossed;
 mod heads;
 mod life;
 mod limits;
+mod load;
 mod protocol;
+mod rekey;
+mod versions;
 mod window;
 
 /// The seed of a property: the environment's or a fixed one.
@@ -92,6 +95,7 @@ fn open_as(secret_key: &SecretKey, key: PublicKey, to: u8, line: u32, time: u64)
             id: 1,
             first_stream: 0,
         },
+        cookie: None,
     };
     open.write(rng).unwrap().0.into_vec()
 }
@@ -253,6 +257,7 @@ impl World {
                     side.ping_at = Some(self.now);
                 }
                 Effect::Down { why, .. } => side.downs.push(why),
+                Effect::Renew { .. } | Effect::Renewed { .. } => {}
             }
         }
     }

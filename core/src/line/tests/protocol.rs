@@ -56,6 +56,7 @@ fn check(vector: &mut Vector) -> Verdict {
         line: vector.one("initiator_line")?,
         time: vector.one("time")?,
         end: end(vector, "initiator")?,
+        cookie: None,
     };
     let (datagram, mut handshake) = open
         .write(ephemeral(vector, "initiator", 0xaa)?)

@@ -1,6 +1,6 @@
 //! Lines that came up or went down.
 
-use alloc::boxed::Box;
+use alloc::{boxed::Box, string::ToString as _};
 
 use crate::{
     base::{Bounded, Share, Slot, Time, Why},
@@ -28,6 +28,8 @@ impl Switch {
         while let Some(effect) = self.line_effects.pop() {
             match effect {
                 Effect::Up { slot, ours } => self.on_line_up(now, slot, ours),
+                Effect::Renew { slot } => self.on_renewal(slot, false),
+                Effect::Renewed { slot } => self.on_renewal(slot, true),
                 Effect::Down { slot, why } => {
                     if let Some(link) = self.link_of(slot) {
                         self.link_down(link, why.into());
@@ -129,6 +131,9 @@ impl Switch {
             response: None,
             heard: now,
             ping: false,
+            rekey: false,
+            rekeyed: false,
+            exhausted: false,
             queued: false,
             why: Why::Idle,
         });
@@ -263,6 +268,10 @@ impl From<line::Down> for DownReason {
             line::Down::Restarted => Self::Restarted,
             line::Down::Replaced => Self::Replaced,
             line::Down::Refused(refusal) => Self::Refused(refusal),
+            line::Down::Exhausted => Self::Exhausted,
+            line::Down::Version(versions) => Self::OtherVersions {
+                versions: versions.to_string(),
+            },
         }
     }
 }
