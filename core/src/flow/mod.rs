@@ -208,6 +208,41 @@ impl<R: Copy + fmt::Debug> Flow<R> {
         (asked, highest_sent_at)
     }
 
+    /// The line goes on over another path, with a round trip of `rtt_us` if one is known. What was
+    /// received and what is owed stay; what is in flight is taken for lost, and the new path is not
+    /// blamed for it; window, round trip, pace and probes begin anew (RFC 9000 section 9.4).
+    pub fn on_path_change(
+        &mut self,
+        now: Time,
+        rtt_us: Option<u64>,
+        fates: &mut Vec<(Fate, R)>,
+    ) -> u32 {
+        let mut lost = 0;
+        let all = 0..self.sent.next_ordinal();
+        while let Some(open) = self.sent.first_open(all.clone()) {
+            self.sent.settle(open, Fate::Lost, fates, |_, packet| {
+                lost += u32::from(packet.eliciting);
+            });
+        }
+        self.sent.trim();
+        self.rtt = Rtt::new(u64::from(self.config.initial_rtt_ms) * 1000);
+        if let Some(rtt_us) = rtt_us {
+            self.rtt.on_sample(now, rtt_us, 0);
+        }
+        self.loss = Loss::default();
+        self.probe = Probe::new(now);
+        self.pacer = Pacer::new(now);
+        self.control = Control::new(&self.config);
+        self.filled_before = self.sent.next_ordinal();
+        self.unasked_in_a_row = 0;
+        lost
+    }
+
+    /// When the oldest packet was sent that asks for ranges and has no fate.
+    pub fn oldest_sent_at(&self) -> Option<Time> {
+        self.sent.oldest_sent_at()
+    }
+
     fn find_lost(&mut self, now: Time, fates: &mut Vec<(Fate, R)>) -> Found {
         let measure = Measure {
             packets: u64::from(self.config.reordering_packets).max(1),

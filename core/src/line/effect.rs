@@ -22,6 +22,13 @@ pub enum Effect {
         /// Why it ended.
         why: Down,
     },
+    /// Something is to be sent on the paths of the line at `slot`, or they have changed.
+    Paths {
+        /// Where the line lives.
+        slot: Slot,
+        /// True if another path carries the traffic from now on.
+        moved: bool,
+    },
 }
 
 /// Why a line ended that we did not end.

@@ -12,9 +12,12 @@ mod head;
 mod home;
 mod incoming;
 mod mac;
+mod moving;
 mod noise;
 mod open;
 mod outgoing;
+mod path;
+mod paths;
 mod peers;
 mod pending;
 mod sealed;
@@ -42,6 +45,8 @@ use state::Line;
 pub use config::Config;
 pub use effect::{Down, Dropped, Effect, InstallError, OpenError};
 pub use head::{Kind, kind};
+pub use path::{PathFrame, PathInfo};
+pub use paths::Pace;
 pub use peers::PeerState;
 pub use sealed::Unsealed;
 pub use state::Info;
@@ -164,13 +169,6 @@ impl Lines {
     /// What is known of a line.
     pub fn info(&self, slot: Slot) -> Option<&Info> {
         Some(&self.slots.get(slot)?.info)
-    }
-
-    /// The peer of a line is at another place now.
-    pub fn set_route(&mut self, slot: Slot, route: Route) {
-        if let Some(line) = self.slots.get_mut(slot) {
-            line.info.route = route;
-        }
     }
 
     /// How far we have come with a peer.

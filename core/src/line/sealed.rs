@@ -49,7 +49,7 @@ impl Lines {
             Some(Place::Line(slot)) => self.open_known(*slot, id, counter, datagram)?,
             Some(Place::Half(answer)) => {
                 let answer = *answer;
-                self.open_first(route, answer, counter, datagram, fx)?
+                self.open_first(now, route, answer, counter, datagram, fx)?
             }
             Some(Place::Pending(_)) | None => return Err(Dropped::UnknownLine),
         };
@@ -93,6 +93,7 @@ impl Lines {
 
     fn open_first(
         &mut self,
+        now: Time,
         route: Route,
         answer: AnswerId,
         counter: u64,
@@ -112,7 +113,7 @@ impl Lines {
         }
         let half = self.answers.take_half(answer).expect("it was just there");
         let time = half.time;
-        let slot = self.confirm(route, slot, half, fx);
+        let slot = self.confirm(now, route, slot, half, fx);
         self.peers.confirm_open(pair, time);
         Ok(slot)
     }
@@ -121,6 +122,7 @@ impl Lines {
     /// takes the place of one that the peer has forgotten.
     fn confirm(
         &mut self,
+        now: Time,
         route: Route,
         slot: Option<Slot>,
         half: HalfOpen,
@@ -130,7 +132,7 @@ impl Lines {
         let (fresh, made) = self.take_apart(route, half);
         let Some(slot) = slot else {
             let slot = self.slots.insert(fresh);
-            self.come_up(slot, made, fx);
+            self.come_up(now, slot, made, fx);
             return slot;
         };
         let line = self.slots.get_mut(slot).expect("a peer leads to its line");
@@ -138,14 +140,14 @@ impl Lines {
             line.end = fresh.end;
             line.info.first_stream = fresh.info.first_stream;
             self.take_pending(slot);
-            self.come_up(slot, made, fx);
+            self.come_up(now, slot, made, fx);
             self.set_timer(slot);
             slot
         } else if line.end == fresh.end && line.is_peer_life(boot, end) {
-            self.join(slot, made);
+            self.join(now, slot, made);
             slot
         } else {
-            self.replace(slot, fresh, made, fx)
+            self.replace(now, slot, fresh, made, fx)
         }
     }
 
@@ -176,7 +178,7 @@ impl Lines {
 
     /// A second handshake of one line is complete. If each end made one, the session stays whose
     /// initiator has the smaller hashname, at both ends; the other is accepted for a while.
-    fn join(&mut self, slot: Slot, made: Made) {
+    fn join(&mut self, now: Time, slot: Slot, made: Made) {
         let line = self
             .slots
             .get_mut(slot)
@@ -188,6 +190,7 @@ impl Lines {
         let (stays, goes) = if new_stays {
             line.info.suite = made.suite;
             line.info.route = made.route;
+            line.paths.set_active(now, made.route, &self.config);
             (made.session, current)
         } else {
             (current, made.session)

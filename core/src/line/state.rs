@@ -4,7 +4,7 @@ use alloc::boxed::Box;
 use core::net::SocketAddr;
 
 use super::{
-    Dropped, peers::Pair, pending::Pending, session::Session, suite::Suite, window::Window,
+    Dropped, paths::Paths, peers::Pair, pending::Pending, session::Session, suite::Suite, window::Window,
 };
 use crate::{
     base::Time,
@@ -45,7 +45,7 @@ pub struct Info {
     pub ours: bool,
     /// The suite of the session that packets are sealed in.
     pub suite: Suite,
-    /// Where the peer's proof came from; before that, the first candidate.
+    /// The path in use; before the line is up, the first candidate.
     pub route: Route,
     /// The boot of our end.
     pub boot: u64,
@@ -84,6 +84,7 @@ pub(super) struct Line {
     pub(super) older_until: Option<Time>,
     pub(super) pending: Option<Box<Pending>>,
     pub(super) closing: Option<Closing>,
+    pub(super) paths: Paths,
 }
 
 impl Line {
@@ -100,6 +101,7 @@ impl Line {
             older_until: None,
             pending: None,
             closing: None,
+            paths: Paths::default(),
         }
     }
 
@@ -134,7 +136,9 @@ impl Line {
     pub(super) fn deadline(&self) -> Option<Time> {
         let closing = self.closing.as_ref().map(|closing| closing.until);
         let pending = self.pending.as_ref().map(|pending| pending.deadline());
-        [closing, pending, self.older_until]
+        // A closed line asks nothing any more.
+        let paths = self.paths.deadline().filter(|_| closing.is_none());
+        [closing, pending, self.older_until, paths]
             .into_iter()
             .flatten()
             .min()

@@ -1,7 +1,7 @@
 //! B: what comes from the network. Bytes are told apart by their first bytes, opened where they
 //! lie, and each frame is handed to the room it is for.
 
-use super::{DropReason, Interface, Meta, Misbehaviour, SentError, Switch, Transmit, link::Link};
+use super::{DropReason, Meta, Misbehaviour, Switch, link::Link};
 use crate::{
     base::{Effects, Slot, Time},
     line::{self, Dropped, Kind, Unsealed},
@@ -16,6 +16,7 @@ use crate::{
 #[derive(Default)]
 struct Taken {
     eliciting: bool,
+    bytes: bool,
     closed: bool,
 }
 
@@ -47,21 +48,6 @@ impl Switch {
             }
             self.settle_line(now);
         }
-    }
-
-    /// Tells which sockets there are and what they are bound to; called at the start, and whenever
-    /// that changes.
-    pub fn handle_network_change(&mut self, now: Time, interfaces: &[Interface]) {
-        self.advance(now);
-        self.sockets.clear();
-        self.sockets.extend_from_slice(interfaces);
-    }
-
-    /// Tells that a datagram could not be sent, and it is counted. Nothing else follows: what it
-    /// carried is found to be lost in time, and a way that is closed now may open.
-    pub fn handle_sent_error(&mut self, now: Time, _transmit: &Transmit, _error: SentError) {
-        self.advance(now);
-        self.stats.sent_errors += 1;
     }
 
     fn on_datagram(
@@ -102,11 +88,12 @@ impl Switch {
         route: Route,
         datagram: &mut [u8],
     ) -> Result<(), DropReason> {
+        let from = (route, datagram.len());
         let Unsealed {
             slot: line,
             counter,
+            newest,
             plain,
-            ..
         } = self
             .lines
             .unseal(now, route, datagram, &mut self.line_effects)
@@ -118,12 +105,16 @@ impl Switch {
         if self.links.get(slot).is_some_and(Link::is_condemned) {
             return Ok(());
         }
-        match self.on_frames(now, slot, line, plain) {
+        match self.on_frames(now, slot, (line, &route), plain) {
             Ok(taken) if taken.closed => {}
             Ok(taken) => {
                 if let Some(link) = self.links.get_mut(slot) {
                     link.heard = now;
+                    link.receiving |= taken.bytes;
                     link.flow.on_received(now, counter, taken.eliciting);
+                }
+                if newest {
+                    self.on_newest(now, slot, from);
                 }
             }
             Err(misbehaviour) => {
@@ -139,13 +130,14 @@ impl Switch {
         &mut self,
         now: Time,
         slot: Slot,
-        line: Slot,
+        (line, from): (Slot, &Route),
         plain: &[u8],
     ) -> Result<Taken, Misbehaviour> {
         let mut taken = Taken::default();
         for frame in Frames::new(plain) {
             let frame = frame?;
             taken.eliciting |= !matches!(frame, Frame::Padding | Frame::Ranges(_));
+            taken.bytes |= matches!(frame, Frame::Stream { data: [_, ..], .. });
             if let Frame::Close { code, reason } = frame {
                 self.on_close(slot, line, code, reason);
                 taken.closed = true;
@@ -159,9 +151,12 @@ impl Switch {
                 Frame::Skipped { .. } => self.stats.frames_skipped += 1,
                 Frame::Packet(bytes) => self.on_packet(slot, bytes)?,
                 Frame::Close { .. } | Frame::Padding | Frame::Ping => {}
-                Frame::Challenge(bytes) => link.response = Some(bytes),
-                // We challenge nobody yet, so a response answers nothing.
-                Frame::Response(_) => {}
+                Frame::Challenge(bytes) => self.lines.on_challenge(line, *from, bytes),
+                Frame::Response(bytes) => {
+                    let fx = &mut self.line_effects;
+                    self.lines.on_response(now, line, (*from, bytes), fx);
+                    self.settle_line(now);
+                }
                 Frame::Stream { .. }
                 | Frame::LineCredit { .. }
                 | Frame::StreamCredit { .. }

@@ -10,6 +10,7 @@ mod error;
 mod event;
 mod ingress;
 mod link;
+mod paths;
 mod service;
 mod settle;
 mod stats;
@@ -39,7 +40,7 @@ use crate::{
     stream,
 };
 pub use crate::{
-    line::PeerState,
+    line::{PathInfo, PeerState},
     stream::Read,
     wire::{Path, Route, SocketId},
 };
@@ -76,6 +77,7 @@ pub struct Switch {
     events: VecDeque<Event>,
     needs: Bounded<Need>,
     sockets: Vec<Interface>,
+    sent_lately: paths::SentLately,
     stats: Stats,
     line_effects: Effects<line::Effect>,
     stream_effects: Effects<stream::Effect>,
@@ -121,6 +123,8 @@ pub struct LineInfo {
     pub ours: bool,
     /// The way that its packets take.
     pub route: Option<Route>,
+    /// All the ways that are known to its peer, the one in use first.
+    pub paths: Vec<PathInfo>,
     /// The smoothed round trip in microseconds, once there was one.
     pub rtt_us: Option<u64>,
     /// Streams that are not over.
@@ -191,6 +195,7 @@ impl Switch {
         Ok(Self {
             periods: Periods {
                 keep_alive_us: life.keep_alive_ms.saturating_mul(1000),
+                lull_us: life.lull_ms.saturating_mul(1000),
                 idle_us: life.idle_timeout_ms.saturating_mul(1000),
                 unheld_us: life.unheld_timeout_ms.saturating_mul(1000),
             },
@@ -207,6 +212,7 @@ impl Switch {
             events: VecDeque::new(),
             needs: Bounded::new(NEEDS_MAX),
             sockets: Vec::new(),
+            sent_lately: VecDeque::new(),
             stats: Stats::default(),
             line_effects: Effects::new(LINE_EFFECTS_MAX),
             stream_effects: Effects::new(streams_most),
@@ -243,6 +249,9 @@ impl Switch {
             route: link
                 .line()
                 .and_then(|line| Some(self.lines.info(line)?.route)),
+            paths: link
+                .line()
+                .map_or_else(Vec::new, |line| self.lines.paths(line).collect()),
             rtt_us: link.flow.rtt_us(),
             streams: link.streams.count(),
             unacknowledged_bytes: link.streams.unacknowledged_bytes(),

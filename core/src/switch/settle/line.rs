@@ -26,6 +26,14 @@ impl Switch {
         while let Some(effect) = self.line_effects.pop() {
             match effect {
                 Effect::Up { slot, ours } => self.on_line_up(now, slot, ours),
+                Effect::Paths { slot, moved } => {
+                    if let Some(link) = self.link_of(slot) {
+                        if moved {
+                            self.on_moved(now, link);
+                        }
+                        self.touch(link);
+                    }
+                }
                 Effect::Down { slot, why } => {
                     if let Some(link) = self.link_of(slot) {
                         self.link_down(link, why.into());
@@ -108,9 +116,9 @@ impl Switch {
             streams: Streams::new(&self.config.stream, smaller, first, None),
             packets_out: Bounded::new(packets),
             packets_in: Bounded::new(packets),
-            response: None,
             heard: now,
             ping: false,
+            receiving: false,
             queued: false,
             why: Why::Idle,
         });
