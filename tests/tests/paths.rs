@@ -177,6 +177,8 @@ fn paths_captured_packet_sent_again_makes_no_path() {
         .map(|(_, _, bytes)| bytes)
         .collect();
     assert!(to_one.len() > 10, "something was captured");
+    // What was still on its way arrives.
+    roam.run(100);
     for bytes in to_one {
         roam.world.inject(at(66, 6), 1, bytes);
     }

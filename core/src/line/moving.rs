@@ -44,6 +44,14 @@ impl Lines {
         self.set_active(slot);
     }
 
+    /// Something that went out on the path in use this long ago was answered.
+    pub fn on_answered(&mut self, now: Time, slot: Slot, sample_us: u64) {
+        if let Some(line) = self.slots.get_mut(slot) {
+            let sent_at = Time::from_us(now.as_us().saturating_sub(sample_us));
+            line.paths.on_answered(now, sent_at, &self.config);
+        }
+    }
+
     /// Nothing answers on the path in use: every path of the line is asked.
     pub fn on_silence(&mut self, now: Time, slot: Slot, pace: Pace) {
         let Some(line) = self.slots.get_mut(slot) else {

@@ -36,6 +36,8 @@ pub struct Pace {
 struct Doubt {
     began: Time,
     until: Time,
+    /// Something of ours was not answered: only an answer ends it, and not whatever comes.
+    unanswered: bool,
     /// `until` has passed: the first other path that answers takes over.
     over: bool,
 }
@@ -152,7 +154,7 @@ impl Paths {
                 path.allowed = path.allowed.map(|old| old + bytes as u64);
                 if self.doubt.is_some() || now >= self.quiet_until {
                     self.ask(place, now, SENDS, config, rng);
-                    self.doubt(now, pace, config, rng);
+                    self.doubt(now, (pace, false), config, rng);
                 }
             }
             None if self.may_name(now, config) && self.make_room(now, config) => {
@@ -160,7 +162,7 @@ impl Paths {
                 let path = Known::new(route, now, Some(bytes as u64), now);
                 self.known.push(path);
                 self.ask(self.known.len() - 1, now, SENDS, config, rng);
-                self.doubt(now, pace, config, rng);
+                self.doubt(now, (pace, false), config, rng);
             }
             None => {}
         }
@@ -178,7 +180,14 @@ impl Paths {
                 .retain(|path| core::mem::take(&mut first) || !is_same(&path.route, &route));
         }
         self.elsewhere = None;
-        if self.doubt.take().is_some() {
+        if self.doubt.is_some_and(|doubt| !doubt.unanswered) {
+            self.on_answered(now, now, config);
+        }
+    }
+
+    /// What was sent on the path in use at `sent_at` is answered: it lived then.
+    pub(super) fn on_answered(&mut self, now: Time, sent_at: Time, config: &Config) {
+        if self.doubt.take_if(|doubt| doubt.began <= sent_at).is_some() {
             self.quiet_until = now.plus_ms(config.path_again_ms);
         }
     }
@@ -224,6 +233,7 @@ impl Paths {
         path.again = now.plus_ms(config.path_probe_ms);
         if place == 0 {
             self.on_heard(now, route, config);
+            self.on_answered(now, first, config);
             return false;
         }
         let over = self.doubt.is_some_and(|doubt| doubt.over);
@@ -235,7 +245,7 @@ impl Paths {
 
     /// Nothing answers on the path in use, or nothing can be sent there: every path is asked.
     pub(super) fn on_silence(&mut self, now: Time, pace: Pace, config: &Config, rng: &mut Rng) {
-        self.doubt(now, pace, config, rng);
+        self.doubt(now, (pace, true), config, rng);
         for place in 1..self.known.len() {
             self.ask(place, now, SENDS, config, rng);
         }
@@ -310,6 +320,7 @@ impl Paths {
         self.doubt = Some(Doubt {
             began: now,
             until: now,
+            unanswered: true,
             over: true,
         });
         false
@@ -397,15 +408,24 @@ impl Paths {
     }
 
     /// The path in use has so long to show that it lives.
-    fn doubt(&mut self, now: Time, pace: Pace, config: &Config, rng: &mut Rng) {
+    fn doubt(
+        &mut self,
+        now: Time,
+        (pace, unanswered): (Pace, bool),
+        config: &Config,
+        rng: &mut Rng,
+    ) {
         self.rtt_us = pace.rtt_us;
-        if self.doubt.is_none() {
+        if let Some(doubt) = &mut self.doubt {
+            doubt.unanswered |= unanswered;
+        } else {
             let grace_us = config.path_grace_ms.saturating_mul(1000);
             let patience_us = pace.rtt_us.saturating_mul(3).saturating_add(grace_us);
             let until = pace.since.plus_us(patience_us);
             self.doubt = Some(Doubt {
                 began: now,
                 until: until.max(now.plus_us(pace.rtt_us)),
+                unanswered,
                 over: false,
             });
         }

@@ -46,8 +46,10 @@ impl Switch {
             let due = link.flow.on_deadline(now, &mut self.fates);
             self.stats.packets_lost += u64::from(due.lost_packets);
             self.settle_fates(slot);
+            if due.silence || due.probes > 0 {
+                self.on_silence(now, slot);
+            }
             if due.probes > 0 {
-                self.on_tail_probe(now, slot);
                 self.ask_for_restart(now, slot);
             }
         }

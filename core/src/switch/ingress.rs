@@ -185,6 +185,9 @@ impl Switch {
         };
         let progress = link.flow.on_ranges(now, ranges, next, &mut self.fates)?;
         self.stats.packets_lost += u64::from(progress.lost_packets);
+        if let Some(sample_us) = progress.sample_us {
+            self.lines.on_answered(now, line, sample_us);
+        }
         if let Some(rtt_us) = link.flow.rtt_us() {
             link.streams.set_rtt(rtt_us);
         }

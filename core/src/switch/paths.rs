@@ -82,8 +82,8 @@ impl Switch {
         }
     }
 
-    /// The tail of a line was probed for.
-    pub(super) fn on_tail_probe(&mut self, now: Time, slot: Slot) {
+    /// What was sent on the path in use is not answered in time.
+    pub(super) fn on_silence(&mut self, now: Time, slot: Slot) {
         if let Some((line, pace)) = self.path_pace(now, slot)
             && self.lines.paths(line).nth(1).is_some()
         {
