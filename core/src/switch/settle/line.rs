@@ -30,6 +30,14 @@ impl Switch {
                 Effect::Up { slot, ours } => self.on_line_up(now, slot, ours),
                 Effect::Renew { slot } => self.on_renewal(slot, false),
                 Effect::Renewed { slot } => self.on_renewal(slot, true),
+                Effect::Paths { slot, moved } => {
+                    if let Some(link) = self.link_of(slot) {
+                        if moved {
+                            self.on_moved(now, link);
+                        }
+                        self.touch(link);
+                    }
+                }
                 Effect::Down { slot, why } => {
                     if let Some(link) = self.link_of(slot) {
                         self.link_down(link, why.into());
@@ -128,12 +136,12 @@ impl Switch {
             packet_bytes: 0,
             share: Share::default(),
             starves: false,
-            response: None,
             heard: now,
             ping: false,
             rekey: false,
             rekeyed: false,
             exhausted: false,
+            receiving: false,
             queued: false,
             why: Why::Idle,
         });
