@@ -116,6 +116,12 @@ impl Handshake {
         self.state.get_remote_static()?.try_into().ok()
     }
 
+    /// The hash of all that both ends have said.
+    pub(super) fn hash(&self) -> [u8; 32] {
+        let hash = self.state.get_handshake_hash().try_into();
+        hash.expect("a SHA-256 has 32 bytes")
+    }
+
     /// The keys of the two directions after both messages.
     pub(super) fn split(mut self) -> Keys {
         let (to_responder, to_initiator) = self.state.dangerously_get_raw_split();

@@ -6,6 +6,7 @@ use super::{
     noise::Keys,
     suite::{Key, Suite},
 };
+use crate::base::Time;
 use crate::wire::{SEALED_OVERHEAD, SEALED_PREFIX, Sealed, TAG_LEN};
 
 /// What a handshake leaves behind: an id and a key for each direction.
@@ -20,6 +21,13 @@ pub(super) struct Session {
     pub(super) heard: bool,
     pub(super) sealing: Key,
     pub(super) opening: Key,
+    /// Packets sealed and opened.
+    pub(super) sealed: u64,
+    pub(super) opened: u64,
+    /// When the handshake was complete.
+    pub(super) since: Time,
+    /// The handshake's hash, which the next one is chained to.
+    pub(super) hash: [u8; 32],
 }
 
 impl Session {
@@ -37,7 +45,21 @@ impl Session {
             heard: false,
             sealing: Key::new(keys.provider, suite, sealing),
             opening: Key::new(keys.provider, suite, opening),
+            sealed: 0,
+            opened: 0,
+            since: Time::ZERO,
+            hash: [0; 32],
         }
+    }
+
+    /// The session with the hash of its handshake.
+    pub(super) fn chained_to(self, hash: [u8; 32]) -> Self {
+        Self { hash, ..self }
+    }
+
+    /// The session, complete at `since`.
+    pub(super) fn begun_at(self, since: Time) -> Self {
+        Self { since, ..self }
     }
 
     /// Seals the plain text at `buf[SEALED_PREFIX..][..plain_len]` where it lies and tells the
@@ -53,6 +75,7 @@ impl Session {
         sealed.write(rest);
         let (clear, text) = rest.split_at_mut(SEALED_PREFIX);
         let cipher = self.sealing.cipher();
+        self.sealed += 1;
         *tag = cipher.seal(&nonce(counter), &clear[2..], text);
         Some(total)
     }
@@ -69,6 +92,7 @@ impl Session {
         let cipher = self.opening.cipher();
         let fits = cipher.open(&nonce(counter), &clear[2..], text, tag);
         self.heard |= fits;
+        self.opened += u64::from(fits);
         fits
     }
 

@@ -26,6 +26,10 @@ pub struct Life {
     /// A line that somebody holds and that heard nothing for this long is probed. Lower finds a
     /// vanished peer sooner and costs a packet each way each time.
     pub keep_alive_ms: u64,
+    /// An end that was receiving a stream and then hears nothing for this long asks once, since a
+    /// sender that has lost sight of it hears only so where it is. Lower finds the way back sooner
+    /// and costs a packet each way whenever streams pause.
+    pub lull_ms: u64,
     /// A line that somebody holds and that heard nothing for this long is down.
     pub idle_timeout_ms: u64,
     /// A line that nobody holds and that heard nothing for this long is closed.
@@ -46,6 +50,10 @@ pub struct Life {
     /// Unreliable packets waiting on a line, each way. Beyond it `send` is blocked, and of those
     /// that came the oldest is dropped and counted. Each holds up to a datagram.
     pub packets_max: u32,
+    /// Packets without a line that wait, each way; 0 refuses them both ways. Of those that came
+    /// the oldest is dropped and counted. Each holds up to a datagram. Anybody can send them, and
+    /// nothing proves who did.
+    pub anon_max: u32,
     /// Bytes of a datagram that is sent; what every path carries is 1,200.
     pub datagram_bytes: u16,
 }
@@ -54,6 +62,7 @@ impl Default for Life {
     fn default() -> Self {
         Self {
             keep_alive_ms: 15_000,
+            lull_ms: 500,
             idle_timeout_ms: 30_000,
             unheld_timeout_ms: 30_000,
             restart_probes: 3,
@@ -62,6 +71,7 @@ impl Default for Life {
             down_lines_max: 64,
             events_max: 100_000,
             packets_max: 64,
+            anon_max: 0,
             datagram_bytes: 1_200,
         }
     }

@@ -2,6 +2,7 @@
 //! the queue of what is ready to go out, and the carrying of one room's effects to another. It
 //! decides nothing that a room could decide, and it never reads a clock or a socket.
 
+mod anon;
 mod clock;
 mod commands;
 mod config;
@@ -11,14 +12,18 @@ mod event;
 mod ingress;
 mod ledger;
 mod link;
+mod paths;
 mod service;
 mod settle;
+mod spaces;
 mod stats;
+mod system;
 mod wants;
 
 use alloc::{collections::VecDeque, string::String, vec::Vec};
 use core::fmt;
 
+use anon::Anonymous;
 use link::{Carried, Fates, Link, Periods, Phase};
 
 pub use self::{
@@ -28,19 +33,19 @@ pub use self::{
         SpaceCommandError, WriteError,
     },
     event::{
-        DownReason, Ecn, Event, Interface, LineEvent, LineId, Meta, Misbehaviour, Peer,
+        DownReason, Ecn, Event, Interface, LineEvent, LineId, Meta, Misbehaviour, Peer, SpaceEvent,
         StreamEvent, StreamId, Transmit,
     },
     stats::{DropReason, Stats},
 };
 use crate::{
     base::{Bounded, Effects, Index, Ledger, Rng, Seed, Slot, Slots, Time, Timers},
-    identity::{Hashname, PublicKey, SpaceId},
+    identity::{Hashname, PublicKey, Roles, SpaceId},
     line::{self, Lines, Provider, PureRust},
     stream,
 };
 pub use crate::{
-    line::PeerState,
+    line::{PathInfo, PeerState},
     stream::{REFUSED as STREAM_REFUSED, Read},
     wire::{Path, Route, SocketId},
 };
@@ -80,12 +85,18 @@ pub struct Switch {
     events: VecDeque<Event>,
     needs: Bounded<Need>,
     sockets: Vec<Interface>,
+    anonymous: Anonymous,
+    sent_lately: paths::SentLately,
     stats: Stats,
     line_effects: Effects<line::Effect>,
     stream_effects: Effects<stream::Effect>,
     fates: Fates,
     carried: Vec<Carried>,
     carried_streams: Vec<stream::Carried>,
+    /// What system streams brought, and from which link.
+    arrived: Vec<(Slot, system::Arrived)>,
+    /// Identities of ours that are no members of their spaces any more, and were told so.
+    expelled: Vec<Hashname>,
 }
 
 /// What a shell knows of a hashname that a switch hosts.
@@ -125,10 +136,17 @@ pub struct LineInfo {
     pub ours: bool,
     /// The way that its packets take.
     pub route: Option<Route>,
+    /// All the ways that are known to its peer, the one in use first.
+    pub paths: Vec<PathInfo>,
     /// The smoothed round trip in microseconds, once there was one.
     pub rtt_us: Option<u64>,
+    /// What the peer may do, in a closed space.
+    pub roles: Option<Roles>,
     /// Streams that are not over.
     pub streams: usize,
+    /// Sessions that packets were sealed in: 1, and one more for each time that the keys were
+    /// renewed; 0 once the line is over.
+    pub sessions: u32,
     /// Bytes written that the peer has not yet acknowledged.
     pub unacknowledged_bytes: u64,
 }
@@ -212,11 +230,12 @@ impl Switch {
         Ok(Self {
             periods: Periods {
                 keep_alive_us: life.keep_alive_ms.saturating_mul(1000),
+                lull_us: life.lull_ms.saturating_mul(1000),
                 idle_us: life.idle_timeout_ms.saturating_mul(1000),
                 unheld_us: life.unheld_timeout_ms.saturating_mul(1000),
             },
             now: Time::ZERO,
-            lines: Lines::with_provider(&config.line, rng.fork("line"), provider),
+            lines: Self::new_lines(&config, provider, rng.fork("line")),
             links: Slots::new(),
             ids: Index::new(&mut rng.fork("line ids")),
             by_line: Vec::new(),
@@ -230,14 +249,28 @@ impl Switch {
             events: VecDeque::new(),
             needs: Bounded::new(NEEDS_MAX),
             sockets: Vec::new(),
+            anonymous: Anonymous::new(life.anon_max),
+            sent_lately: VecDeque::new(),
             stats: Stats::default(),
             line_effects: Effects::new(LINE_EFFECTS_MAX),
             stream_effects: Effects::new(streams_most),
             fates: Fates::new(),
             carried: Vec::new(),
             carried_streams: Vec::new(),
+            arrived: Vec::new(),
+            expelled: Vec::new(),
             config,
         })
+    }
+
+    /// The line room, which tells peers what we bear.
+    fn new_lines(config: &Config, provider: &'static dyn Provider, rng: Rng) -> Lines {
+        let mut lines = Lines::with_provider(&config.line, rng, provider);
+        lines.set_limits(line::Limits {
+            ranges_delay_ms: config.flow.ranges_delay_ms,
+            ..line::Limits::default()
+        });
+        lines
     }
 
     // A. Getters.
@@ -248,7 +281,7 @@ impl Switch {
         Status {
             installed: self.lines.installed().count(),
             lines: links().filter(|link| link.line().is_some()).count(),
-            streams: links().map(|link| link.streams.count()).sum(),
+            streams: links().map(Link::streams_held).sum(),
             buffered_bytes: links().map(|link| link.streams.buffered_bytes()).sum(),
             ledger_bytes: self.ledger.held_bytes(),
             promised_bytes: self.ledger.promised_bytes(),
@@ -268,10 +301,23 @@ impl Switch {
             route: link
                 .line()
                 .and_then(|line| Some(self.lines.info(line)?.route)),
+            paths: link
+                .line()
+                .map_or_else(Vec::new, |line| self.lines.paths(line).collect()),
             rtt_us: link.flow.rtt_us(),
-            streams: link.streams.count(),
+            roles: link.line().and_then(|line| self.lines.roles(line)),
+            sessions: link
+                .line()
+                .and_then(|line| self.lines.info(line))
+                .map_or(0, |line| line.sessions),
+            streams: link.streams_held(),
             unacknowledged_bytes: link.streams.unacknowledged_bytes(),
         })
+    }
+
+    /// Opens of others that curves were computed for, since the start: about five operations each.
+    pub const fn opens_read(&self) -> u64 {
+        self.lines.opens_read()
     }
 
     /// Counters since the start.

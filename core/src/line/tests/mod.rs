@@ -15,7 +15,10 @@ mod crossed;
 mod heads;
 mod life;
 mod limits;
+mod load;
 mod protocol;
+mod rekey;
+mod versions;
 mod window;
 
 /// The seed of a property: the environment's or a fixed one.
@@ -95,6 +98,7 @@ fn open_as(secret_key: &SecretKey, key: PublicKey, to: u8, line: u32, time: u64)
             id: 1,
             first_stream: 0,
         },
+        cookie: None,
     };
     open.write(rng).unwrap().0.into_vec()
 }
@@ -255,7 +259,9 @@ impl World {
                     side.ups.push((slot, ours));
                     side.ping_at = Some(self.now);
                 }
+                Effect::Paths { .. } => {}
                 Effect::Down { why, .. } => side.downs.push(why),
+                Effect::Renew { .. } | Effect::Renewed { .. } => {}
             }
         }
     }

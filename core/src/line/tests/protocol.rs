@@ -61,6 +61,7 @@ fn check(vector: &mut Vector, provider: &'static dyn Provider) -> Verdict {
         line: vector.one("initiator_line")?,
         time: vector.one("time")?,
         end: end(vector, "initiator")?,
+        cookie: None,
     };
     let (datagram, mut handshake) = open
         .write(ephemeral(vector, "initiator", 0xaa)?)
