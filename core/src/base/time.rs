@@ -114,4 +114,8 @@ pub enum Why {
     Idle,
     /// A line that was closed is forgotten.
     Closing,
+    /// A line that is kept is dialled again.
+    Redial,
+    /// The shell is asked to keep what has changed.
+    Keep,
 }

@@ -8,7 +8,8 @@ use super::{Driver, Wait};
 use crate::{
     base::Time,
     switch::{
-        DownReason, LineEvent, LineId, LineState, OpenError, Read, ReadError, StreamId, WriteError,
+        DownReason, LineEvent, LineId, LineState, Need, OpenError, Read, ReadError, StreamId,
+        WriteError,
     },
 };
 
@@ -41,6 +42,14 @@ impl Driver {
         match self.next_line_event() {
             Some(event) => Poll::Ready(event),
             None => self.wait_for(Wait::LineEvent, waker),
+        }
+    }
+
+    /// The next thing that the switch asks to be kept.
+    pub fn poll_need(&mut self, waker: &Waker) -> Poll<Need> {
+        match self.next_need() {
+            Some(need) => Poll::Ready(need),
+            None => self.wait_for(Wait::Need, waker),
         }
     }
 

@@ -92,6 +92,7 @@ impl Lines {
         let line = self.slots.get_mut(slot).expect("the line was just there");
         let home = &mut self.homes[line.home];
         let time = home.next_open(self.clock.at(now));
+        self.opened = true;
         let mac = MacKey::new(&NO_GATE, &line.info.peer, &home.space);
         let open = Open {
             suite: self.config.suite,

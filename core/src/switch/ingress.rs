@@ -50,11 +50,12 @@ impl Switch {
     }
 
     /// Tells which sockets there are and what they are bound to; called at the start, and whenever
-    /// that changes.
+    /// that or the network behind it changes. Lines that are kept are dialled at once.
     pub fn handle_network_change(&mut self, now: Time, interfaces: &[Interface]) {
-        self.advance(now);
+        let now = self.advance(now);
         self.sockets.clear();
         self.sockets.extend_from_slice(interfaces);
+        self.redial_all(now);
     }
 
     /// Tells that a datagram could not be sent, and it is counted. Nothing else follows: what it

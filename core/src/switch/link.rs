@@ -48,6 +48,8 @@ pub(super) struct Link {
     pub(super) response: Option<[u8; 8]>,
     /// When something authentic came last.
     pub(super) heard: Time,
+    /// When the machine woke last: a silence that it slept through does not count.
+    pub(super) woken: Time,
     /// A ping is to go out.
     pub(super) ping: bool,
     /// The link stands in the queue of those that may have something to send.
@@ -217,13 +219,14 @@ impl Link {
     }
 
     fn life_deadline(&self, periods: &Periods) -> Deadline {
+        let quiet = self.heard.max(self.woken);
         if !self.is_held() && self.flow.bytes_in_flight() == 0 {
-            return Deadline::new(self.heard.plus_us(periods.unheld_us), Why::Idle);
+            return Deadline::new(quiet.plus_us(periods.unheld_us), Why::Idle);
         }
-        let alive = self.heard.plus_us(periods.keep_alive_us);
+        let alive = quiet.plus_us(periods.keep_alive_us);
         if self.ping || self.flow.bytes_in_flight() > 0 {
             // A probe is on its way already: all that is left is to give up.
-            return Deadline::new(self.heard.plus_us(periods.idle_us), Why::Idle);
+            return Deadline::new(quiet.plus_us(periods.idle_us), Why::Idle);
         }
         Deadline::new(alive, Why::KeepAlive)
     }

@@ -9,16 +9,21 @@ mod egress;
 mod error;
 mod event;
 mod ingress;
+mod kept;
+mod known;
 mod link;
 mod service;
 mod settle;
 mod stats;
 mod wants;
 
-use alloc::{collections::VecDeque, string::String, vec::Vec};
+use alloc::{collections::VecDeque, vec::Vec};
 use core::fmt;
 
+use kept::Kept;
+use known::Known;
 use link::{Carried, Fates, Link, Periods, Phase};
+use wants::Redials;
 
 pub use self::{
     config::{Config, Life},
@@ -30,10 +35,12 @@ pub use self::{
         DownReason, Ecn, Event, Interface, LineEvent, LineId, Meta, Misbehaviour, Peer,
         StreamEvent, StreamId, Transmit,
     },
+    kept::Need,
+    known::KnownPeer,
     stats::{DropReason, Stats},
 };
 use crate::{
-    base::{Bounded, Effects, Index, Rng, Seed, Slot, Slots, Time, Timers},
+    base::{Effects, Index, Rng, Seed, Slot, Slots, Time, Timers, Wall},
     identity::{Hashname, PublicKey, SpaceId},
     line::{self, Lines},
     stream,
@@ -74,7 +81,12 @@ pub struct Switch {
     /// Links that are down, oldest first.
     down: VecDeque<Slot>,
     events: VecDeque<Event>,
-    needs: Bounded<Need>,
+    kept: Kept,
+    /// Peers that are remembered, and the lines wanted to them.
+    known: Known,
+    redials: Redials,
+    /// The wall time as it was told last, and when.
+    told: Option<(Time, Wall)>,
     sockets: Vec<Interface>,
     stats: Stats,
     line_effects: Effects<line::Effect>,
@@ -144,19 +156,6 @@ pub struct Status {
     pub events: usize,
 }
 
-/// What a switch asks of its shell.
-#[derive(Clone, PartialEq, Eq, Debug)]
-#[non_exhaustive]
-pub enum Need {
-    /// Keep these bytes for the next start and give them back by `restore`.
-    Keep {
-        /// What they are kept under; a later one replaces an earlier one.
-        key: String,
-        /// The bytes.
-        bytes: Vec<u8>,
-    },
-}
-
 /// Why the shell could not send.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum SentError {
@@ -174,9 +173,6 @@ impl fmt::Debug for Switch {
 
 /// More effects than this from one call into the line room are our fault.
 const LINE_EFFECTS_MAX: usize = 64;
-
-/// Needs not yet polled; a later one for the same key replaces an earlier one.
-const NEEDS_MAX: usize = 64;
 
 impl Switch {
     /// A switch at the start of its time. It has no identity, no socket and no peer yet.
@@ -205,7 +201,14 @@ impl Switch {
             ready: VecDeque::new(),
             down: VecDeque::new(),
             events: VecDeque::new(),
-            needs: Bounded::new(NEEDS_MAX),
+            kept: Kept::default(),
+            known: Known::new(life.kept_peers_max),
+            redials: Redials {
+                timers: Timers::new(),
+                rng: rng.fork("redials"),
+                wants: 0,
+            },
+            told: None,
             sockets: Vec::new(),
             stats: Stats::default(),
             line_effects: Effects::new(LINE_EFFECTS_MAX),

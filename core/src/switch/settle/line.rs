@@ -71,6 +71,7 @@ impl Switch {
             peer,
             ours,
         }));
+        self.on_known_up(now, slot);
         self.touch(slot);
     }
 
@@ -110,6 +111,7 @@ impl Switch {
             packets_in: Bounded::new(packets),
             response: None,
             heard: now,
+            woken: Time::ZERO,
             ping: false,
             queued: false,
             why: Why::Idle,
@@ -136,7 +138,9 @@ impl Switch {
         self.next_first = self.next_first.max(link.streams.next_number());
         link.streams.on_down(&mut self.stream_effects);
         let id = link.id;
+        let pair = (link.info.local, link.info.peer.key);
         self.by_line[line as usize] = None;
+        self.on_known_down(&pair, &reason);
         self.settle_streams(slot);
         self.events
             .push_back(Event::Line(LineEvent::Down { line: id, reason }));
