@@ -11,7 +11,7 @@ use super::{Driver, Wait};
 use crate::{
     base::Time,
     switch::{
-        DownReason, LineError, LineEvent, LineId, LineState, OpenError, Read, ReadError,
+        DownReason, LineError, LineEvent, LineId, LineState, Need, OpenError, Read, ReadError,
         SpaceEvent, StreamId, WriteError,
     },
 };
@@ -66,6 +66,14 @@ impl Driver {
         match self.switch.recv_anon(now, buf) {
             Err(LineError::Blocked) => self.wait_for(Wait::Anon, waker),
             received => Poll::Ready(received),
+        }
+    }
+
+    /// The next thing that the switch asks to be kept.
+    pub fn poll_need(&mut self, waker: &Waker) -> Poll<Need> {
+        match self.next_need() {
+            Some(need) => Poll::Ready(need),
+            None => self.wait_for(Wait::Need, waker),
         }
     }
 

@@ -77,6 +77,8 @@ pub struct Lines {
     rng: Rng,
     clock: Clock,
     homes: Vec<Home>,
+    /// An open was written since somebody asked.
+    opened: bool,
     /// The number of our first stream in the next line that others open.
     first_stream: u64,
     /// Every id that we receive on.
@@ -139,6 +141,7 @@ impl Lines {
             provider,
             clock: Clock::default(),
             homes: Vec::new(),
+            opened: false,
             first_stream: 0,
             ids: Index::new(&mut rng),
             slots: Slots::new(),
@@ -202,6 +205,23 @@ impl Lines {
     pub fn identity(&self, local: Hashname) -> Option<(PublicKey, SpaceId)> {
         let home = &self.homes[self.home(local)?];
         Some((home.key, home.space))
+    }
+
+    /// True once after an open of ours was written: see [`Lines::newest_open`].
+    pub const fn take_opened(&mut self) -> bool {
+        core::mem::replace(&mut self.opened, false)
+    }
+
+    /// The time in the newest open of an installed hashname, in microseconds; 0 before the first.
+    pub fn newest_open(&self, local: Hashname) -> Option<u64> {
+        Some(self.homes[self.home(local)?].newest_open())
+    }
+
+    /// The next open of an installed hashname will have a later time than this.
+    pub fn open_after(&mut self, local: Hashname, time: u64) {
+        if let Some(home) = self.home(local) {
+            self.homes[home].open_after(time);
+        }
     }
 
     /// Sets the number of the first stream that our end will open in lines that others open to us

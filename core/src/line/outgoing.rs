@@ -123,6 +123,7 @@ impl Lines {
         let line = self.slots.get_mut(slot).expect("the line was just there");
         let home = &mut self.homes[line.home];
         let time = home.next_open(self.clock.at(now));
+        self.opened = true;
         let door = home.doors.first().expect("who is installed has a door");
         let mac = MacKey::new(door.gate.as_bytes(), &line.info.peer, &home.space);
         let open = Open {

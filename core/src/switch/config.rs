@@ -39,6 +39,27 @@ pub struct Life {
     pub restart_probes: u8,
     /// See `restart_probes`.
     pub restart_silence_ms: u64,
+    /// The first wait before a line that is kept is dialled again; it doubles with each dial that
+    /// comes to nothing. A dial is an `open`, repeated for `line.open_ms` on every address.
+    pub redial_first_ms: u64,
+    /// The longest such wait. Lower finds a peer that comes back sooner.
+    pub redial_most_ms: u64,
+    /// Lines that `keep_line` keeps. Each costs about 300 bytes, and handshakes after a sleep.
+    pub wants_max: u32,
+    /// Peers that are remembered and kept for the next start; more than `wants_max`, which never
+    /// drop out. Each costs about 300 bytes here, and where the shell keeps it.
+    pub kept_peers_max: u32,
+    /// Addresses that are remembered of a peer: so many where it was, so many where it is said to
+    /// be. Each is sent an `open` in every dial. At most 64.
+    pub kept_addresses_max: u32,
+    /// The shell is asked to keep the peers at most this often.
+    pub keep_every_ms: u64,
+    /// The times of our opens are kept so far ahead, so that the shell is asked once in this time
+    /// and not for every open.
+    pub open_ahead_ms: u64,
+    /// A gap in time from which on the machine is taken to have slept: wall time ran ahead by so
+    /// much, or a call came so much later than it was due. Every line that is held is probed then.
+    pub sleep_ms: u64,
     /// How long a close waits until what was written has arrived.
     pub close_timeout_ms: u64,
     /// Lines that are down and still have bytes to read; beyond it the oldest is forgotten. Each
@@ -67,6 +88,14 @@ impl Default for Life {
             unheld_timeout_ms: 30_000,
             restart_probes: 3,
             restart_silence_ms: 1_000,
+            redial_first_ms: 1_000,
+            redial_most_ms: 60_000,
+            wants_max: 64,
+            kept_peers_max: 256,
+            kept_addresses_max: 4,
+            keep_every_ms: 1_000,
+            open_ahead_ms: 60_000,
+            sleep_ms: 5_000,
             close_timeout_ms: 5_000,
             down_lines_max: 64,
             events_max: 100_000,
@@ -90,6 +119,15 @@ impl Config {
         }
         if !(600..=65_000).contains(&life.datagram_bytes) {
             return Err(ConfigError::Illegal("life.datagram_bytes"));
+        }
+        if life.redial_first_ms == 0 || life.redial_first_ms > life.redial_most_ms {
+            return Err(ConfigError::Illegal("life.redial_first_ms"));
+        }
+        if life.wants_max >= life.kept_peers_max {
+            return Err(ConfigError::Illegal("life.wants_max"));
+        }
+        if life.kept_addresses_max > 64 {
+            return Err(ConfigError::Illegal("life.kept_addresses_max"));
         }
         if life.events_max == 0 {
             return Err(ConfigError::Illegal("life.events_max"));

@@ -54,7 +54,7 @@ impl Switch {
 
     /// The next thing that the switch asks of its shell.
     pub fn poll_need(&mut self) -> Option<Need> {
-        self.needs.pop()
+        self.kept.needs.pop_front()
     }
 
     /// When to call next, and why; `None` if nothing will happen by itself. It costs nothing to
@@ -62,7 +62,7 @@ impl Switch {
     pub fn poll_timeout(&self) -> Option<Deadline> {
         let queued = !self.ready.is_empty()
             || !self.events.is_empty()
-            || !self.needs.is_empty()
+            || !self.kept.needs.is_empty()
             || self.lines.has_output()
             || self.anonymous.has_output();
         if queued {
@@ -72,11 +72,13 @@ impl Switch {
             .timers
             .next()
             .and_then(|(at, slot)| Some(Deadline::new(at, self.links.get(slot)?.why)));
-        Deadline::earlier(link, self.lines.deadline())
+        let rooms = Deadline::earlier(link, self.lines.deadline());
+        Deadline::earlier(rooms, self.wanted_at())
     }
 
     fn next_handshake(&mut self, buf: &mut [u8]) -> Option<Transmit> {
         let (route, len) = self.lines.poll_datagram(self.now, buf)?;
+        self.keep_opens();
         let (socket, path) = (route.socket, route.path);
         Some(Transmit {
             socket,

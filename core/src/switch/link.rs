@@ -58,6 +58,8 @@ pub(super) struct Link {
     pub(super) starves: bool,
     /// When something authentic came last.
     pub(super) heard: Time,
+    /// When the machine woke last: a silence that it slept through does not count.
+    pub(super) woken: Time,
     /// A ping is to go out.
     pub(super) ping: bool,
     /// A rekey of ours, and an answer to the peer's, are to go out.
@@ -248,8 +250,9 @@ impl Link {
     }
 
     fn life_deadline(&self, periods: &Periods) -> Deadline {
+        let quiet = self.heard.max(self.woken);
         if !self.is_held() && self.flow.bytes_in_flight() == 0 {
-            return Deadline::new(self.heard.plus_us(periods.unheld_us), Why::Idle);
+            return Deadline::new(quiet.plus_us(periods.unheld_us), Why::Idle);
         }
         let is_lull = self.receiving && self.streams.count() > 0;
         let quiet_us = if is_lull {
@@ -257,10 +260,10 @@ impl Link {
         } else {
             periods.keep_alive_us
         };
-        let alive = self.heard.plus_us(quiet_us);
+        let alive = quiet.plus_us(quiet_us);
         if self.ping || self.flow.bytes_in_flight() > 0 {
             // A probe is on its way already: all that is left is to give up.
-            return Deadline::new(self.heard.plus_us(periods.idle_us), Why::Idle);
+            return Deadline::new(quiet.plus_us(periods.idle_us), Why::Idle);
         }
         Deadline::new(alive, Why::KeepAlive)
     }

@@ -10,6 +10,8 @@ mod egress;
 mod error;
 mod event;
 mod ingress;
+mod kept;
+mod known;
 mod ledger;
 mod link;
 mod paths;
@@ -20,11 +22,14 @@ mod stats;
 mod system;
 mod wants;
 
-use alloc::{collections::VecDeque, string::String, vec::Vec};
+use alloc::{collections::VecDeque, vec::Vec};
 use core::fmt;
 
 use anon::Anonymous;
+use kept::Kept;
+use known::Known;
 use link::{Carried, Fates, Link, Periods, Phase};
+use wants::Redials;
 
 pub use self::{
     config::{Config, Life},
@@ -36,10 +41,12 @@ pub use self::{
         DownReason, Ecn, Event, Interface, LineEvent, LineId, Meta, Misbehaviour, Peer, SpaceEvent,
         StreamEvent, StreamId, Transmit,
     },
+    kept::Need,
+    known::KnownPeer,
     stats::{DropReason, Stats},
 };
 use crate::{
-    base::{Bounded, Effects, Index, Ledger, Rng, Seed, Slot, Slots, Time, Timers},
+    base::{Effects, Index, Ledger, Rng, Seed, Slot, Slots, Time, Timers, Wall},
     identity::{Hashname, PublicKey, Roles, SpaceId},
     line::{self, Lines, Provider, PureRust},
     stream,
@@ -83,7 +90,12 @@ pub struct Switch {
     /// Links that wait for memory, which others have.
     starving: VecDeque<Slot>,
     events: VecDeque<Event>,
-    needs: Bounded<Need>,
+    kept: Kept,
+    /// Peers that are remembered, and the lines wanted to them.
+    known: Known,
+    redials: Redials,
+    /// The wall time as it was told last, and when.
+    told: Option<(Time, Wall)>,
     sockets: Vec<Interface>,
     anonymous: Anonymous,
     sent_lately: paths::SentLately,
@@ -170,19 +182,6 @@ pub struct Status {
     pub events: usize,
 }
 
-/// What a switch asks of its shell.
-#[derive(Clone, PartialEq, Eq, Debug)]
-#[non_exhaustive]
-pub enum Need {
-    /// Keep these bytes for the next start and give them back by `restore`.
-    Keep {
-        /// What they are kept under; a later one replaces an earlier one.
-        key: String,
-        /// The bytes.
-        bytes: Vec<u8>,
-    },
-}
-
 /// Why the shell could not send.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum SentError {
@@ -200,9 +199,6 @@ impl fmt::Debug for Switch {
 
 /// More effects than this from one call into the line room are our fault.
 const LINE_EFFECTS_MAX: usize = 64;
-
-/// Needs not yet polled; a later one for the same key replaces an earlier one.
-const NEEDS_MAX: usize = 64;
 
 impl Switch {
     /// A switch at the start of its time. It has no identity, no socket and no peer yet.
@@ -247,7 +243,14 @@ impl Switch {
             ledger: Ledger::new(config.ledger.clone(), config.links_most()),
             starving: VecDeque::new(),
             events: VecDeque::new(),
-            needs: Bounded::new(NEEDS_MAX),
+            kept: Kept::default(),
+            known: Known::new(life.kept_peers_max),
+            redials: Redials {
+                timers: Timers::new(),
+                rng: rng.fork("redials"),
+                wants: 0,
+            },
+            told: None,
             sockets: Vec::new(),
             anonymous: Anonymous::new(life.anon_max),
             sent_lately: VecDeque::new(),

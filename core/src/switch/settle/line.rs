@@ -95,6 +95,7 @@ impl Switch {
             ours,
         }));
         self.greet(slot, document);
+        self.on_known_up(now, slot);
         self.touch(slot);
     }
 
@@ -137,6 +138,7 @@ impl Switch {
             share: Share::default(),
             starves: false,
             heard: now,
+            woken: Time::ZERO,
             ping: false,
             rekey: false,
             rekeyed: false,
@@ -171,7 +173,9 @@ impl Switch {
         let fx = &mut self.stream_effects;
         link.system.clear(self.now, &mut link.streams, fx);
         let id = link.id;
+        let pair = (link.info.local, link.info.peer.key);
         self.by_line[line as usize] = None;
+        self.on_known_down(&pair, &reason);
         self.settle_streams(slot);
         self.events
             .push_back(Event::Line(LineEvent::Down { line: id, reason }));
