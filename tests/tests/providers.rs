@@ -18,11 +18,11 @@ use sha2::{Digest as _, Sha256};
 const PINNED: [(Suite, &str); 2] = [
     (
         Suite::Aes256Gcm,
-        "a68a6ad46fe87792e639f6ac2e85b73730fb087c6af079acbff40d922cc3baf6",
+        "ce13456cfed99adc3651c027af04b68089cf6d3c97c286783f26015c5f5ca179",
     ),
     (
         Suite::ChaCha20Poly1305,
-        "b8755ac5d44a87855242c425b21e8d1ddcc19540ed7d4a77ea0e6c3007e1ad67",
+        "24a3958b458cec7f9acb767536c1563cfd27d1dd66a32b7353b1c8610c225c50",
     ),
 ];
 
