@@ -46,11 +46,12 @@ async fn line_shutdown_delivers_what_was_written_and_says_good_bye() {
 async fn line_carries_bytes_between_pure_rust_and_the_default_provider() {
     const BYTES: usize = 1 << 20;
     bounded(async {
-        let pure = Member::with_provider(&PureRust);
-        let other = Member::new(switch::Config::default());
-        for (a, b) in [(&pure, &other), (&other, &pure)] {
-            let line = a.connect(b).await;
-            let (near, mut far) = stream(&line, b).await;
+        for dials in [true, false] {
+            let pure = Member::with_provider(&PureRust);
+            let other = Member::new(switch::Config::default());
+            let (a, b) = if dials { (pure, other) } else { (other, pure) };
+            let line = a.connect(&b).await;
+            let (near, mut far) = stream(&line, &b).await;
             let (_reader, mut writer) = near.split();
             let writing = tokio::spawn(async move {
                 writer.write_all(&content(BYTES, 3)).await.unwrap();
