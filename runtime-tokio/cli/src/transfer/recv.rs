@@ -166,8 +166,8 @@ async fn take<T: Target>(
     let cleared = desk.clear().await;
     let (written, target) = match (read, cleared) {
         (Ok(()), Ok(cleared)) => cleared,
-        // Where writing has failed, that is the reason, and the target was given up there.
-        (_, Err(error)) => return Err(error),
+        // Where writing has failed, the target was given up there, and reading has given the reason.
+        (Err(error), Err(_)) | (Ok(()), Err(error)) => return Err(error),
         (Err(error), Ok((_, target))) => return Err(given_up(target, error).await),
     };
     moved(Moved::More(written));

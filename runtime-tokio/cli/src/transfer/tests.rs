@@ -251,9 +251,17 @@ async fn transfer_cut_off_anywhere_leaves_nothing_but_what_can_be_gone_on_from()
     let source = place.source(2 * GROUP + 1);
     let bytes = recorded(&source).await;
     let all = bytes.len();
-    for cut in [0, 1, PREFIX + 10, all / 2, all - PREFIX, all - 1] {
+    for cut in [
+        0,
+        1,
+        PREFIX + 10,
+        all / 2,
+        all / 2 + 1000,
+        all - PREFIX,
+        all - 1,
+    ] {
         let (taken, said) = replayed(&place, &source.offer, &bytes[..cut]).await;
-        let expected = if cut < all / 2 {
+        let expected = if cut <= all / 2 {
             Exit::Unreachable
         } else {
             Exit::Resumable

@@ -104,6 +104,21 @@ async fn folder_of_a_thousand_files_is_synced_as_seldom_as_one_file() {
     assert!(u128::from(kept.syncs()) <= every + 1, "{}", kept.syncs());
 }
 
+#[tokio::test]
+async fn folder_document_has_the_bytes_that_are_sent() {
+    let place = Place::new();
+    let root = place.folder.path().join("box");
+    fs::create_dir_all(root.join("empty")).unwrap();
+    fs::write(root.join("run"), "hi").unwrap();
+    fs::set_permissions(root.join("run"), fs::Permissions::from_mode(0o755)).unwrap();
+    symlink("run", root.join("way")).unwrap();
+    let source = Source::open(&root, |_done, _size| {}).unwrap();
+    let file = source.offer.announce();
+    assert_eq!(documented("folder"), [heads::text(&Answer::File { file })]);
+    let bytes = HEXLOWER.encode(&recorded(&source).await);
+    assert_eq!(documented("box   "), [bytes]);
+}
+
 #[test]
 fn folder_with_what_cannot_be_sent_is_refused_by_name() {
     let refusal = |make: fn(&Path)| {
