@@ -222,7 +222,7 @@ fn resume_leaves_two_receivers_in_two_places_alone() {
             .exists()
     };
     let both = loop {
-        if names.iter().all(|name| begun(name)) {
+        if names.iter().all(begun) {
             break true;
         }
         if names
