@@ -419,6 +419,8 @@ impl Paths {
         if let Some(doubt) = &mut self.doubt {
             doubt.unanswered |= unanswered;
         } else {
+            // An answer to what was asked earlier would say nothing.
+            self.known.iter_mut().take(1).for_each(|path| path.challenge = None);
             let grace_us = config.path_grace_ms.saturating_mul(1000);
             let patience_us = pace.rtt_us.saturating_mul(3).saturating_add(grace_us);
             let until = pace.since.plus_us(patience_us);

@@ -8,5 +8,6 @@ mod ends;
 mod homes;
 mod hostile;
 mod mistakes;
+mod roaming;
 mod running;
 mod transfers;
