@@ -66,7 +66,9 @@ impl Roam {
         let now = world.now;
         let switch = &mut world.nodes[sender].switch;
         let out = switch.open_stream(now, lines[sender], "{}").expect("opens");
-        switch.write(now, out, &pattern(0, 1)).expect("takes a byte");
+        switch
+            .write(now, out, &pattern(0, 1))
+            .expect("takes a byte");
         let come = world.until(5_000, |world| opened(world, 1 - sender));
         let come = come.expect("the stream is opened");
         let heard = world.now;
@@ -75,7 +77,11 @@ impl Roam {
             lines,
             moves: [Vec::new(), Vec::new()],
             sender,
-            streams: if sender == 0 { [out, come] } else { [come, out] },
+            streams: if sender == 0 {
+                [out, come]
+            } else {
+                [come, out]
+            },
             written: 1,
             read: 0,
             heard,

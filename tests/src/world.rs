@@ -10,7 +10,9 @@ use std::{
 use hydroid_core::{
     base::{Rng, Seed, Time, Wall},
     identity::{Hashname, PublicKey, SecretKey, Space},
-    switch::{Config, Event, Interface, LineEvent, LineId, Meta, Path, SentError, SocketId, Switch},
+    switch::{
+        Config, Event, Interface, LineEvent, LineId, Meta, Path, SentError, SocketId, Switch,
+    },
 };
 
 /// What the link does to datagrams; the rates are in parts of a thousand.
@@ -178,7 +180,7 @@ impl World {
 
     /// Node `from` opens a line to node `to`.
     pub fn connect(&mut self, from: usize, to: usize) -> LineId {
-        let (key, address) = (self.nodes[to].key, self.nodes[to].address);
+        let (key, address) = (self.nodes[to].key, self.nodes[to].seen());
         let now = self.now;
         let node = &mut self.nodes[from];
         node.switch
@@ -363,16 +365,25 @@ impl World {
 }
 
 impl Node {
+    /// Where others reach it.
+    pub fn seen(&self) -> SocketAddr {
+        self.outside.unwrap_or(self.address)
+    }
+
     /// As what others see what it sends from this address of its own; `None` if it has it not.
     fn source(&self, local: Option<IpAddr>) -> Option<SocketAddr> {
         let mut own = [self.address].into_iter().chain(self.also.iter().copied());
         let from = own.find(|address| local.is_none_or(|local| address.ip() == local))?;
-        Some(self.outside.filter(|_| from == self.address).unwrap_or(from))
+        Some(
+            self.outside
+                .filter(|_| from == self.address)
+                .unwrap_or(from),
+        )
     }
 
     /// The address of its own that a datagram to there comes to.
     fn inside(&self, to: SocketAddr) -> Option<SocketAddr> {
-        let is_ours = self.outside.unwrap_or(self.address) == to;
+        let is_ours = self.seen() == to;
         let also = || self.also.iter().copied().find(|address| *address == to);
         is_ours.then_some(self.address).or_else(also)
     }

@@ -42,7 +42,10 @@ fn paths_either_end_moves_under_a_transfer_and_nothing_is_lost() {
                 let mut roam = roam(sender);
                 roam.world.move_to(mover, at(7, mover as u8), told);
                 let gap_us = roam.run(3_000);
-                show(&format!("{sender} sends, {mover} moves, told {told}"), gap_us);
+                show(
+                    &format!("{sender} sends, {mover} moves, told {told}"),
+                    gap_us,
+                );
                 assert!(gap_us <= GAP_MAX_US, "{gap_us}");
                 let route = roam.moves[1 - mover].last().expect("its peer followed");
                 assert_eq!(route.path.remote, at(7, mover as u8));
@@ -66,7 +69,10 @@ fn paths_router_that_gives_another_port_is_followed() {
             let outside = SocketAddr::from(([10, 0, 8, behind as u8], 61_000));
             roam.world.nodes[behind].outside = Some(outside);
             let gap_us = roam.run(4_000);
-            show(&format!("{sender} sends, {behind} gets another port"), gap_us);
+            show(
+                &format!("{sender} sends, {behind} gets another port"),
+                gap_us,
+            );
             // Who only receives finds out when nothing came for a while: it asks then.
             let lull_us = Config::default().life.lull_ms * 1000;
             let extra_us = if sender == behind { 0 } else { lull_us };
@@ -156,7 +162,10 @@ fn paths_open_on_every_path_finds_a_peer_that_no_path_answers() {
         let is_open = |(_, to, bytes): &&(SocketAddr, SocketAddr, Vec<u8>)| {
             *to == address && bytes.len() == 600
         };
-        assert!(opens.iter().filter(is_open).count() > 1, "asked at {address}");
+        assert!(
+            opens.iter().filter(is_open).count() > 1,
+            "asked at {address}"
+        );
     }
     roam.world.cut(here, addresses[1], [false, false]);
     roam.run(14_000);
@@ -173,7 +182,13 @@ fn paths_captured_packet_sent_again_makes_no_path() {
     let before = roam.paths(1);
     let to_one: Vec<_> = kept
         .into_iter()
-        .filter(|(_, to, _)| *to == before[0].route.path.local.map_or(*to, |ip| (ip, 4000).into()))
+        .filter(|(_, to, _)| {
+            *to == before[0]
+                .route
+                .path
+                .local
+                .map_or(*to, |ip| (ip, 4000).into())
+        })
         .map(|(_, _, bytes)| bytes)
         .collect();
     assert!(to_one.len() > 10, "something was captured");
@@ -222,7 +237,11 @@ fn paths_packets_raced_from_elsewhere_move_nothing_while_the_old_path_answers() 
     assert!(roam.moves.concat().is_empty(), "{:?}", roam.moves);
     roam.run(5_000);
     let paths = roam.paths(1);
-    assert_eq!(paths.len(), 1, "what never answered is forgotten: {paths:?}");
+    assert_eq!(
+        paths.len(),
+        1,
+        "what never answered is forgotten: {paths:?}"
+    );
     roam.end();
 }
 

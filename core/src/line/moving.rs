@@ -208,9 +208,7 @@ impl Lines {
         if line.closing.is_some() || line.paths.deadline().is_none_or(|at| at > now) {
             return;
         }
-        let moved = line
-            .paths
-            .on_deadline(now, &self.config, &mut self.rng);
+        let moved = line.paths.on_deadline(now, &self.config, &mut self.rng);
         fx.push(Effect::Paths { slot, moved });
         self.set_active(slot);
     }

@@ -206,13 +206,7 @@ impl Lines {
     }
 
     /// The line at `slot` has its first session.
-    pub(super) fn come_up(
-        &mut self,
-        now: Time,
-        slot: Slot,
-        made: Made,
-        fx: &mut Effects<Effect>,
-    ) {
+    pub(super) fn come_up(&mut self, now: Time, slot: Slot, made: Made, fx: &mut Effects<Effect>) {
         let line = self
             .slots
             .get_mut(slot)

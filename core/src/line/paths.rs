@@ -276,7 +276,11 @@ impl Paths {
 
     /// The round trip of the path in use, as it was told last.
     pub(super) const fn rtt_us(&self) -> u64 {
-        if self.rtt_us == 0 { ROUND_US } else { self.rtt_us }
+        if self.rtt_us == 0 {
+            ROUND_US
+        } else {
+            self.rtt_us
+        }
     }
 
     /// The peer may be at `route` too, as we know ourselves.
@@ -420,7 +424,10 @@ impl Paths {
             doubt.unanswered |= unanswered;
         } else {
             // An answer to what was asked earlier would say nothing.
-            self.known.iter_mut().take(1).for_each(|path| path.challenge = None);
+            self.known
+                .iter_mut()
+                .take(1)
+                .for_each(|path| path.challenge = None);
             let grace_us = config.path_grace_ms.saturating_mul(1000);
             let patience_us = pace.rtt_us.saturating_mul(3).saturating_add(grace_us);
             let until = pace.since.plus_us(patience_us);
@@ -495,9 +502,8 @@ impl Paths {
         if self.known.len() < config.paths as usize {
             return true;
         }
-        let asked_lately = |path: &Known| {
-            path.answered.is_none() && path.challenge.is_some() && path.rounds == 0
-        };
+        let asked_lately =
+            |path: &Known| path.answered.is_none() && path.challenge.is_some() && path.rounds == 0;
         let others = self.known.iter().enumerate().skip(1);
         let others = others.filter(|(_, path)| !asked_lately(path) && path.heard < now);
         let worst = others.min_by_key(|(_, path)| (path.proven, path.heard));

@@ -4,7 +4,8 @@ use alloc::boxed::Box;
 use core::net::SocketAddr;
 
 use super::{
-    Dropped, paths::Paths, peers::Pair, pending::Pending, session::Session, suite::Suite, window::Window,
+    Dropped, paths::Paths, peers::Pair, pending::Pending, session::Session, suite::Suite,
+    window::Window,
 };
 use crate::{
     base::Time,

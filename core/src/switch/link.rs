@@ -163,8 +163,7 @@ impl Link {
 
     /// True if there is something that wants to be in an eliciting packet.
     pub(super) fn has_content(&self) -> bool {
-        self.ping || self.streams.has_output()
-            || !self.packets_out.is_empty()
+        self.ping || self.streams.has_output() || !self.packets_out.is_empty()
     }
 
     /// What may go out now: nothing, what owes nobody an answer, or anything.

@@ -3,10 +3,7 @@
 
 use alloc::{collections::VecDeque, vec::Vec};
 
-use super::{
-    Ecn, Event, Interface, LineEvent, SentError, Switch, Transmit,
-    link::Phase,
-};
+use super::{Ecn, Event, Interface, LineEvent, SentError, Switch, Transmit, link::Phase};
 use crate::{
     base::{Slot, Time},
     line::{Pace, PathFrame},
@@ -117,9 +114,7 @@ impl Switch {
         let Some(path) = self.lines.paths(line).next() else {
             return;
         };
-        let lost = link
-            .flow
-            .on_path_change(now, path.rtt_us, &mut self.fates);
+        let lost = link.flow.on_path_change(now, path.rtt_us, &mut self.fates);
         self.stats.packets_lost += u64::from(lost);
         let line = link.id;
         self.events.push_back(Event::Line(LineEvent::Moved {

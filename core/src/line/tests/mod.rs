@@ -15,6 +15,7 @@ mod crossed;
 mod heads;
 mod life;
 mod limits;
+mod paths;
 mod protocol;
 mod window;
 
