@@ -11,7 +11,7 @@ use hydroid_core::{
     base::{Rng, Seed, Time, Wall},
     identity::{Hashname, PublicKey, SecretKey, Space},
     switch::{
-        Config, Event, Interface, LineEvent, LineId, Meta, Path, SentError, SocketId, Switch,
+        Config, Event, Interface, LineEvent, LineId, Meta, Need, Path, SentError, SocketId, Switch,
     },
 };
 
@@ -49,6 +49,14 @@ pub struct Node {
     pub events: VecDeque<Event>,
     /// False while it is cut off: nothing comes to it and nothing leaves it.
     pub online: bool,
+    /// What its switch asked to be kept.
+    pub disk: BTreeMap<String, Vec<u8>>,
+    /// How often it asked.
+    pub needs: u64,
+    /// While its machine sleeps: since when.
+    pub asleep: Option<Time>,
+    /// How long it slept while its clock stood still.
+    pub lag_us: u64,
 }
 
 /// Switches, the link between them, and the time.
@@ -121,10 +129,7 @@ impl World {
                 local: address,
             }],
         );
-        switch.handle_clock(
-            self.now,
-            Wall::from_ms(1_700_000_000_000 + self.now.as_us() / 1000),
-        );
+        switch.handle_clock(self.now, self.wall());
         let key = secret.public();
         let hashname = switch
             .install(self.now, secret, &self.space)
@@ -138,6 +143,10 @@ impl World {
             key,
             events: VecDeque::new(),
             online: true,
+            disk: BTreeMap::new(),
+            needs: 0,
+            asleep: None,
+            lag_us: 0,
         }
     }
 
@@ -150,7 +159,7 @@ impl World {
     /// Node `n` has another address from now on; at the old one nobody is. `told` says whether its
     /// shell notices.
     pub fn move_to(&mut self, n: usize, address: SocketAddr, told: bool) {
-        let now = self.now;
+        let now = self.nodes[n].time(self.now);
         let node = &mut self.nodes[n];
         node.address = address;
         if told {
@@ -160,7 +169,7 @@ impl World {
 
     /// Node `n` has further addresses on its one socket.
     pub fn give(&mut self, n: usize, also: &[SocketAddr]) {
-        let now = self.now;
+        let now = self.nodes[n].time(self.now);
         let node = &mut self.nodes[n];
         node.also = also.to_vec();
         let any = SocketAddr::from(([0, 0, 0, 0], node.address.port()));
@@ -178,10 +187,51 @@ impl World {
         }
     }
 
+    /// The same, but it gets back what it asked to be kept.
+    ///
+    /// # Panics
+    /// If the switch does not take it.
+    pub fn restart_kept(&mut self, n: u8, secret: &SecretKey, config: &Config) {
+        let node = &mut self.nodes[n as usize];
+        let (disk, needs) = (std::mem::take(&mut node.disk), node.needs);
+        self.restart(n, secret, config);
+        let node = &mut self.nodes[n as usize];
+        for (key, bytes) in &disk {
+            let restored = node.switch.restore(self.now, key, bytes);
+            restored.expect("what was kept is taken back");
+        }
+        (node.disk, node.needs) = (disk, needs);
+    }
+
+    /// The machine of node `n` sleeps: nothing comes to it, and nobody calls its switch.
+    pub fn sleep(&mut self, n: usize) {
+        self.nodes[n].asleep = Some(self.now);
+    }
+
+    /// The machine of node `n` wakes. If its clock `counted` while it slept, its shell notices
+    /// nothing but late timers; if not, it notices that the wall time ran ahead.
+    pub fn wake(&mut self, n: usize, counted: bool) {
+        let (now, wall) = (self.now, self.wall());
+        let node = &mut self.nodes[n];
+        let Some(since) = node.asleep.take() else {
+            return;
+        };
+        if !counted {
+            node.lag_us += now.since_us(since);
+            let now = node.time(now);
+            node.switch.handle_clock(now, wall);
+        }
+    }
+
+    /// The wall time.
+    pub fn wall(&self) -> Wall {
+        Wall::from_ms(1_700_000_000_000 + self.now.as_us() / 1000)
+    }
+
     /// Node `from` opens a line to node `to`.
     pub fn connect(&mut self, from: usize, to: usize) -> LineId {
         let (key, address) = (self.nodes[to].key, self.nodes[to].seen());
-        let now = self.now;
+        let now = self.nodes[from].time(self.now);
         let node = &mut self.nodes[from];
         node.switch
             .connect(now, node.hashname, &key, &[address])
@@ -243,13 +293,11 @@ impl World {
                 self.deliver(from, to, datagram);
                 busy = true;
             }
-            for node in &mut self.nodes {
-                let due = node
-                    .switch
-                    .poll_timeout()
-                    .filter(|deadline| deadline.at <= self.now);
-                if due.is_some() {
-                    node.switch.handle_timeout(self.now);
+            for node in self.nodes.iter_mut().filter(|node| node.asleep.is_none()) {
+                let now = node.time(self.now);
+                let due = node.switch.poll_timeout();
+                if due.is_some_and(|deadline| deadline.at <= now) {
+                    node.switch.handle_timeout(now);
                     busy = true;
                 }
             }
@@ -260,10 +308,14 @@ impl World {
     }
 
     fn drain(&mut self, n: usize) -> bool {
+        if self.nodes[n].asleep.is_some() {
+            return false;
+        }
         let mut busy = false;
         let mut buf = std::mem::take(&mut self.buf);
         buf.resize(self.buffer_bytes, 0);
-        while let Some(transmit) = self.nodes[n].switch.poll_transmit(self.now, &mut buf) {
+        let now = self.nodes[n].time(self.now);
+        while let Some(transmit) = self.nodes[n].switch.poll_transmit(now, &mut buf) {
             busy = true;
             assert!(
                 transmit.len > 0 && transmit.segment > 0,
@@ -271,7 +323,6 @@ impl World {
             );
             let node = &mut self.nodes[n];
             let Some(from) = node.source(transmit.path.local) else {
-                let now = self.now;
                 let error = SentError::Unreachable;
                 node.switch.handle_sent_error(now, &transmit, error);
                 continue;
@@ -281,7 +332,7 @@ impl World {
             }
         }
         assert_eq!(
-            self.nodes[n].switch.poll_transmit(self.now, &mut buf),
+            self.nodes[n].switch.poll_transmit(now, &mut buf),
             None,
             "None stays None"
         );
@@ -289,6 +340,14 @@ impl World {
         let node = &mut self.nodes[n];
         while let Some(event) = node.switch.poll_event() {
             node.events.push_back(event);
+            busy = true;
+        }
+        while let Some(need) = node.switch.poll_need() {
+            let Need::Keep { key, bytes } = need else {
+                panic!("a need of no known kind: {need:?}");
+            };
+            node.disk.insert(key, bytes);
+            node.needs += 1;
             busy = true;
         }
         busy
@@ -323,14 +382,14 @@ impl World {
     }
 
     fn deliver(&mut self, from: SocketAddr, to: SocketAddr, mut datagram: Vec<u8>) {
-        let now = self.now;
         let node = self
             .nodes
             .iter_mut()
             .find_map(|node| Some((node.inside(to)?, node)));
-        let Some((to, node)) = node.filter(|(_, node)| node.online) else {
+        let Some((to, node)) = node.filter(|(_, node)| node.online && node.asleep.is_none()) else {
             return;
         };
+        let now = node.time(self.now);
         self.delivered += 1;
         let meta = Meta {
             socket: SOCKET,
@@ -344,23 +403,19 @@ impl World {
 
     /// The next instant at which something happens.
     fn next(&self) -> Time {
-        let timers = self
-            .nodes
-            .iter()
-            .filter_map(|node| node.switch.poll_timeout());
-        let timers = timers.inspect(|deadline| {
+        let awake = self.nodes.iter().filter(|node| node.asleep.is_none());
+        let timers = awake.filter_map(|node| {
+            let deadline = node.switch.poll_timeout()?;
+            let at = deadline.at.plus_us(node.lag_us);
             assert!(
-                deadline.at > self.now,
+                at > self.now,
                 "drained, and yet due: {deadline:?} at {:?}",
                 self.now
             );
+            Some(at)
         });
         let flight = self.flight.keys().next().map(|(at, _)| *at);
-        timers
-            .map(|deadline| deadline.at)
-            .chain(flight)
-            .min()
-            .unwrap_or(Time::NEVER)
+        timers.chain(flight).min().unwrap_or(Time::NEVER)
     }
 }
 
@@ -393,6 +448,11 @@ impl Node {
         let socket = SOCKET;
         self.switch
             .handle_network_change(now, &[Interface { socket, local }]);
+    }
+
+    /// What its clock shows: less than the world's, if it stood still while the machine slept.
+    pub const fn time(&self, now: Time) -> Time {
+        Time::from_us(now.as_us() - self.lag_us)
     }
 
     /// Takes the first event for which `pick` gives something; the others stay.

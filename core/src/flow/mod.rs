@@ -58,6 +58,8 @@ pub struct Flow<R> {
     silence_told: bool,
     /// Packets in a row that asked for nothing.
     unasked_in_a_row: u16,
+    /// Answers to what was sent before measure no round trip.
+    paused: Time,
 }
 
 impl<R: Copy + fmt::Debug> Flow<R> {
@@ -77,7 +79,14 @@ impl<R: Copy + fmt::Debug> Flow<R> {
             silent_since: None,
             silence_told: false,
             unasked_in_a_row: 0,
+            paused: Time::ZERO,
         }
+    }
+
+    /// Nobody ran for a while before `now`: how long answers to earlier packets took says nothing
+    /// of the path.
+    pub const fn on_pause(&mut self, now: Time) {
+        self.paused = now;
     }
 
     /// Packets to send now, whatever the window; something to send for whoever asks for an
@@ -161,7 +170,8 @@ impl<R: Copy + fmt::Debug> Flow<R> {
         if progress.arrived_packets == 0 {
             return Ok(progress);
         }
-        if let Some(sent_at) = highest_sent_at.filter(|_| asked) {
+        let sampled = highest_sent_at.filter(|sent_at| *sent_at >= self.paused);
+        if let Some(sent_at) = sampled.filter(|_| asked) {
             let sample_us = now.since_us(sent_at);
             let delay_us = frame.delay_us.min(self.peer_ranges_delay_us);
             self.rtt.on_sample(now, sample_us, delay_us);

@@ -40,6 +40,7 @@ impl Switch {
         let now = self.advance(now);
         let transmit = self
             .next_handshake(buf)
+            .or_else(|| self.anonymous.next(buf))
             .or_else(|| self.next_sealed(now, buf))?;
         self.stats.datagrams_out += transmit.len.div_ceil(transmit.segment) as u64;
         self.stats.bytes_out += transmit.len as u64;
@@ -53,7 +54,7 @@ impl Switch {
 
     /// The next thing that the switch asks of its shell.
     pub fn poll_need(&mut self) -> Option<Need> {
-        self.needs.pop()
+        self.kept.needs.pop_front()
     }
 
     /// When to call next, and why; `None` if nothing will happen by itself. It costs nothing to
@@ -61,8 +62,9 @@ impl Switch {
     pub fn poll_timeout(&self) -> Option<Deadline> {
         let queued = !self.ready.is_empty()
             || !self.events.is_empty()
-            || !self.needs.is_empty()
-            || self.lines.has_output();
+            || !self.kept.needs.is_empty()
+            || self.lines.has_output()
+            || self.anonymous.has_output();
         if queued {
             return Some(Deadline::new(self.now, Why::Queued));
         }
@@ -70,11 +72,13 @@ impl Switch {
             .timers
             .next()
             .and_then(|(at, slot)| Some(Deadline::new(at, self.links.get(slot)?.why)));
-        Deadline::earlier(link, self.lines.deadline())
+        let rooms = Deadline::earlier(link, self.lines.deadline());
+        Deadline::earlier(rooms, self.wanted_at())
     }
 
     fn next_handshake(&mut self, buf: &mut [u8]) -> Option<Transmit> {
         let (route, len) = self.lines.poll_datagram(self.now, buf)?;
+        self.keep_opens();
         let (socket, path) = (route.socket, route.path);
         Some(Transmit {
             socket,
@@ -106,9 +110,11 @@ impl Switch {
 
     /// Fills `buf` with packets of one line.
     fn build_run(&mut self, now: Time, slot: Slot, buf: &mut [u8]) -> Option<Transmit> {
-        let most = usize::from(self.config.life.datagram_bytes).min(buf.len());
         let line = self.links.get(slot)?.line()?;
-        let route = self.lines.info(line)?.route;
+        let info = self.lines.info(line)?;
+        let (route, limits) = (info.route, info.peer_limits);
+        let most = self.config.life.datagram_bytes.min(limits.datagram_bytes);
+        let most = usize::from(most).min(buf.len());
         if self.links.get_mut(slot)?.grant(now) == Grant::Ranges
             && let Some(elsewhere) = self.lines.route_for_ranges(line)
             && let Some(transmit) = self.build_ranges(now, (slot, line), elsewhere, buf)
@@ -161,6 +167,10 @@ impl Switch {
         let Some(link) = self.links.get_mut(slot) else {
             return Built::Nothing;
         };
+        if link.can_seal() {
+            link.rekey |= self.lines.rekey_if_due(now, line);
+            link.exhausted = self.lines.is_exhausted(line);
+        }
         let grant = link.grant(now);
         if grant == Grant::Nothing {
             return Built::Nothing;
@@ -174,6 +184,7 @@ impl Switch {
         } else {
             write_ranges(now, link, grant, &mut writer, &mut self.carried);
             if grant == Grant::Anything {
+                link.write_rekeys(&self.lines, line, &mut writer, &mut self.carried);
                 write_content(
                     link,
                     &mut writer,
@@ -246,7 +257,8 @@ fn write_content(
         .front()
         .is_some_and(|packet| writer.packet(packet))
     {
-        link.packets_out.pop();
+        let packet = link.packets_out.pop();
+        link.packet_bytes -= packet.map_or(0, |packet| packet.len() as u64);
         carried.push(Carried::Packet);
     }
     parts.clear();

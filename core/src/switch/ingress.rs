@@ -1,11 +1,11 @@
 //! B: what comes from the network. Bytes are told apart by their first bytes, opened where they
 //! lie, and each frame is handed to the room it is for.
 
-use super::{DropReason, Meta, Misbehaviour, Switch, link::Link};
+use super::{DropReason, Meta, Misbehaviour, Switch, link::Link, spaces::refusal_of};
 use crate::{
     base::{Effects, Slot, Time},
     line::{self, Dropped, Kind, Unsealed},
-    stream,
+    stream::{self, Taken as Took},
     wire::{
         Head, Packet, Route,
         frame::{Frame, Frames, RangesFrame},
@@ -18,6 +18,8 @@ struct Taken {
     eliciting: bool,
     bytes: bool,
     closed: bool,
+    /// Something found no memory: the packet did not come, and what it carried will come again.
+    no_room: bool,
 }
 
 impl Switch {
@@ -60,12 +62,17 @@ impl Switch {
         match packet.head {
             Head::Binary(head) if head.len() == 4 => self.on_sealed(now, route, datagram),
             Head::Json(head) if self.events.len() < self.config.life.events_max as usize => {
+                if self.on_anonymous(route, head, datagram) {
+                    return Ok(());
+                }
                 let taken = match line::kind(head).map_err(DropReason::Line)? {
                     Some(Kind::Open) => self.on_open(now, route, datagram),
                     Some(Kind::Answer) => {
                         let fx = &mut self.line_effects;
                         self.lines.on_answer(now, route, datagram, fx)
                     }
+                    Some(Kind::Cookie) => self.lines.on_cookie(now, datagram),
+                    Some(Kind::Versions) => self.lines.on_versions(datagram),
                     None => return Err(DropReason::UnknownHead),
                 };
                 taken.map_err(DropReason::Line)
@@ -107,6 +114,14 @@ impl Switch {
         }
         match self.on_frames(now, slot, (line, &route), plain) {
             Ok(taken) if taken.closed => {}
+            Ok(taken) if taken.no_room => {
+                self.stats.packets_no_room += 1;
+                if let Some(link) = self.links.get_mut(slot) {
+                    link.heard = now;
+                    // The peer is to know that somebody is there, although nothing is acknowledged.
+                    link.ping = true;
+                }
+            }
             Ok(taken) => {
                 if let Some(link) = self.links.get_mut(slot) {
                     link.heard = now;
@@ -143,6 +158,7 @@ impl Switch {
                 taken.closed = true;
                 break;
             }
+            self.lend(slot);
             let Some(link) = self.links.get_mut(slot) else {
                 break;
             };
@@ -151,6 +167,12 @@ impl Switch {
                 Frame::Skipped { .. } => self.stats.frames_skipped += 1,
                 Frame::Packet(bytes) => self.on_packet(slot, bytes)?,
                 Frame::Close { .. } | Frame::Padding | Frame::Ping => {}
+                Frame::Rekey { line: id, message } => {
+                    self.on_rekey(now, (slot, line), id, message)?;
+                }
+                Frame::Rekeyed { line: id, message } => {
+                    self.on_rekeyed(now, line, id, message)?;
+                }
                 Frame::Challenge(bytes) => self.lines.on_challenge(line, *from, bytes),
                 Frame::Response(bytes) => {
                     let fx = &mut self.line_effects;
@@ -163,7 +185,8 @@ impl Switch {
                 | Frame::StreamsCredit { .. }
                 | Frame::Reset { .. }
                 | Frame::Stop { .. } => {
-                    on_stream_frame(link, now, frame, &mut self.stream_effects)?;
+                    let fx = &mut self.stream_effects;
+                    taken.no_room |= on_stream_frame(link, now, frame, fx)? == Took::NoRoom;
                 }
             }
             // Each frame is a call of its own into the room, and its effects have a bound.
@@ -179,7 +202,7 @@ impl Switch {
         line: Slot,
         ranges: &RangesFrame<'_>,
     ) -> Result<(), Misbehaviour> {
-        let next = self.lines.next_counter(line).unwrap_or(0);
+        let next = self.lines.counter(line);
         let Some(link) = self.links.get_mut(slot) else {
             return Ok(());
         };
@@ -197,9 +220,12 @@ impl Switch {
 
     fn on_close(&mut self, slot: Slot, line: Slot, code: u64, reason: &str) {
         self.lines.forget(line);
-        let down = super::DownReason::Closed {
-            code,
-            reason: reason.into(),
+        let down = match refusal_of(code) {
+            Some(refusal) => super::DownReason::Refused(refusal),
+            None => super::DownReason::Closed {
+                code,
+                reason: reason.into(),
+            },
         };
         self.link_down(slot, down);
     }
@@ -209,9 +235,15 @@ impl Switch {
         let Some(link) = self.links.get_mut(slot) else {
             return Ok(());
         };
+        if !link.has_packet_room(false, bytes.len()) {
+            self.stats.packets_unread += 1;
+            return Ok(());
+        }
+        link.packet_bytes += bytes.len() as u64;
         if let Err(packet) = link.packets_in.push(bytes.into()) {
             // Unread packets make room for newer ones.
-            link.packets_in.pop();
+            let oldest = link.packets_in.pop();
+            link.packet_bytes -= oldest.map_or(0, |oldest| oldest.len() as u64);
             self.stats.packets_unread += 1;
             let _kept = link.packets_in.push(packet);
         }
@@ -224,7 +256,7 @@ fn on_stream_frame(
     now: Time,
     frame: Frame<'_>,
     fx: &mut Effects<stream::Effect>,
-) -> Result<(), Misbehaviour> {
+) -> Result<Took, Misbehaviour> {
     let streams = &mut link.streams;
     match frame {
         Frame::Stream {
@@ -233,7 +265,7 @@ fn on_stream_frame(
             data,
             end,
         } => {
-            streams.on_bytes(now, id, offset, data, end, fx)?;
+            return Ok(streams.on_bytes(now, id, offset, data, end, fx)?);
         }
         Frame::LineCredit { bytes } => streams.on_line_credit(bytes),
         Frame::StreamCredit { id, bytes } => streams.on_stream_credit(id, bytes, fx)?,
@@ -247,7 +279,9 @@ fn on_stream_frame(
         | Frame::Response(_)
         | Frame::Close { .. }
         | Frame::Packet(_)
+        | Frame::Rekey { .. }
+        | Frame::Rekeyed { .. }
         | Frame::Skipped { .. } => {}
     }
-    Ok(())
+    Ok(Took::Acted)
 }

@@ -22,7 +22,8 @@ pub(super) type SentLately = VecDeque<(Route, Slot)>;
 impl Switch {
     /// Tells which sockets there are and what they are bound to; called at the start, and whenever
     /// that changes, or the addresses of the machine do. Lines then ask their peers on every path,
-    /// and those of a socket that is gone go on by another.
+    /// those of a socket that is gone go on by another, and those
+    /// that are kept are dialled at once.
     pub fn handle_network_change(&mut self, now: Time, interfaces: &[Interface]) {
         let now = self.advance(now);
         let before = core::mem::replace(&mut self.sockets, interfaces.to_vec());
@@ -47,6 +48,7 @@ impl Switch {
                 self.touch(slot);
             }
         }
+        self.redial_all(now);
     }
 
     /// Tells that a datagram could not be sent, and it is counted. What it carried is found to be
