@@ -10,5 +10,6 @@ mod homes;
 mod hostile;
 mod mistakes;
 mod resume;
+mod roaming;
 mod running;
 mod transfers;
