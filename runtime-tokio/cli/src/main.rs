@@ -4,15 +4,19 @@ mod addresses;
 mod args;
 mod commands;
 mod context;
+mod control;
 mod exit;
 mod figures;
 mod files;
 mod home;
 mod node;
 mod output;
+mod pipe;
 mod printer;
 mod progress;
+mod resident;
 mod signals;
+mod spaces;
 mod transfer;
 
 use std::{env, process::ExitCode, time::Duration};
@@ -56,7 +60,12 @@ fn main() -> ExitCode {
 }
 
 async fn run(arguments: Arguments, output: Output) -> Exit {
-    let context = Context::new(output, arguments.identity);
+    let output = if matches!(arguments.command, Command::Pipe(_)) {
+        output.beside_stdout()
+    } else {
+        output
+    };
+    let context = Context::new(output, arguments.identity, arguments.space);
     // To be ended is how `up` is done; to every other command it is an interruption.
     let interrupted = if matches!(arguments.command, Command::Up(_)) {
         Ok(())

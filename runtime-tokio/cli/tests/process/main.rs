@@ -8,5 +8,8 @@ mod ends;
 mod homes;
 mod hostile;
 mod mistakes;
+mod pipe;
 mod running;
+mod spaces;
+mod state;
 mod transfers;
