@@ -12,8 +12,11 @@ use std::{
 use hydroid_core::{
     base::{Seed, Time},
     driver::Driver,
-    identity::{Hashname, SecretKey, Space, Ticket},
-    switch::{InstallError, Interface, LineEvent, LineId, Peer, SocketId, Stats, Status, Switch},
+    identity::{Admission, Hashname, SecretKey, Space, Ticket},
+    switch::{
+        InstallError, Interface, LineEvent, LineId, Peer, SocketId, SpaceCommandError, SpaceEvent,
+        Stats, Status, Switch,
+    },
 };
 
 use zeroize::Zeroizing;
@@ -45,7 +48,8 @@ impl Endpoint {
             Some(seed) => seed,
             None => Seed::new(*random()?),
         };
-        let mut switch = Switch::new(config.switch, &seed).map_err(io::Error::other)?;
+        let mut switch = Switch::with_provider(config.switch, &seed, config.provider)
+            .map_err(io::Error::other)?;
         let sockets = Sockets::bind(&config.listen, config.socket_buffer_bytes as usize)?;
         let addresses: Arc<[_]> = sockets.addresses().collect();
         let interfaces: Vec<_> = (0..)
@@ -75,6 +79,58 @@ impl Endpoint {
             .shared
             .command(|driver, now| driver.switch_mut().install(now, secret, space))
             .unwrap_or(Err(InstallError::Full))
+    }
+
+    /// Installs an identity in the closed space that `admission` lets it into.
+    ///
+    /// # Errors
+    /// As [`Switch::install_member`]; an endpoint that has ended is full.
+    pub fn install_member(
+        &self,
+        secret: &SecretKey,
+        admission: &Admission,
+    ) -> Result<Hashname, InstallError> {
+        self.handle
+            .shared
+            .command(|driver, now| driver.switch_mut().install_member(now, secret, admission))
+            .unwrap_or(Err(InstallError::Full))
+    }
+
+    /// Answers and dials as `local` no more; its lines end.
+    ///
+    /// # Errors
+    /// If it is not installed.
+    pub fn uninstall(&self, local: Hashname) -> Result<(), SpaceCommandError> {
+        self.handle
+            .shared
+            .command(|driver, now| driver.switch_mut().uninstall(now, local))
+            .unwrap_or(Err(SpaceCommandError::NotInstalled))
+    }
+
+    /// What lets `local` into its closed space, as it stands now. `None` in an open space.
+    pub fn admission(&self, local: Hashname) -> Option<Admission> {
+        let state = self.handle.shared.lock();
+        state.driver.switch().admission(local).cloned()
+    }
+
+    /// Takes over what is newer in `admission`; it takes effect on every line of the space.
+    ///
+    /// # Errors
+    /// As [`Switch::renew`].
+    pub fn renew(&self, local: Hashname, admission: &Admission) -> Result<(), SpaceCommandError> {
+        self.handle
+            .shared
+            .command(|driver, now| driver.switch_mut().renew(now, local, admission))
+            .unwrap_or(Err(SpaceCommandError::NotInstalled))
+    }
+
+    /// The next thing that happens to an identity of ours in a closed space. A bounded number is
+    /// kept for whoever asks late. `None` once the endpoint has ended.
+    pub async fn space_event(&self) -> Option<SpaceEvent> {
+        let shared = &self.handle.shared;
+        poll_fn(|cx| shared.attempt_late(|driver, _| driver.poll_space_event(cx.waker())))
+            .await
+            .ok()
     }
 
     /// A line from the installed `local` to the member whom `ticket` names, once it is up; an

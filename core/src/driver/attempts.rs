@@ -11,8 +11,8 @@ use super::{Driver, Wait};
 use crate::{
     base::Time,
     switch::{
-        DownReason, LineError, LineEvent, LineId, LineState, OpenError, Read, ReadError, StreamId,
-        WriteError,
+        DownReason, LineError, LineEvent, LineId, LineState, OpenError, Read, ReadError,
+        SpaceEvent, StreamId, WriteError,
     },
 };
 
@@ -58,6 +58,14 @@ impl Driver {
         match self.switch.recv_anon(now, buf) {
             Err(LineError::Blocked) => self.wait_for(Wait::Anon, waker),
             received => Poll::Ready(received),
+        }
+    }
+
+    /// The next thing that happened to an identity of ours in a closed space.
+    pub fn poll_space_event(&mut self, waker: &Waker) -> Poll<SpaceEvent> {
+        match self.space_events.pop() {
+            Some(event) => Poll::Ready(event),
+            None => self.wait_for(Wait::SpaceEvent, waker),
         }
     }
 

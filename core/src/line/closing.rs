@@ -1,6 +1,6 @@
 //! Time, and the end of lines.
 
-use super::{Down, Effect, Lines, Place, open::OPEN_MAX, pending::Pending, state::Closing};
+use super::{Down, Effect, Lines, Place, open::OPEN_MAX, pending::Pending, spaces, state::Closing};
 use crate::base::{Deadline, Effects, Slot, Time, Why};
 
 /// Lines and answers that one call attends to; what is left is due at once.
@@ -14,14 +14,17 @@ impl Lines {
         let line = self.timers.next().map(|(at, slot)| {
             let line = self.slots.get(slot);
             let is_closing = line.is_some_and(|line| line.closing.is_some());
-            let why = if is_closing {
-                Why::Closing
-            } else {
-                Why::Handshake
+            let is_expiry = line.is_some_and(|line| line.expires == Some(at));
+            let why = match (is_closing, is_expiry) {
+                (true, _) => Why::Closing,
+                (false, true) => Why::Membership,
+                (false, false) => Why::Handshake,
             };
             Deadline::new(at, why)
         });
-        Deadline::earlier(line, answers)
+        let own = self.own_expiry();
+        let own = own.map(|at| Deadline::new(at, Why::Membership));
+        Deadline::earlier(Deadline::earlier(line, answers), own)
     }
 
     /// Does what is due. There may be more of it: see [`Lines::deadline`].
@@ -32,6 +35,7 @@ impl Lines {
             };
             self.on_due(now, slot, fx);
         }
+        self.on_own_expiry(now, fx);
         for _ in 0..DUE_A_CALL {
             let Some(expired) = self.answers.expire(now) else {
                 break;
@@ -58,6 +62,7 @@ impl Lines {
             fx.push(Effect::Down { slot, why });
             return;
         }
+        spaces::on_peer_expiry(now, slot, line, fx);
         if line.older_until.is_some_and(|until| until <= now) {
             line.older_until = None;
             if let Some(older) = line.older.take() {
@@ -68,6 +73,7 @@ impl Lines {
             let repeats = pending.is_repeat_due(now, self.config.repeat_most_ms);
             let answers = pending.is_held_due(now);
             if repeats {
+                pending.next_gate(&self.homes[line.home], &line.info.peer);
                 for route in &pending.routes {
                     let output = (super::Output::Open(pending.line), *route);
                     let _full = self.outputs.push(output);
@@ -116,6 +122,7 @@ impl Lines {
             last: last_datagram.into(),
             until: now.plus_ms(self.config.closing_ms),
         });
+        line.expires = None;
         let pair = line.pair();
         self.take_pending(slot);
         self.stop_asking(slot);

@@ -39,6 +39,9 @@ pub struct Config {
     /// How long the older of two sessions is accepted once the peer was heard on the other, in
     /// milliseconds.
     pub older_ms: u64,
+    /// How far the clocks of members may be apart, in milliseconds: for so long a membership counts
+    /// beyond its end.
+    pub membership_skew_ms: u64,
     /// How long a closed line answers with its last datagram, in milliseconds.
     pub closing_ms: u64,
     /// How long a session is used before its keys are renewed, in milliseconds; each time costs a
@@ -83,6 +86,7 @@ impl Default for Config {
             crossed_ms: 2000,
             not_newer_ms: 1000,
             older_ms: 10_000,
+            membership_skew_ms: 300_000,
             closing_ms: 3000,
             rekey_after_ms: 120_000,
             rekey_after_packets: 1 << 23,

@@ -3,7 +3,10 @@
 use core::fmt;
 
 use super::versions::Versions;
-use crate::base::Slot;
+use crate::{
+    base::Slot,
+    identity::{Hashname, Refusal},
+};
 
 /// What happened to a line.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -34,6 +37,20 @@ pub enum Effect {
         /// Where the line lives.
         slot: Slot,
     },
+    /// The peer of the line at `slot` is no member of the space any more: the line is to be closed.
+    Refused {
+        /// Where the line lives.
+        slot: Slot,
+        /// Why it is none.
+        why: Refusal,
+    },
+    /// An identity of ours is no member of its space any more.
+    Expelled {
+        /// The identity.
+        local: Hashname,
+        /// Why it is none.
+        why: Refusal,
+    },
 }
 
 /// Why a line ended that we did not end.
@@ -49,6 +66,8 @@ pub enum Down {
     Exhausted,
     /// Nobody answered our open but somebody who said that the peer speaks other versions only.
     Version(Versions),
+    /// In a closed space, one end does not take the other for a member.
+    Refused(Refusal),
 }
 
 /// Why a datagram did nothing, or no more than was done before. One reason for each kind.
@@ -88,6 +107,9 @@ pub enum Dropped {
     CookieAsked,
     /// It is an open under load, and beyond its share.
     Busy,
+    /// It is an open from somebody who is no member of the closed space, or for somebody who is none
+    /// any more.
+    Refused,
     /// It would make a line, and there are as many as the config allows.
     Full,
 }
@@ -108,6 +130,8 @@ pub enum OpenError {
     NoRoute,
     /// There are as many lines as the config allows.
     Full,
+    /// We are no member of the closed space any more.
+    Refused(Refusal),
 }
 
 impl fmt::Display for OpenError {
@@ -117,6 +141,7 @@ impl fmt::Display for OpenError {
             Self::Oneself => "a hashname opens no line to itself",
             Self::NoRoute => "there is no route to send the open on",
             Self::Full => "there are as many lines as the config allows",
+            Self::Refused(refusal) => return refusal.fmt(f),
         })
     }
 }
@@ -130,6 +155,10 @@ pub enum InstallError {
     Twice,
     /// As many are installed as the config allows.
     Full,
+    /// The admission is for another key.
+    OtherKey,
+    /// The membership does not count.
+    Refused(Refusal),
 }
 
 impl fmt::Display for InstallError {
@@ -137,6 +166,8 @@ impl fmt::Display for InstallError {
         f.write_str(match self {
             Self::Twice => "the hashname is installed already",
             Self::Full => "as many hashnames are installed as the config allows",
+            Self::OtherKey => "the admission is for another key",
+            Self::Refused(refusal) => return refusal.fmt(f),
         })
     }
 }

@@ -7,11 +7,11 @@ use core::net::{IpAddr, SocketAddr};
 use super::{
     Config, Dropped, Lines,
     cookie::{CookieKey, Cookies},
-    mac::NO_GATE,
     open,
 };
 use crate::{
     base::{Rng, Time},
+    identity::Gate,
     wire::Route,
 };
 
@@ -118,7 +118,7 @@ impl Lines {
         &mut self,
         now: Time,
         route: Route,
-        home: usize,
+        (home, gate): (usize, &Gate),
         clear: &open::Clear<'_>,
     ) -> Result<(), Dropped> {
         let remote = route.path.remote;
@@ -135,7 +135,7 @@ impl Lines {
             let has_room = self.answers.len() < self.config.half_open.div_ceil(2) as usize;
             if !has_room || !load.opens.take(now, self.config.opens_burst / 2) {
                 let home = &self.homes[home];
-                let key = CookieKey::new(&NO_GATE, &home.key, &home.space);
+                let key = CookieKey::new(gate.as_bytes(), &home.key, &home.space);
                 let cookie = load.cookies.at(now, remote);
                 let reply = key.reply(clear.line, &cookie, &clear.digest);
                 let _full = self.replies.push((reply, route));

@@ -19,17 +19,20 @@ mod open;
 mod outgoing;
 mod peers;
 mod pending;
+mod provider;
 mod rekey;
 mod sealed;
 mod session;
+mod spaces;
 mod state;
 mod suite;
 #[cfg(test)]
 mod tests;
+mod told;
 mod versions;
 mod window;
 
-use alloc::{boxed::Box, vec::Vec};
+use alloc::{boxed::Box, collections::BTreeMap, vec::Vec};
 
 use crate::{
     base::{Bounded, Index, Rng, Slot, Slots, Time, Timers, Wall},
@@ -48,9 +51,14 @@ pub use config::Config;
 pub use effect::{Down, Dropped, Effect, InstallError, OpenError};
 pub use head::{Kind, is_anonymous, kind};
 pub use peers::PeerState;
+#[cfg(feature = "fast")]
+pub use provider::fast;
+pub use provider::{Cipher, Provider, PureRust};
 pub use sealed::Unsealed;
+pub use spaces::Renewed;
 pub use state::Info;
 pub use suite::Suite;
+pub use told::Limits;
 pub use versions::Versions;
 
 /// Bytes of the longest handshake datagram that [`Lines::poll_datagram`] gives.
@@ -60,6 +68,7 @@ pub const DATAGRAM_MAX: usize = open::OPEN_MAX;
 #[derive(Debug)]
 pub struct Lines {
     config: Config,
+    provider: &'static dyn Provider,
     rng: Rng,
     clock: Clock,
     homes: Vec<Home>,
@@ -77,6 +86,12 @@ pub struct Lines {
     /// What strangers are told at once and nobody keeps.
     replies: Bounded<(Box<[u8]>, Route)>,
     load: Load,
+    /// The bytes of each [`Output::Refusal`], in order.
+    refusals: Bounded<Box<[u8]>>,
+    /// When whom was refused last.
+    refused: BTreeMap<Pair, Time>,
+    /// What we tell peers of ourselves.
+    limits: Limits,
 }
 
 /// What an id leads to.
@@ -102,13 +117,21 @@ enum Output {
     Answer(AnswerId),
     /// The last datagram of the closed line that receives on this id.
     Closing(u32),
+    /// That somebody is not let in.
+    Refusal,
 }
 
 impl Lines {
     /// A room without identities and lines.
-    pub fn new(config: &Config, mut rng: Rng) -> Self {
+    pub fn new(config: &Config, rng: Rng) -> Self {
+        Self::with_provider(config, rng, &PureRust)
+    }
+
+    /// The same, computing with `provider`.
+    pub fn with_provider(config: &Config, mut rng: Rng, provider: &'static dyn Provider) -> Self {
         Self {
             config: config.clone(),
+            provider,
             clock: Clock::default(),
             homes: Vec::new(),
             first_stream: 0,
@@ -121,13 +144,17 @@ impl Lines {
             outputs: Bounded::new(config.outputs as usize),
             replies: Bounded::new(config.outputs as usize),
             load: Load::new(config, rng.fork("cookie")),
+            refusals: Bounded::new(config.outputs as usize),
+            refused: BTreeMap::new(),
+            limits: Limits::default(),
             rng,
         }
     }
 
-    /// Hears the wall time, which orders our opens across restarts.
-    pub const fn handle_clock(&mut self, now: Time, wall: Wall) {
+    /// Hears the wall time, which orders our opens across restarts, and ends memberships.
+    pub fn handle_clock(&mut self, now: Time, wall: Wall) {
         self.clock.set(now, wall);
+        self.set_expiries();
     }
 
     /// Installs an identity in a space and draws its boot.
@@ -140,21 +167,30 @@ impl Lines {
         secret: &SecretKey,
         space: SpaceId,
     ) -> Result<Hashname, InstallError> {
-        let home = Home::new(secret, space, &mut self.rng);
+        let home = Home::new(secret, space, self.provider, &mut self.rng);
+        self.settle_in(home)
+    }
+
+    fn settle_in(&mut self, home: Home) -> Result<Hashname, InstallError> {
         let hashname = home.hashname;
         if self.home(hashname).is_some() {
             return Err(InstallError::Twice);
         }
-        if self.homes.len() >= self.config.hashnames as usize {
+        if self.installed().count() >= self.config.hashnames as usize {
             return Err(InstallError::Full);
         }
-        self.homes.push(home);
+        match self.homes.iter_mut().find(|home| !home.is_installed()) {
+            Some(place) => *place = home,
+            None => self.homes.push(home),
+        }
         Ok(hashname)
     }
 
-    /// The hashnames that are installed, in the order in which they were.
+    /// The hashnames that are installed, in the order in which they were, but for those that took
+    /// the place of another.
     pub fn installed(&self) -> impl Iterator<Item = Hashname> {
-        self.homes.iter().map(|home| home.hashname)
+        let homes = self.homes.iter().filter(|home| home.is_installed());
+        homes.map(|home| home.hashname)
     }
 
     /// The key and the space of a hashname that is installed.
@@ -217,6 +253,9 @@ impl Lines {
             let len = bytes.len();
             buf.get_mut(..len)?.copy_from_slice(bytes);
             self.outputs.pop();
+            if output == Output::Refusal {
+                self.refusals.pop();
+            }
             return Some((route, len));
         }
         let (reply, _) = self.replies.front()?;
@@ -257,12 +296,13 @@ impl Lines {
             }
             Output::Answer(answer) => self.answers.answer(answer),
             Output::Closing(id) => Some(&line(id)?.closing.as_ref()?.last),
+            Output::Refusal => self.refusals.front().map(|bytes| &**bytes),
         }
     }
 
     fn home(&self, hashname: Hashname) -> Option<usize> {
         let mut homes = self.homes.iter();
-        homes.position(|home| home.hashname == hashname)
+        homes.position(|home| home.hashname == hashname && home.is_installed())
     }
 
     fn is_full(&self) -> bool {

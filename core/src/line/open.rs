@@ -9,14 +9,15 @@ use super::{
     cookie::{self, Cookie},
     head::{self, CLEAR, INNER},
     home::Home,
-    mac::{self, Digest, MAC_LEN, MacKey},
+    mac::{self, Digest, MAC_LEN, MacKey, NO_GATE},
     noise::{Handshake, MESSAGE_1_OVERHEAD},
     state::End,
     suite::Suite,
+    told::{Limits, Told},
 };
 use crate::{
     base::Rng,
-    identity::{PublicKey, SpaceId},
+    identity::{Gate, Membership, PublicKey, SpaceId},
     wire::{Head, Packet},
 };
 
@@ -41,6 +42,7 @@ pub(super) struct Open<'a> {
     pub(super) end: End,
     /// What the responder asked for under load.
     pub(super) cookie: Option<&'a Cookie>,
+    pub(super) limits: Limits,
 }
 
 impl Open<'_> {
@@ -59,7 +61,13 @@ impl Open<'_> {
         let message = datagram.len();
         datagram.resize(whole, 0);
         let mut payload = packet(self.inner_head().as_bytes());
-        payload.resize(whole - message - MESSAGE_1_OVERHEAD - MAC_LEN, 0);
+        payload.extend_from_slice(&self.told().body());
+        let room = whole - message - MESSAGE_1_OVERHEAD - MAC_LEN;
+        debug_assert!(
+            payload.len() <= room,
+            "an open has room for all that it may say"
+        );
+        payload.resize(room, 0);
         handshake.write(&payload, &mut datagram[message..whole - MAC_LEN])?;
         self.mac.write(&mut datagram);
         Ok((datagram.into(), handshake))
@@ -69,8 +77,13 @@ impl Open<'_> {
         let (key, boot, time) = (self.home.key, self.home.boot, self.time);
         let End { id, first_stream } = self.end;
         format!(
-            r#"{{"key":"{key}","boot":"{boot:016x}","time":{time},"streams":{first_stream},"end":{id}}}"#
+            r#"{{"key":"{key}","boot":"{boot:016x}","time":{time},"streams":{first_stream},"end":{id}{}}}"#,
+            self.told().keys()
         )
+    }
+
+    fn told(&self) -> Told {
+        Told::ours(self.limits, self.home.admission.as_deref())
     }
 }
 
@@ -146,6 +159,11 @@ pub(super) struct Opened {
     pub(super) time: u64,
     pub(super) end: End,
     pub(super) digest: Digest,
+    pub(super) told: Told,
+    /// The gate that its MAC was keyed with.
+    pub(super) gate: Gate,
+    /// What lets the initiator into a closed space, once that was looked at.
+    pub(super) membership: Option<Box<Membership>>,
 }
 
 impl<'a> Clear<'a> {
@@ -185,6 +203,7 @@ impl<'a> Clear<'a> {
         let mut payload = vec![0; self.message.len()];
         let length = handshake.read(self.message, &mut payload)?;
         let inner = Packet::decode(&payload[..length]).map_err(|_truncated| Dropped::Malformed)?;
+        let told = Told::read(&inner)?;
         let inner: InnerHead<'_> = head::parse(inner.head.bytes(), &INNER)?;
         let mut key = [0; 32];
         head::hex(&inner.key, &mut key)?;
@@ -201,6 +220,9 @@ impl<'a> Clear<'a> {
             time: inner.time,
             end: End::of_peer(inner.end, inner.streams)?,
             digest: self.digest,
+            told,
+            gate: Gate::new(NO_GATE),
+            membership: None,
         })
     }
 }

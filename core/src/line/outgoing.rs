@@ -3,19 +3,21 @@
 use alloc::boxed::Box;
 
 use super::{
-    Down, Dropped, Effect, Lines, OpenError, Output, Place, answer,
+    Down, Dropped, Effect, Lines, OpenError, Output, Place,
+    answer::{self, Reply},
     cookie::Cookie,
-    mac::{MacKey, NO_GATE},
+    mac::MacKey,
     noise::Handshake,
     open::Open,
     peers::Pair,
     pending::Pending,
     session::Session,
     state::{End, Info, Line},
+    told::{Limits, Told},
 };
 use crate::{
     base::{Effects, Slot, Time},
-    identity::{Hashname, PublicKey},
+    identity::{Hashname, Membership, PublicKey},
     wire::Route,
 };
 
@@ -44,6 +46,11 @@ impl Lines {
             self.add_routes(slot, routes);
             return Ok(slot);
         }
+        let wall = self.clock.wall(now);
+        let skew_ms = self.config.membership_skew_ms;
+        if let Some(refusal) = self.homes[home].refusal(wall, skew_ms) {
+            return Err(OpenError::Refused(refusal));
+        }
         let route = *routes.first().ok_or(OpenError::NoRoute)?;
         if self.is_full() {
             return Err(OpenError::Full);
@@ -66,6 +73,8 @@ impl Lines {
             peer_first_stream: None,
             seen: None,
             sessions: 1,
+            peer_limits: Limits::default(),
+            peer_document: None,
         };
         let slot = self.slots.insert(Line::new(info, home, end.id));
         self.peers.set_slot(pair, Some(slot));
@@ -80,7 +89,8 @@ impl Lines {
         let Some(line) = self.slots.get(slot) else {
             return;
         };
-        if line.closing.is_some() || routes.is_empty() {
+        let is_ours = self.homes[line.home].hashname == line.info.local;
+        if line.closing.is_some() || routes.is_empty() || !is_ours {
             return;
         }
         if line.pending.is_none() {
@@ -90,6 +100,10 @@ impl Lines {
     }
 
     fn send_open(&mut self, now: Time, slot: Slot) {
+        let line = self.slots.get(slot).expect("the line was just there");
+        if !self.homes[line.home].is_installed() {
+            return;
+        }
         let (id, written) = self.write_open(now, slot, None);
         let pending = Pending::new(now, &self.config, (id, self.config.suite), written);
         let line = self.slots.get_mut(slot).expect("the line was just there");
@@ -109,7 +123,8 @@ impl Lines {
         let line = self.slots.get_mut(slot).expect("the line was just there");
         let home = &mut self.homes[line.home];
         let time = home.next_open(self.clock.at(now));
-        let mac = MacKey::new(&NO_GATE, &line.info.peer, &home.space);
+        let door = home.doors.first().expect("who is installed has a door");
+        let mac = MacKey::new(door.gate.as_bytes(), &line.info.peer, &home.space);
         let open = Open {
             suite: self.config.suite,
             home,
@@ -122,6 +137,7 @@ impl Lines {
                 first_stream: line.info.first_stream,
             },
             cookie,
+            limits: self.limits,
         };
         let written = open
             .write(rng)
@@ -161,11 +177,27 @@ impl Lines {
         };
         let line = self.slots.get_mut(slot).expect("an id leads to its line");
         let home = &self.homes[line.home];
-        if !home.mac.fits(&clear.digest, clear.mac) {
+        if home.door(&clear.digest, clear.mac).is_none() {
             return Err(Dropped::NotInstalled);
         }
         let pending = line.pending.as_mut().expect("an id leads to its open");
-        let answered = clear.read(&mut pending.handshake)?;
+        let reply = clear.read(&mut pending.handshake)?;
+        let (wall, skew_ms) = (self.clock.wall(now), self.config.membership_skew_ms);
+        let admitted = match reply {
+            Reply::Refused(refusal) => Err(refusal),
+            Reply::Answered(answered) => home
+                .admit(&answered.told, &line.info.peer, wall, skew_ms)
+                .map(|membership| (answered, membership)),
+        };
+        let (answered, membership) = match admitted {
+            Ok(admitted) => admitted,
+            Err(refusal) => {
+                self.forget(slot);
+                let why = Down::Refused(refusal);
+                fx.push(Effect::Down { slot, why });
+                return Ok(());
+            }
+        };
         let is_probe = line.current.is_some();
         let lives = is_probe && line.is_peer_life(answered.boot, answered.end.id);
         let pending = self.take_pending(slot).expect("it was just there");
@@ -173,20 +205,20 @@ impl Lines {
         if lives {
             return Ok(());
         }
-        let hash = pending.handshake.hash();
         let made = Made {
             route,
             suite: pending.suite,
             peer_boot: answered.boot,
             peer_end: answered.end,
             seen: Some(answered.seen),
+            told: answered.told,
+            membership,
             session: Session::new(
                 pending.suite,
                 true,
                 (pending.line, answered.line),
                 pending.handshake.split(),
             )
-            .chained_to(hash)
             .begun_at(now),
         };
         if is_probe {
@@ -234,10 +266,16 @@ impl Lines {
         line.info.peer_boot = Some(made.peer_boot);
         line.info.peer_first_stream = Some(made.peer_end.first_stream);
         line.info.seen = made.seen;
+        line.info.peer_limits = made.told.limits;
+        line.info.peer_document = (made.told.shown)
+            .filter(|_| made.membership.is_some())
+            .map(|(_, mark)| (made.told.version, mark));
+        line.membership = made.membership;
         line.peer_end = Some(made.peer_end.id);
         self.ids.insert(made.session.ours, Place::Line(slot));
         line.current = Some(made.session);
         self.peers.set_slot(line.pair(), Some(slot));
+        self.set_expiry(slot);
         fx.push(Effect::Up { slot, ours });
     }
 
@@ -258,4 +296,7 @@ pub(super) struct Made {
     pub(super) peer_end: End,
     pub(super) seen: Option<core::net::SocketAddr>,
     pub(super) session: Session,
+    pub(super) told: Told,
+    /// What lets the peer into a closed space.
+    pub(super) membership: Option<Box<Membership>>,
 }

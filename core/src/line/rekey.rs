@@ -128,7 +128,9 @@ impl Lines {
         let Some(line) = self.slots.get_mut(slot) else {
             return false;
         };
-        let Some(current) = line.current.as_ref().filter(|_| line.closing.is_none()) else {
+        let is_ours = self.homes[line.home].is_of(line.info.local);
+        let current = line.current.as_ref();
+        let Some(current) = current.filter(|_| line.closing.is_none() && is_ours) else {
             return false;
         };
         let renewal = &mut line.renewal;
@@ -189,7 +191,9 @@ impl Lines {
         let Some(line) = self.slots.get(slot) else {
             return Ok(false);
         };
-        let Some(current) = line.is_of_now().filter(|_| line.closing.is_none()) else {
+        let is_ours = self.homes[line.home].is_of(line.info.local);
+        let current = line.is_of_now();
+        let Some(current) = current.filter(|_| line.closing.is_none() && is_ours) else {
             return Ok(false);
         };
         let digest = digest(theirs, message);
@@ -271,11 +275,8 @@ impl Lines {
         } = *asked;
         self.ids.remove(&ours);
         handshake.read(message, &mut [])?;
-        let hash = handshake.hash();
         let keys = handshake.split();
-        let session = Session::new(line.info.suite, true, (ours, theirs), keys)
-            .chained_to(hash)
-            .begun_at(now);
+        let session = Session::new(line.info.suite, true, (ours, theirs), keys).begun_at(now);
         self.ids.insert(ours, Place::Line(slot));
         self.move_to(slot, session, fx);
         Ok(())
@@ -367,8 +368,6 @@ fn answer(
     }
     let mut answer = [0; MESSAGE_2_OVERHEAD];
     handshake.write(&[], &mut answer)?;
-    let hash = handshake.hash();
-    let keys = handshake.split();
-    let session = Session::new(suite, false, (ours, theirs), keys).chained_to(hash);
+    let session = Session::new(suite, false, (ours, theirs), handshake.split());
     Ok((session, answer))
 }

@@ -10,6 +10,7 @@ use super::{
     rekey::SEALED_MAX,
     session::{Session, plain},
     state::{Info, Line},
+    told::Limits,
 };
 use crate::{
     base::{Effects, Slot, Time},
@@ -31,7 +32,8 @@ pub struct Unsealed<'a> {
 }
 
 impl Lines {
-    /// Opens a sealed packet where it lies. One that is not ours or does not fit stays as it was.
+    /// Opens a sealed packet where it lies. One that is not ours stays as it was; in one that does
+    /// not fit, zeros take the place of the text.
     ///
     /// # Errors
     /// [`Dropped`]: why it did nothing.
@@ -50,7 +52,7 @@ impl Lines {
             Some(Place::Line(slot)) => self.open_known(*slot, (id, counter), datagram, fx)?,
             Some(Place::Half(answer)) => {
                 let answer = *answer;
-                self.open_first(route, answer, counter, datagram, fx)?
+                self.open_first(now, route, answer, counter, datagram, fx)?
             }
             Some(Place::Pending(_) | Place::Rekey(_)) | None => {
                 return Err(Dropped::UnknownLine);
@@ -102,6 +104,7 @@ impl Lines {
 
     fn open_first(
         &mut self,
+        now: Time,
         route: Route,
         answer: AnswerId,
         counter: u64,
@@ -120,6 +123,13 @@ impl Lines {
             return Err(Dropped::BadTag);
         }
         let half = self.answers.take_half(answer).expect("it was just there");
+        let home = &self.homes[half.home];
+        let (wall, skew_ms) = (self.clock.wall(now), self.config.membership_skew_ms);
+        let membership = half.membership.as_deref();
+        if membership.is_some_and(|it| home.stands(it, &half.key, wall, skew_ms).is_err()) {
+            self.ids.remove(&half.session.ours);
+            return Err(Dropped::Refused);
+        }
         let time = half.time;
         let slot = self.confirm(route, slot, half, fx);
         self.peers.confirm_open(pair, time);
@@ -172,6 +182,8 @@ impl Lines {
             peer_first_stream: None,
             seen: None,
             sessions: 1,
+            peer_limits: Limits::default(),
+            peer_document: None,
         };
         let made = Made {
             route,
@@ -179,6 +191,8 @@ impl Lines {
             peer_boot: half.peer_boot,
             peer_end: half.peer_end,
             seen: None,
+            told: half.told,
+            membership: half.membership,
             session: half.session,
         };
         (Line::new(info, half.home, half.end.id), made)
@@ -207,6 +221,7 @@ impl Lines {
         } else {
             (current, made.session)
         };
+        line.membership = made.membership;
         line.current = Some(stays);
         line.older_until = None;
         let oldest = line.older.replace(Box::new(goes));

@@ -5,11 +5,11 @@ use core::net::SocketAddr;
 
 use super::{
     Dropped, peers::Pair, pending::Pending, rekey::Renewal, session::Session, suite::Suite,
-    window::Window,
+    told::Limits, window::Window,
 };
 use crate::{
     base::Time,
-    identity::{Hashname, PublicKey},
+    identity::{Hashname, Membership, PublicKey},
     wire::{Route, VARINT_MAX},
 };
 
@@ -61,6 +61,11 @@ pub struct Info {
     /// Sessions that packets were sealed in, one after the other: 1, and one more for each time
     /// that the keys were renewed within the line.
     pub sessions: u32,
+    /// What the peer bears; the least that can be meant until the line is up.
+    pub peer_limits: Limits,
+    /// The version of the space document that the peer held at the handshake, and the first bytes
+    /// of that document's hash; in a closed space.
+    pub peer_document: Option<(u64, [u8; 8])>,
 }
 
 /// A closed line that still answers.
@@ -92,6 +97,10 @@ pub(super) struct Line {
     pub(super) opened_in: u32,
     pub(super) pending: Option<Box<Pending>>,
     pub(super) closing: Option<Closing>,
+    /// What lets the peer into a closed space.
+    pub(super) membership: Option<Box<Membership>>,
+    /// When that ends, until that was told.
+    pub(super) expires: Option<Time>,
 }
 
 impl Line {
@@ -110,6 +119,8 @@ impl Line {
             opened_in: 0,
             pending: None,
             closing: None,
+            membership: None,
+            expires: None,
         }
     }
 
@@ -151,7 +162,7 @@ impl Line {
         let closing = self.closing.as_ref().map(|closing| closing.until);
         let pending = self.pending.as_ref().map(|pending| pending.deadline());
         let exhausted = self.renewal.exhausted_until;
-        [closing, pending, self.older_until, exhausted]
+        [closing, pending, self.older_until, exhausted, self.expires]
             .into_iter()
             .flatten()
             .min()

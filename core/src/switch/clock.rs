@@ -88,6 +88,7 @@ impl Switch {
     /// that may send, its timer, and its end.
     pub(super) fn touch(&mut self, slot: Slot) {
         let now = self.now;
+        self.balance(slot);
         let Some(link) = self.links.get_mut(slot) else {
             return;
         };

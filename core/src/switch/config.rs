@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::ConfigError;
-use crate::{flow, line, stream};
+use crate::{base::LedgerConfig, flow, line, stream};
 
 /// Everything about a switch that is a choice. `Config::default()` is good for most programs.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
@@ -16,6 +16,8 @@ pub struct Config {
     pub stream: stream::Config,
     /// How long lines live and how much of them is kept.
     pub life: Life,
+    /// How much memory all buffers together may take.
+    pub ledger: LedgerConfig,
 }
 
 /// How long lines live and how much is queued for the caller.
@@ -38,7 +40,8 @@ pub struct Life {
     /// Lines that are down and still have bytes to read; beyond it the oldest is forgotten. Each
     /// may hold the receive buffers of a line.
     pub down_lines_max: u32,
-    /// With this many events unread, a stranger's `open` is dropped.
+    /// With this many events unread, a stranger's `open` is dropped and a peer's stream refused.
+    /// A stream that lives has a few more at most.
     pub events_max: u32,
     /// Unreliable packets waiting on a line, each way. Beyond it `send` is blocked, and of those
     /// that came the oldest is dropped and counted. Each holds up to a datagram.
@@ -86,6 +89,14 @@ impl Config {
         if life.events_max == 0 {
             return Err(ConfigError::Illegal("life.events_max"));
         }
-        Ok(())
+        self.ledger
+            .check(self.links_most(), self.stream.head_buffer_bytes())
+            .map_err(ConfigError::Illegal)
+    }
+
+    /// How many lines take memory at once: those that live, those that are down and unread, and one
+    /// that has just gone down.
+    pub(super) fn links_most(&self) -> u64 {
+        u64::from(self.line.lines) + u64::from(self.life.down_lines_max) + 1
     }
 }

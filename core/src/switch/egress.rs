@@ -105,9 +105,11 @@ impl Switch {
 
     /// Fills `buf` with packets of one line.
     fn build_run(&mut self, now: Time, slot: Slot, buf: &mut [u8]) -> Option<Transmit> {
-        let most = usize::from(self.config.life.datagram_bytes).min(buf.len());
         let line = self.links.get(slot)?.line()?;
-        let route = self.lines.info(line)?.route;
+        let info = self.lines.info(line)?;
+        let (route, limits) = (info.route, info.peer_limits);
+        let most = self.config.life.datagram_bytes.min(limits.datagram_bytes);
+        let most = usize::from(most).min(buf.len());
         let (mut len, mut segment) = (0, 0);
         while buf.len() - len >= most.max(segment) && most > SEALED_OVERHEAD {
             let size = if segment == 0 { most } else { segment };
@@ -244,7 +246,8 @@ fn write_content(
         .front()
         .is_some_and(|packet| writer.packet(packet))
     {
-        link.packets_out.pop();
+        let packet = link.packets_out.pop();
+        link.packet_bytes -= packet.map_or(0, |packet| packet.len() as u64);
         carried.push(Carried::Packet);
     }
     parts.clear();

@@ -1,11 +1,14 @@
 //! B: what comes from the network. Bytes are told apart by their first bytes, opened where they
 //! lie, and each frame is handed to the room it is for.
 
-use super::{DropReason, Interface, Meta, Misbehaviour, SentError, Switch, Transmit, link::Link};
+use super::{
+    DropReason, Interface, Meta, Misbehaviour, SentError, Switch, Transmit, link::Link,
+    spaces::refusal_of,
+};
 use crate::{
     base::{Effects, Slot, Time},
     line::{self, Dropped, Kind, Unsealed},
-    stream,
+    stream::{self, Taken as Took},
     wire::{
         Head, Packet, Route,
         frame::{Frame, Frames, RangesFrame},
@@ -17,6 +20,8 @@ use crate::{
 struct Taken {
     eliciting: bool,
     closed: bool,
+    /// Something found no memory: the packet did not come, and what it carried will come again.
+    no_room: bool,
 }
 
 impl Switch {
@@ -125,6 +130,14 @@ impl Switch {
         }
         match self.on_frames(now, slot, line, plain) {
             Ok(taken) if taken.closed => {}
+            Ok(taken) if taken.no_room => {
+                self.stats.packets_no_room += 1;
+                if let Some(link) = self.links.get_mut(slot) {
+                    link.heard = now;
+                    // The peer is to know that somebody is there, although nothing is acknowledged.
+                    link.ping = true;
+                }
+            }
             Ok(taken) => {
                 if let Some(link) = self.links.get_mut(slot) {
                     link.heard = now;
@@ -156,6 +169,7 @@ impl Switch {
                 taken.closed = true;
                 break;
             }
+            self.lend(slot);
             let Some(link) = self.links.get_mut(slot) else {
                 break;
             };
@@ -179,7 +193,8 @@ impl Switch {
                 | Frame::StreamsCredit { .. }
                 | Frame::Reset { .. }
                 | Frame::Stop { .. } => {
-                    on_stream_frame(link, now, frame, &mut self.stream_effects)?;
+                    let fx = &mut self.stream_effects;
+                    taken.no_room |= on_stream_frame(link, now, frame, fx)? == Took::NoRoom;
                 }
             }
             // Each frame is a call of its own into the room, and its effects have a bound.
@@ -210,9 +225,12 @@ impl Switch {
 
     fn on_close(&mut self, slot: Slot, line: Slot, code: u64, reason: &str) {
         self.lines.forget(line);
-        let down = super::DownReason::Closed {
-            code,
-            reason: reason.into(),
+        let down = match refusal_of(code) {
+            Some(refusal) => super::DownReason::Refused(refusal),
+            None => super::DownReason::Closed {
+                code,
+                reason: reason.into(),
+            },
         };
         self.link_down(slot, down);
     }
@@ -222,9 +240,15 @@ impl Switch {
         let Some(link) = self.links.get_mut(slot) else {
             return Ok(());
         };
+        if !link.has_packet_room(false, bytes.len()) {
+            self.stats.packets_unread += 1;
+            return Ok(());
+        }
+        link.packet_bytes += bytes.len() as u64;
         if let Err(packet) = link.packets_in.push(bytes.into()) {
             // Unread packets make room for newer ones.
-            link.packets_in.pop();
+            let oldest = link.packets_in.pop();
+            link.packet_bytes -= oldest.map_or(0, |oldest| oldest.len() as u64);
             self.stats.packets_unread += 1;
             let _kept = link.packets_in.push(packet);
         }
@@ -237,7 +261,7 @@ fn on_stream_frame(
     now: Time,
     frame: Frame<'_>,
     fx: &mut Effects<stream::Effect>,
-) -> Result<(), Misbehaviour> {
+) -> Result<Took, Misbehaviour> {
     let streams = &mut link.streams;
     match frame {
         Frame::Stream {
@@ -246,7 +270,7 @@ fn on_stream_frame(
             data,
             end,
         } => {
-            streams.on_bytes(now, id, offset, data, end, fx)?;
+            return Ok(streams.on_bytes(now, id, offset, data, end, fx)?);
         }
         Frame::LineCredit { bytes } => streams.on_line_credit(bytes),
         Frame::StreamCredit { id, bytes } => streams.on_stream_credit(id, bytes, fx)?,
@@ -264,5 +288,5 @@ fn on_stream_frame(
         | Frame::Rekeyed { .. }
         | Frame::Skipped { .. } => {}
     }
-    Ok(())
+    Ok(Took::Acted)
 }

@@ -2,9 +2,9 @@
 
 use alloc::{boxed::Box, string::String};
 
-use super::{DownReason, LineId, LineState, Peer, wants::Wants};
+use super::{DownReason, LineId, LineState, Peer, system::System, wants::Wants};
 use crate::{
-    base::{Bounded, Deadline, Slot, Time, Why},
+    base::{Bounded, Deadline, Share, Slot, Time, Why},
     flow::{self, Allowance, Flow},
     identity::Hashname,
     stream::{self, Streams},
@@ -45,9 +45,17 @@ pub(super) struct Link {
     pub(super) wants: Wants,
     pub(super) flow: Flow<Carried>,
     pub(super) streams: Streams,
+    /// Those of them that are the switch's own.
+    pub(super) system: System,
     /// Unreliable packets to send, and unread ones.
     pub(super) packets_out: Bounded<Box<[u8]>>,
     pub(super) packets_in: Bounded<Box<[u8]>>,
+    /// Bytes of both.
+    pub(super) packet_bytes: u64,
+    /// What the line takes of the ledger.
+    pub(super) share: Share,
+    /// It stands among those that wait for memory.
+    pub(super) starves: bool,
     /// What proves the path to the peer, which asked for it.
     pub(super) response: Option<[u8; 8]>,
     /// When something authentic came last.
@@ -151,10 +159,13 @@ impl Link {
             && self.packets_in.is_empty()
     }
 
-    /// True if the peer broke the protocol: nothing that it says counts any more.
+    /// True if the peer broke the protocol, or a membership ended: nothing that it says counts any
+    /// more.
     pub(super) fn is_condemned(&self) -> bool {
         match &self.phase {
-            Phase::Closing { end, .. } => matches!(end.down, DownReason::Misbehaved(_)),
+            Phase::Closing { end, .. } => {
+                matches!(end.down, DownReason::Misbehaved(_) | DownReason::Revoked)
+            }
             Phase::Connecting { .. } | Phase::Up { .. } | Phase::Down(_) => false,
         }
     }
@@ -201,7 +212,12 @@ impl Link {
 
     /// True if somebody holds the line.
     pub(super) fn is_held(&self) -> bool {
-        self.wants.held(self.streams.count())
+        self.wants.held(self.streams_held())
+    }
+
+    /// The application's streams that live.
+    pub(super) fn streams_held(&self) -> usize {
+        self.streams.count() - self.system.count(&self.streams)
     }
 
     /// What is due when, the flow's own deadlines and those of the line's life.

@@ -10,10 +10,13 @@ mod egress;
 mod error;
 mod event;
 mod ingress;
+mod ledger;
 mod link;
 mod service;
 mod settle;
+mod spaces;
 mod stats;
+mod system;
 mod wants;
 
 use alloc::{collections::VecDeque, string::String, vec::Vec};
@@ -29,20 +32,20 @@ pub use self::{
         SpaceCommandError, WriteError,
     },
     event::{
-        DownReason, Ecn, Event, Interface, LineEvent, LineId, Meta, Misbehaviour, Peer,
+        DownReason, Ecn, Event, Interface, LineEvent, LineId, Meta, Misbehaviour, Peer, SpaceEvent,
         StreamEvent, StreamId, Transmit,
     },
     stats::{DropReason, Stats},
 };
 use crate::{
-    base::{Bounded, Effects, Index, Rng, Seed, Slot, Slots, Time, Timers},
-    identity::{Hashname, PublicKey, SpaceId},
-    line::{self, Lines},
+    base::{Bounded, Effects, Index, Ledger, Rng, Seed, Slot, Slots, Time, Timers},
+    identity::{Hashname, PublicKey, Roles, SpaceId},
+    line::{self, Lines, Provider, PureRust},
     stream,
 };
 pub use crate::{
     line::PeerState,
-    stream::Read,
+    stream::{REFUSED as STREAM_REFUSED, Read},
     wire::{Path, Route, SocketId},
 };
 
@@ -75,6 +78,9 @@ pub struct Switch {
     ready: VecDeque<Slot>,
     /// Links that are down, oldest first.
     down: VecDeque<Slot>,
+    ledger: Ledger,
+    /// Links that wait for memory, which others have.
+    starving: VecDeque<Slot>,
     events: VecDeque<Event>,
     needs: Bounded<Need>,
     sockets: Vec<Interface>,
@@ -85,6 +91,10 @@ pub struct Switch {
     fates: Fates,
     carried: Vec<Carried>,
     carried_streams: Vec<stream::Carried>,
+    /// What system streams brought, and from which link.
+    arrived: Vec<(Slot, system::Arrived)>,
+    /// Identities of ours that are no members of their spaces any more, and were told so.
+    expelled: Vec<Hashname>,
 }
 
 /// What a shell knows of a hashname that a switch hosts.
@@ -126,6 +136,8 @@ pub struct LineInfo {
     pub route: Option<Route>,
     /// The smoothed round trip in microseconds, once there was one.
     pub rtt_us: Option<u64>,
+    /// What the peer may do, in a closed space.
+    pub roles: Option<Roles>,
     /// Streams that are not over.
     pub streams: usize,
     /// Sessions that packets were sealed in: 1, and one more for each time that the keys were
@@ -146,6 +158,10 @@ pub struct Status {
     pub streams: usize,
     /// Bytes in the buffers of streams.
     pub buffered_bytes: u64,
+    /// Bytes that everything the ledger counts takes.
+    pub ledger_bytes: u64,
+    /// Bytes that peers may still send because they were told so, beyond the first credit of each.
+    pub promised_bytes: u64,
     /// Events not yet polled.
     pub events: usize,
 }
@@ -190,6 +206,19 @@ impl Switch {
     /// # Errors
     /// [`ConfigError`] if a field of the config is illegal, with its name.
     pub fn new(config: Config, seed: &Seed) -> Result<Self, ConfigError> {
+        Self::with_provider(config, seed, &PureRust)
+    }
+
+    /// The same, with another's arithmetic: what it does and every byte that it sends are the
+    /// same, and only the time that it takes differs.
+    ///
+    /// # Errors
+    /// As [`Switch::new`].
+    pub fn with_provider(
+        config: Config,
+        seed: &Seed,
+        provider: &'static dyn Provider,
+    ) -> Result<Self, ConfigError> {
         config.check()?;
         let mut rng = Rng::new(seed);
         let streams_most = config.stream.effects_max();
@@ -201,7 +230,7 @@ impl Switch {
                 unheld_us: life.unheld_timeout_ms.saturating_mul(1000),
             },
             now: Time::ZERO,
-            lines: Lines::new(&config.line, rng.fork("line")),
+            lines: Self::new_lines(&config, provider, rng.fork("line")),
             links: Slots::new(),
             ids: Index::new(&mut rng.fork("line ids")),
             by_line: Vec::new(),
@@ -210,6 +239,8 @@ impl Switch {
             timers: Timers::new(),
             ready: VecDeque::new(),
             down: VecDeque::new(),
+            ledger: Ledger::new(config.ledger.clone(), config.links_most()),
+            starving: VecDeque::new(),
             events: VecDeque::new(),
             needs: Bounded::new(NEEDS_MAX),
             sockets: Vec::new(),
@@ -220,8 +251,20 @@ impl Switch {
             fates: Fates::new(),
             carried: Vec::new(),
             carried_streams: Vec::new(),
+            arrived: Vec::new(),
+            expelled: Vec::new(),
             config,
         })
+    }
+
+    /// The line room, which tells peers what we bear.
+    fn new_lines(config: &Config, provider: &'static dyn Provider, rng: Rng) -> Lines {
+        let mut lines = Lines::with_provider(&config.line, rng, provider);
+        lines.set_limits(line::Limits {
+            ranges_delay_ms: config.flow.ranges_delay_ms,
+            ..line::Limits::default()
+        });
+        lines
     }
 
     // A. Getters.
@@ -232,8 +275,10 @@ impl Switch {
         Status {
             installed: self.lines.installed().count(),
             lines: links().filter(|link| link.line().is_some()).count(),
-            streams: links().map(|link| link.streams.count()).sum(),
+            streams: links().map(Link::streams_held).sum(),
             buffered_bytes: links().map(|link| link.streams.buffered_bytes()).sum(),
+            ledger_bytes: self.ledger.held_bytes(),
+            promised_bytes: self.ledger.promised_bytes(),
             events: self.events.len(),
         }
     }
@@ -251,11 +296,12 @@ impl Switch {
                 .line()
                 .and_then(|line| Some(self.lines.info(line)?.route)),
             rtt_us: link.flow.rtt_us(),
+            roles: link.line().and_then(|line| self.lines.roles(line)),
             sessions: link
                 .line()
                 .and_then(|line| self.lines.info(line))
                 .map_or(0, |line| line.sessions),
-            streams: link.streams.count(),
+            streams: link.streams_held(),
             unacknowledged_bytes: link.streams.unacknowledged_bytes(),
         })
     }

@@ -7,8 +7,8 @@ use hydroid_core::{
     base::Time,
     identity::Hashname,
     switch::{
-        Event, LineEvent, LineId, LineState, OpenError, Read, ReadError, StreamEvent, StreamId,
-        Switch, WriteError,
+        Event, LineEvent, LineId, LineState, OpenError, Read, ReadError, STREAM_REFUSED,
+        StreamEvent, StreamId, Switch, WriteError,
     },
 };
 
@@ -282,7 +282,7 @@ impl App {
                 Err(ReadError::Reset(code)) => {
                     let own = truth[&(end.number, end.opener)];
                     assert!(
-                        [written.reset, own.reset].contains(&Some(code)),
+                        [written.reset, own.reset, Some(STREAM_REFUSED)].contains(&Some(code)),
                         "{stream}: reset by {code}"
                     );
                     end.over = Some(false);

@@ -81,7 +81,7 @@ fn seal(lines: &mut Lines, slot: Slot, plain: &[u8]) -> Vec<u8> {
 /// An open to the identity `to` by whoever holds `secret` and says to be the holder of `key`.
 fn open_as(secret_key: &SecretKey, key: PublicKey, to: u8, line: u32, time: u64) -> Vec<u8> {
     let mut rng = Rng::new(&Seed::new([line as u8; 32]));
-    let mut home = Home::new(secret_key, space(), &mut rng);
+    let mut home = Home::new(secret_key, space(), &PureRust, &mut rng);
     home.key = key;
     let peer = secret(to).public();
     let open = Open {
