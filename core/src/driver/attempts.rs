@@ -11,7 +11,7 @@ use super::{Driver, Wait};
 use crate::{
     base::Time,
     switch::{
-        DownReason, LineError, LineEvent, LineId, LineState, OpenError, Read, ReadError,
+        DownReason, LineError, LineEvent, LineId, LineState, Need, OpenError, Read, ReadError,
         SpaceEvent, StreamId, WriteError,
     },
 };
@@ -48,6 +48,14 @@ impl Driver {
         }
     }
 
+    /// The next thing that happened to an identity of ours in a closed space.
+    pub fn poll_space_event(&mut self, waker: &Waker) -> Poll<SpaceEvent> {
+        match self.space_events.pop() {
+            Some(event) => Poll::Ready(event),
+            None => self.wait_for(Wait::SpaceEvent, waker),
+        }
+    }
+
     /// As `Switch::recv_anon`, once a packet without a line has come.
     pub fn poll_recv_anon(
         &mut self,
@@ -61,11 +69,11 @@ impl Driver {
         }
     }
 
-    /// The next thing that happened to an identity of ours in a closed space.
-    pub fn poll_space_event(&mut self, waker: &Waker) -> Poll<SpaceEvent> {
-        match self.space_events.pop() {
-            Some(event) => Poll::Ready(event),
-            None => self.wait_for(Wait::SpaceEvent, waker),
+    /// The next thing that the switch asks to be kept.
+    pub fn poll_need(&mut self, waker: &Waker) -> Poll<Need> {
+        match self.next_need() {
+            Some(need) => Poll::Ready(need),
+            None => self.wait_for(Wait::Need, waker),
         }
     }
 

@@ -194,22 +194,22 @@ impl Lines {
         };
         let line = self.slots.get(slot).expect("an id leads to its line");
         let pending = line.pending.as_ref().expect("an id leads to its open");
-        let (home, peer) = (line.home, line.info.peer);
-        let at = &self.homes[home];
+        let home = &self.homes[line.home];
         let open = mac::digest(&pending.datagram[..pending.datagram.len() - MAC_LEN]);
-        // The gate that the responder read the open under is one of ours.
-        let mut gates = at.doors.iter().map(|door| door.gate.as_bytes());
-        let gate =
-            gates.position(|gate| clear.fits(&CookieKey::new(gate, &peer, &at.space), &open));
-        let gate = gate.ok_or(Dropped::NotInstalled)?;
+        // Whichever of its repetitions it replies to, each under a gate of its own.
+        let fits = home.doors.iter().any(|door| {
+            let gate = door.gate.as_bytes();
+            clear.fits(&CookieKey::new(gate, &line.info.peer, &home.space), &open)
+        });
+        if !fits {
+            return Err(Dropped::NotInstalled);
+        }
         if pending.cookies >= self.config.cookies {
             return Err(Dropped::Repeated);
         }
         let (id, written) = self.write_open(now, slot, Some(&clear.cookie));
-        let line = self.slots.get_mut(slot).expect("it was just there");
-        let pending = line.pending.as_mut().expect("it was just there");
+        let pending = self.pending_mut(slot).expect("it was just there");
         let before = pending.take_up(id, written);
-        pending.use_gate(gate, &self.homes[home], &peer);
         for route in &pending.routes.clone() {
             let _full = self.outputs.push((Output::Open(id), *route));
         }

@@ -155,6 +155,16 @@ impl Home {
         self.last_open = clock_us.max(self.last_open.saturating_add(1));
         self.last_open
     }
+
+    /// The time in our newest open; 0 before the first.
+    pub(super) const fn newest_open(&self) -> u64 {
+        self.last_open
+    }
+
+    /// Our next open will have a later time than this.
+    pub(super) fn open_after(&mut self, time: u64) {
+        self.last_open = self.last_open.max(time);
+    }
 }
 
 impl Door {

@@ -170,6 +170,7 @@ impl Lines {
                 return Err(dropped);
             }
         };
+        let hash = opened.handshake.hash();
         let half = HalfOpen {
             pair,
             home,
@@ -181,6 +182,7 @@ impl Lines {
                 (id, opened.line),
                 opened.handshake.split(),
             )
+            .chained_to(hash)
             .begun_at(now),
             end,
             peer_end: opened.end,

@@ -14,9 +14,12 @@ mod home;
 mod incoming;
 mod load;
 mod mac;
+mod moving;
 mod noise;
 mod open;
 mod outgoing;
+mod path;
+mod paths;
 mod peers;
 mod pending;
 mod provider;
@@ -50,6 +53,8 @@ use state::Line;
 pub use config::Config;
 pub use effect::{Down, Dropped, Effect, InstallError, OpenError};
 pub use head::{Kind, is_anonymous, kind};
+pub use path::{PathFrame, PathInfo};
+pub use paths::Pace;
 pub use peers::PeerState;
 #[cfg(feature = "fast")]
 pub use provider::fast;
@@ -72,6 +77,8 @@ pub struct Lines {
     rng: Rng,
     clock: Clock,
     homes: Vec<Home>,
+    /// An open was written since somebody asked.
+    opened: bool,
     /// The number of our first stream in the next line that others open.
     first_stream: u64,
     /// Every id that we receive on.
@@ -83,15 +90,15 @@ pub struct Lines {
     /// Opens that are held back, by their hash.
     held: Index<Digest, Slot>,
     outputs: Bounded<(Output, Route)>,
-    /// What strangers are told at once and nobody keeps.
-    replies: Bounded<(Box<[u8]>, Route)>,
-    load: Load,
     /// The bytes of each [`Output::Refusal`], in order.
     refusals: Bounded<Box<[u8]>>,
     /// When whom was refused last.
     refused: BTreeMap<Pair, Time>,
     /// What we tell peers of ourselves.
     limits: Limits,
+    /// What strangers are told at once and nobody keeps.
+    replies: Bounded<(Box<[u8]>, Route)>,
+    load: Load,
 }
 
 /// What an id leads to.
@@ -134,6 +141,7 @@ impl Lines {
             provider,
             clock: Clock::default(),
             homes: Vec::new(),
+            opened: false,
             first_stream: 0,
             ids: Index::new(&mut rng),
             slots: Slots::new(),
@@ -142,11 +150,11 @@ impl Lines {
             answers: Answers::new(config.half_open, &mut rng),
             held: Index::new(&mut rng),
             outputs: Bounded::new(config.outputs as usize),
-            replies: Bounded::new(config.outputs as usize),
-            load: Load::new(config, rng.fork("cookie")),
             refusals: Bounded::new(config.outputs as usize),
             refused: BTreeMap::new(),
             limits: Limits::default(),
+            replies: Bounded::new(config.outputs as usize),
+            load: Load::new(config, rng.fork("cookie")),
             rng,
         }
     }
@@ -199,6 +207,23 @@ impl Lines {
         Some((home.key, home.space))
     }
 
+    /// True once after an open of ours was written: see [`Lines::newest_open`].
+    pub const fn take_opened(&mut self) -> bool {
+        core::mem::replace(&mut self.opened, false)
+    }
+
+    /// The time in the newest open of an installed hashname, in microseconds; 0 before the first.
+    pub fn newest_open(&self, local: Hashname) -> Option<u64> {
+        Some(self.homes[self.home(local)?].newest_open())
+    }
+
+    /// The next open of an installed hashname will have a later time than this.
+    pub fn open_after(&mut self, local: Hashname, time: u64) {
+        if let Some(home) = self.home(local) {
+            self.homes[home].open_after(time);
+        }
+    }
+
     /// Sets the number of the first stream that our end will open in lines that others open to us
     /// from now on.
     pub const fn set_first_stream(&mut self, first_stream: u64) {
@@ -213,13 +238,6 @@ impl Lines {
     /// What is known of a line.
     pub fn info(&self, slot: Slot) -> Option<&Info> {
         Some(&self.slots.get(slot)?.info)
-    }
-
-    /// The peer of a line is at another place now.
-    pub fn set_route(&mut self, slot: Slot, route: Route) {
-        if let Some(line) = self.slots.get_mut(slot) {
-            line.info.route = route;
-        }
     }
 
     /// How far we have come with a peer.

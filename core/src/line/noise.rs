@@ -41,8 +41,6 @@ pub(super) struct Keys {
     pub(super) to_responder: Zeroizing<[u8; 32]>,
     pub(super) to_initiator: Zeroizing<[u8; 32]>,
     pub(super) provider: &'static dyn Provider,
-    /// The hash of all that both ends have said.
-    pub(super) hash: [u8; 32],
 }
 
 /// A handshake under way.
@@ -118,15 +116,18 @@ impl Handshake {
         self.state.get_remote_static()?.try_into().ok()
     }
 
+    /// The hash of all that both ends have said.
+    pub(super) fn hash(&self) -> [u8; 32] {
+        let hash = self.state.get_handshake_hash().try_into();
+        hash.expect("a SHA-256 has 32 bytes")
+    }
+
     /// The keys of the two directions after both messages.
     pub(super) fn split(mut self) -> Keys {
-        let hash = self.state.get_handshake_hash().try_into();
-        let hash = hash.expect("a SHA-256 has 32 bytes");
         let (to_responder, to_initiator) = self.state.dangerously_get_raw_split();
         Keys {
             to_responder: Zeroizing::new(to_responder),
             to_initiator: Zeroizing::new(to_initiator),
-            hash,
             provider: self.provider,
         }
     }

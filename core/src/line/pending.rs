@@ -65,6 +65,17 @@ impl Pending {
         }
     }
 
+    /// Keys the MAC by the next older gate, since a peer that was away may not know ours; behind
+    /// the oldest comes the newest again. All other bytes stay: it is still a copy.
+    pub(super) fn next_gate(&mut self, home: &Home, peer: &PublicKey) {
+        if home.doors.len() < 2 {
+            return;
+        }
+        self.gate = (self.gate + 1) % home.doors.len();
+        let gate = home.doors[self.gate].gate.as_bytes();
+        MacKey::new(gate, peer, &home.space).write(&mut self.datagram);
+    }
+
     /// Goes on with an open that was written anew under the newest gate, and gives the id that the
     /// one before had.
     pub(super) fn take_up(
@@ -77,23 +88,6 @@ impl Pending {
         self.datagram = datagram;
         self.handshake = handshake;
         core::mem::replace(&mut self.line, line)
-    }
-
-    /// Keys the MAC by the next older gate, since a peer that was away may not know ours; behind
-    /// the oldest comes the newest again. All other bytes stay: it is still a copy.
-    pub(super) fn next_gate(&mut self, home: &Home, peer: &PublicKey) {
-        if home.doors.len() < 2 {
-            return;
-        }
-        let next = (self.gate + 1) % home.doors.len();
-        self.use_gate(next, home, peer);
-    }
-
-    /// Keys the MAC by the gate of this number.
-    pub(super) fn use_gate(&mut self, gate: usize, home: &Home, peer: &PublicKey) {
-        self.gate = gate;
-        let gate = home.doors[gate].gate.as_bytes();
-        MacKey::new(gate, peer, &home.space).write(&mut self.datagram);
     }
 
     /// Adds a candidate, and tells if it is a new one and there was room.

@@ -124,7 +124,7 @@ impl Lines {
     /// Asks for new keys of a line that is in use, if that is due. To be called for each packet
     /// that is about to be sealed. True if [`Lines::rekey`] is to be sent, for the first time or
     /// again.
-    pub fn renew(&mut self, now: Time, slot: Slot) -> bool {
+    pub fn rekey_if_due(&mut self, now: Time, slot: Slot) -> bool {
         let Some(line) = self.slots.get_mut(slot) else {
             return false;
         };
@@ -275,8 +275,11 @@ impl Lines {
         } = *asked;
         self.ids.remove(&ours);
         handshake.read(message, &mut [])?;
+        let hash = handshake.hash();
         let keys = handshake.split();
-        let session = Session::new(line.info.suite, true, (ours, theirs), keys).begun_at(now);
+        let session = Session::new(line.info.suite, true, (ours, theirs), keys)
+            .chained_to(hash)
+            .begun_at(now);
         self.ids.insert(ours, Place::Line(slot));
         self.move_to(slot, session, fx);
         Ok(())
@@ -368,6 +371,8 @@ fn answer(
     }
     let mut answer = [0; MESSAGE_2_OVERHEAD];
     handshake.write(&[], &mut answer)?;
-    let session = Session::new(suite, false, (ours, theirs), handshake.split());
+    let hash = handshake.hash();
+    let keys = handshake.split();
+    let session = Session::new(suite, false, (ours, theirs), keys).chained_to(hash);
     Ok((session, answer))
 }

@@ -48,8 +48,13 @@ impl Session {
             sealed: 0,
             opened: 0,
             since: Time::ZERO,
-            hash: keys.hash,
+            hash: [0; 32],
         }
+    }
+
+    /// The session with the hash of its handshake.
+    pub(super) fn chained_to(self, hash: [u8; 32]) -> Self {
+        Self { hash, ..self }
     }
 
     /// The session, complete at `since`.
@@ -69,8 +74,8 @@ impl Session {
         };
         sealed.write(rest);
         let (clear, text) = rest.split_at_mut(SEALED_PREFIX);
-        self.sealed += 1;
         let cipher = self.sealing.cipher();
+        self.sealed += 1;
         *tag = cipher.seal(&nonce(counter), &clear[2..], text);
         Some(total)
     }

@@ -3,8 +3,8 @@
 use core::net::SocketAddr;
 
 use super::{
-    ConnectError, Interface, LineError, LineId, OpenError, Peer, Phase, Read, ReadError,
-    RestoreError, StreamId, Switch, WriteError,
+    ConnectError, Interface, LineError, LineId, OpenError, Peer, Phase, Read, ReadError, StreamId,
+    Switch, WriteError,
     error::InstallError,
     link::{Info, Link},
     settle, system,
@@ -34,19 +34,9 @@ impl Switch {
         if space.is_closed() {
             return Err(InstallError::NoAdmission);
         }
-        self.lines
-            .install(now, secret, space.id())
-            .map_err(InstallError::from)
-    }
-
-    /// Gives back what an earlier start asked to be kept (`Need::Keep`).
-    ///
-    /// # Errors
-    /// [`RestoreError::UnknownKey`]: nothing is kept in this version.
-    pub fn restore(&mut self, now: Time, key: &str, bytes: &[u8]) -> Result<(), RestoreError> {
-        self.advance(now);
-        let _unused = (key, bytes);
-        Err(RestoreError::UnknownKey)
+        let local = self.lines.install(now, secret, space.id())?;
+        self.on_installed(now, local);
+        Ok(local)
     }
 
     /// Opens a line from `local` to the holder of `peer`, trying every address at once, and holds
@@ -63,23 +53,12 @@ impl Switch {
         addresses: &[SocketAddr],
     ) -> Result<LineId, ConnectError> {
         let now = self.advance(now);
-        let (_, space) = self
-            .lines
-            .identity(local)
-            .ok_or(ConnectError::NotInstalled)?;
-        let peer = Peer {
-            hashname: Hashname::of(peer, &space),
-            key: *peer,
-        };
-        if peer.hashname == local {
-            return Err(ConnectError::Oneself);
-        }
+        let peer = self.peer_of(local, peer)?;
         let routes: alloc::vec::Vec<Route> = addresses
             .iter()
             .filter_map(|address| self.route_to(*address))
             .collect();
-        let known = self.lines.find(local, peer.hashname);
-        let known = known.and_then(|line| self.link_of(line));
+        let known = self.link_to(local, peer.hashname);
         let condemned = known.filter(|slot| self.links.get(*slot).is_some_and(Link::is_condemned));
         if let Some(slot) = known.filter(|_| condemned.is_none()) {
             return Ok(self.hold(now, slot, &routes));
@@ -91,16 +70,7 @@ impl Switch {
             // Its peer broke the protocol, so it is not taken up again.
             self.end_untold(slot);
         }
-        let first = self.first_at(now);
-        let line = self.lines.open(now, local, peer.key, &routes, first)?;
-        self.next_first = first;
-        let info = Info {
-            local,
-            peer,
-            ours: true,
-        };
-        let slot = self.new_link(now, line, info, Phase::Connecting { line });
-        self.settle_line(now);
+        let slot = self.open_link(now, local, peer, &routes)?;
         Ok(self.hold(now, slot, &[]))
     }
 
@@ -320,6 +290,27 @@ impl Switch {
         result
     }
 
+    /// A new line of ours, being opened.
+    pub(super) fn open_link(
+        &mut self,
+        now: Time,
+        local: Hashname,
+        peer: Peer,
+        routes: &[Route],
+    ) -> Result<Slot, ConnectError> {
+        let first = self.first_at(now);
+        let line = self.lines.open(now, local, peer.key, routes, first)?;
+        self.next_first = first;
+        let info = Info {
+            local,
+            peer,
+            ours: true,
+        };
+        let slot = self.new_link(now, line, info, Phase::Connecting { line });
+        self.settle_line(now);
+        Ok(slot)
+    }
+
     /// Notes that the application holds a link, and where else its peer may be.
     fn hold(&mut self, now: Time, slot: Slot, routes: &[Route]) -> LineId {
         let link = self
@@ -333,6 +324,8 @@ impl Switch {
         let (id, line) = (link.id, link.line());
         if let (Phase::Connecting { .. }, Some(line)) = (&link.phase, line) {
             self.lines.reopen(now, line, routes);
+        } else if let Some(line) = line {
+            self.lines.add_paths(now, line, routes);
         }
         self.touch(slot);
         id

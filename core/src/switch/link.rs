@@ -23,7 +23,7 @@ pub(super) enum Carried {
     Rekeyed,
     /// A ping; whether it arrived is all there is to know.
     Ping,
-    /// An unreliable packet, or a response: nobody asks what became of it.
+    /// An unreliable packet: nobody asks what became of it.
     Packet,
 }
 
@@ -56,10 +56,10 @@ pub(super) struct Link {
     pub(super) share: Share,
     /// It stands among those that wait for memory.
     pub(super) starves: bool,
-    /// What proves the path to the peer, which asked for it.
-    pub(super) response: Option<[u8; 8]>,
     /// When something authentic came last.
     pub(super) heard: Time,
+    /// When the machine woke last: a silence that it slept through does not count.
+    pub(super) woken: Time,
     /// A ping is to go out.
     pub(super) ping: bool,
     /// A rekey of ours, and an answer to the peer's, are to go out.
@@ -67,6 +67,8 @@ pub(super) struct Link {
     pub(super) rekeyed: bool,
     /// The keys are used up: nothing can go out before they are renewed.
     pub(super) exhausted: bool,
+    /// Bytes of streams came, and nothing was asked since.
+    pub(super) receiving: bool,
     /// The link stands in the queue of those that may have something to send.
     pub(super) queued: bool,
     /// Why the timer of the link is set.
@@ -122,6 +124,7 @@ pub(super) struct End {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Periods {
     pub(super) keep_alive_us: u64,
+    pub(super) lull_us: u64,
     pub(super) idle_us: u64,
     pub(super) unheld_us: u64,
 }
@@ -185,7 +188,6 @@ impl Link {
         self.ping
             || self.rekey
             || self.rekeyed
-            || self.response.is_some()
             || self.streams.has_output()
             || !self.packets_out.is_empty()
     }
@@ -248,13 +250,20 @@ impl Link {
     }
 
     fn life_deadline(&self, periods: &Periods) -> Deadline {
+        let quiet = self.heard.max(self.woken);
         if !self.is_held() && self.flow.bytes_in_flight() == 0 {
-            return Deadline::new(self.heard.plus_us(periods.unheld_us), Why::Idle);
+            return Deadline::new(quiet.plus_us(periods.unheld_us), Why::Idle);
         }
-        let alive = self.heard.plus_us(periods.keep_alive_us);
+        let is_lull = self.receiving && self.streams.count() > 0;
+        let quiet_us = if is_lull {
+            periods.lull_us.min(periods.keep_alive_us)
+        } else {
+            periods.keep_alive_us
+        };
+        let alive = quiet.plus_us(quiet_us);
         if self.ping || self.flow.bytes_in_flight() > 0 {
             // A probe is on its way already: all that is left is to give up.
-            return Deadline::new(self.heard.plus_us(periods.idle_us), Why::Idle);
+            return Deadline::new(quiet.plus_us(periods.idle_us), Why::Idle);
         }
         Deadline::new(alive, Why::KeepAlive)
     }

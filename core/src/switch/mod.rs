@@ -10,8 +10,11 @@ mod egress;
 mod error;
 mod event;
 mod ingress;
+mod kept;
+mod known;
 mod ledger;
 mod link;
+mod paths;
 mod service;
 mod settle;
 mod spaces;
@@ -19,11 +22,14 @@ mod stats;
 mod system;
 mod wants;
 
-use alloc::{collections::VecDeque, string::String, vec::Vec};
+use alloc::{collections::VecDeque, vec::Vec};
 use core::fmt;
 
 use anon::Anonymous;
+use kept::Kept;
+use known::Known;
 use link::{Carried, Fates, Link, Periods, Phase};
+use wants::Redials;
 
 pub use self::{
     config::{Config, Life},
@@ -35,16 +41,18 @@ pub use self::{
         DownReason, Ecn, Event, Interface, LineEvent, LineId, Meta, Misbehaviour, Peer, SpaceEvent,
         StreamEvent, StreamId, Transmit,
     },
+    kept::Need,
+    known::KnownPeer,
     stats::{DropReason, Stats},
 };
 use crate::{
-    base::{Bounded, Effects, Index, Ledger, Rng, Seed, Slot, Slots, Time, Timers},
+    base::{Effects, Index, Ledger, Rng, Seed, Slot, Slots, Time, Timers, Wall},
     identity::{Hashname, PublicKey, Roles, SpaceId},
     line::{self, Lines, Provider, PureRust},
     stream,
 };
 pub use crate::{
-    line::PeerState,
+    line::{PathInfo, PeerState},
     stream::{REFUSED as STREAM_REFUSED, Read},
     wire::{Path, Route, SocketId},
 };
@@ -82,9 +90,15 @@ pub struct Switch {
     /// Links that wait for memory, which others have.
     starving: VecDeque<Slot>,
     events: VecDeque<Event>,
-    needs: Bounded<Need>,
+    kept: Kept,
+    /// Peers that are remembered, and the lines wanted to them.
+    known: Known,
+    redials: Redials,
+    /// The wall time as it was told last, and when.
+    told: Option<(Time, Wall)>,
     sockets: Vec<Interface>,
     anonymous: Anonymous,
+    sent_lately: paths::SentLately,
     stats: Stats,
     line_effects: Effects<line::Effect>,
     stream_effects: Effects<stream::Effect>,
@@ -134,6 +148,8 @@ pub struct LineInfo {
     pub ours: bool,
     /// The way that its packets take.
     pub route: Option<Route>,
+    /// All the ways that are known to its peer, the one in use first.
+    pub paths: Vec<PathInfo>,
     /// The smoothed round trip in microseconds, once there was one.
     pub rtt_us: Option<u64>,
     /// What the peer may do, in a closed space.
@@ -166,19 +182,6 @@ pub struct Status {
     pub events: usize,
 }
 
-/// What a switch asks of its shell.
-#[derive(Clone, PartialEq, Eq, Debug)]
-#[non_exhaustive]
-pub enum Need {
-    /// Keep these bytes for the next start and give them back by `restore`.
-    Keep {
-        /// What they are kept under; a later one replaces an earlier one.
-        key: String,
-        /// The bytes.
-        bytes: Vec<u8>,
-    },
-}
-
 /// Why the shell could not send.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum SentError {
@@ -196,9 +199,6 @@ impl fmt::Debug for Switch {
 
 /// More effects than this from one call into the line room are our fault.
 const LINE_EFFECTS_MAX: usize = 64;
-
-/// Needs not yet polled; a later one for the same key replaces an earlier one.
-const NEEDS_MAX: usize = 64;
 
 impl Switch {
     /// A switch at the start of its time. It has no identity, no socket and no peer yet.
@@ -226,6 +226,7 @@ impl Switch {
         Ok(Self {
             periods: Periods {
                 keep_alive_us: life.keep_alive_ms.saturating_mul(1000),
+                lull_us: life.lull_ms.saturating_mul(1000),
                 idle_us: life.idle_timeout_ms.saturating_mul(1000),
                 unheld_us: life.unheld_timeout_ms.saturating_mul(1000),
             },
@@ -242,9 +243,17 @@ impl Switch {
             ledger: Ledger::new(config.ledger.clone(), config.links_most()),
             starving: VecDeque::new(),
             events: VecDeque::new(),
-            needs: Bounded::new(NEEDS_MAX),
+            kept: Kept::default(),
+            known: Known::new(life.kept_peers_max),
+            redials: Redials {
+                timers: Timers::new(),
+                rng: rng.fork("redials"),
+                wants: 0,
+            },
+            told: None,
             sockets: Vec::new(),
             anonymous: Anonymous::new(life.anon_max),
+            sent_lately: VecDeque::new(),
             stats: Stats::default(),
             line_effects: Effects::new(LINE_EFFECTS_MAX),
             stream_effects: Effects::new(streams_most),
@@ -295,6 +304,9 @@ impl Switch {
             route: link
                 .line()
                 .and_then(|line| Some(self.lines.info(line)?.route)),
+            paths: link
+                .line()
+                .map_or_else(Vec::new, |line| self.lines.paths(line).collect()),
             rtt_us: link.flow.rtt_us(),
             roles: link.line().and_then(|line| self.lines.roles(line)),
             sessions: link

@@ -35,6 +35,8 @@ pub struct Stats {
     pub sent_errors: u64,
     /// Calls whose time was earlier than the call's before; it was taken for the same.
     pub time_backwards: u64,
+    /// Sleeps of the machine that were noticed.
+    pub sleeps: u64,
     dropped: [u64; DropReason::COUNT],
 }
 

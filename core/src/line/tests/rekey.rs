@@ -73,7 +73,7 @@ fn take(world: &mut World, of: usize, said: &Said) -> Result<bool, Dropped> {
 
 fn renew(world: &mut World, of: usize) -> bool {
     let slot = world.slot(of).unwrap();
-    world.sides[of].lines.renew(world.now, slot)
+    world.sides[of].lines.rekey_if_due(world.now, slot)
 }
 
 fn sessions(world: &World) -> [u32; 2] {
@@ -311,7 +311,7 @@ fn line_that_ends_forgets_what_is_under_way_about_keys() {
             if close {
                 let last = seal(lines, slot, b"bye");
                 lines.close(now, slot, &last);
-                assert!(!lines.renew(now, slot));
+                assert!(!lines.rekey_if_due(now, slot));
             } else {
                 lines.forget(slot);
             }

@@ -30,6 +30,14 @@ impl Switch {
                 Effect::Up { slot, ours } => self.on_line_up(now, slot, ours),
                 Effect::Renew { slot } => self.on_renewal(slot, false),
                 Effect::Renewed { slot } => self.on_renewal(slot, true),
+                Effect::Paths { slot, moved } => {
+                    if let Some(link) = self.link_of(slot) {
+                        if moved {
+                            self.on_moved(now, link);
+                        }
+                        self.touch(link);
+                    }
+                }
                 Effect::Down { slot, why } => {
                     if let Some(link) = self.link_of(slot) {
                         self.link_down(link, why.into());
@@ -87,6 +95,7 @@ impl Switch {
             ours,
         }));
         self.greet(slot, document);
+        self.on_known_up(now, slot);
         self.touch(slot);
     }
 
@@ -128,12 +137,13 @@ impl Switch {
             packet_bytes: 0,
             share: Share::default(),
             starves: false,
-            response: None,
             heard: now,
+            woken: Time::ZERO,
             ping: false,
             rekey: false,
             rekeyed: false,
             exhausted: false,
+            receiving: false,
             queued: false,
             why: Why::Idle,
         });
@@ -163,7 +173,9 @@ impl Switch {
         let fx = &mut self.stream_effects;
         link.system.clear(self.now, &mut link.streams, fx);
         let id = link.id;
+        let pair = (link.info.local, link.info.peer.key);
         self.by_line[line as usize] = None;
+        self.on_known_down(&pair, &reason);
         self.settle_streams(slot);
         self.events
             .push_back(Event::Line(LineEvent::Down { line: id, reason }));
@@ -267,11 +279,11 @@ impl From<line::Down> for DownReason {
             line::Down::Unreachable => Self::Unreachable,
             line::Down::Restarted => Self::Restarted,
             line::Down::Replaced => Self::Replaced,
+            line::Down::Refused(refusal) => Self::Refused(refusal),
             line::Down::Exhausted => Self::Exhausted,
             line::Down::Version(versions) => Self::OtherVersions {
                 versions: versions.to_string(),
             },
-            line::Down::Refused(refusal) => Self::Refused(refusal),
         }
     }
 }
