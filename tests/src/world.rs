@@ -10,7 +10,7 @@ use std::{
 use hydroid_core::{
     base::{Rng, Seed, Time, Wall},
     identity::{Hashname, PublicKey, SecretKey, Space},
-    switch::{Config, Event, Interface, LineEvent, LineId, Meta, Path, SocketId, Switch},
+    switch::{Config, Event, Interface, LineEvent, LineId, Meta, Need, Path, SocketId, Switch},
 };
 
 /// What the link does to datagrams; the rates are in parts of a thousand.
@@ -41,6 +41,8 @@ pub struct Node {
     pub key: PublicKey,
     /// What it told and nobody has taken yet.
     pub events: VecDeque<Event>,
+    /// What it asked to be kept.
+    pub kept: BTreeMap<String, Vec<u8>>,
     /// False while it is cut off: nothing comes to it and nothing leaves it.
     pub online: bool,
 }
@@ -129,6 +131,7 @@ impl World {
             hashname,
             key,
             events: VecDeque::new(),
+            kept: BTreeMap::new(),
             online: true,
         }
     }
@@ -243,6 +246,12 @@ impl World {
         let node = &mut self.nodes[n];
         while let Some(event) = node.switch.poll_event() {
             node.events.push_back(event);
+            busy = true;
+        }
+        while let Some(need) = node.switch.poll_need() {
+            if let Need::Keep { key, bytes } = need {
+                node.kept.insert(key, bytes);
+            }
             busy = true;
         }
         busy

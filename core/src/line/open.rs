@@ -12,7 +12,7 @@ use super::{
     noise::{Handshake, MESSAGE_1_OVERHEAD},
     state::End,
     suite::Suite,
-    told::{Limits, Told},
+    told::Told,
 };
 use crate::{
     base::Rng,
@@ -38,7 +38,7 @@ pub(super) struct Open<'a> {
     pub(super) line: u32,
     pub(super) time: u64,
     pub(super) end: End,
-    pub(super) limits: Limits,
+    pub(super) told: Told,
 }
 
 impl Open<'_> {
@@ -54,7 +54,7 @@ impl Open<'_> {
         let message = datagram.len();
         datagram.resize(OPEN_LEN, 0);
         let mut payload = packet(self.inner_head().as_bytes());
-        payload.extend_from_slice(&self.told().body());
+        payload.extend_from_slice(&self.told.body());
         debug_assert!(
             payload.len() <= OPEN_LEN - message - MESSAGE_1_OVERHEAD - MAC_LEN,
             "an open has room for all that it may say"
@@ -70,12 +70,8 @@ impl Open<'_> {
         let End { id, first_stream } = self.end;
         format!(
             r#"{{"key":"{key}","boot":"{boot:016x}","time":{time},"streams":{first_stream},"end":{id}{}}}"#,
-            self.told().keys()
+            self.told.keys()
         )
-    }
-
-    fn told(&self) -> Told {
-        Told::ours(self.limits, self.home.admission.as_deref())
     }
 }
 

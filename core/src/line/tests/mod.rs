@@ -1,6 +1,6 @@
 //! Tests of the room, alone: by its effects, and as two rooms in memory in virtual time.
 
-use alloc::{collections::BTreeMap, vec, vec::Vec};
+use alloc::vec;
 use core::net::SocketAddr;
 
 use super::{mac::MacKey, mac::NO_GATE, open::Open, state::End, *};
@@ -16,6 +16,7 @@ mod heads;
 mod life;
 mod limits;
 mod protocol;
+mod spaces;
 mod window;
 
 /// The seed of a property: the environment's or a fixed one.
@@ -92,6 +93,7 @@ fn open_as(secret_key: &SecretKey, key: PublicKey, to: u8, line: u32, time: u64)
             id: 1,
             first_stream: 0,
         },
+        told: told::Told::default(),
     };
     open.write(rng).unwrap().0.into_vec()
 }
@@ -253,6 +255,9 @@ impl World {
                     side.ping_at = Some(self.now);
                 }
                 Effect::Down { why, .. } => side.downs.push(why),
+                Effect::Refused { .. } | Effect::Expelled { .. } => {
+                    panic!("nobody is put out of an open space")
+                }
             }
         }
     }
