@@ -1,6 +1,6 @@
 //! Bytes that nobody should have sent.
 
-use super::super::answer::Answer;
+use super::super::{answer::Answer, told::Told};
 use super::*;
 use crate::wire::{Sealed, TAG_LEN};
 
@@ -284,6 +284,7 @@ fn line_answer_that_is_not_to_our_open_is_dropped() {
         boot: 0,
         end: opened.end,
         seen: route_to(1).path.remote,
+        told: Told::default(),
     };
     let forged = forged.write(&mut opened.handshake).unwrap();
     assert_eq!(result(&forged), Err(Dropped::UnknownLine));
