@@ -18,6 +18,7 @@ mod limits;
 mod load;
 mod protocol;
 mod rekey;
+mod renewed;
 mod spaces;
 mod versions;
 mod window;
