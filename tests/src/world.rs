@@ -48,6 +48,8 @@ pub struct Node {
     pub key: PublicKey,
     /// What it told and nobody has taken yet.
     pub events: VecDeque<Event>,
+    /// What it asked to be kept.
+    pub kept: BTreeMap<String, Vec<u8>>,
     /// False while it is cut off: nothing comes to it and nothing leaves it.
     pub online: bool,
     /// What its switch asked to be kept.
@@ -157,6 +159,7 @@ impl World {
             hashname,
             key,
             events: VecDeque::new(),
+            kept: BTreeMap::new(),
             online: true,
             disk: BTreeMap::new(),
             needs: 0,
@@ -361,6 +364,7 @@ impl World {
             let Need::Keep { key, bytes } = need else {
                 panic!("a need of no known kind: {need:?}");
             };
+            node.kept.insert(key.clone(), bytes.clone());
             node.disk.insert(key, bytes);
             node.needs += 1;
             busy = true;

@@ -137,7 +137,7 @@ impl Lines {
                 id: line.end,
                 first_stream: line.info.first_stream,
             },
-            limits: self.limits,
+            told: Told::ours(self.limits, home.admission.as_deref()),
             cookie,
         };
         let written = open
