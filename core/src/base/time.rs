@@ -114,4 +114,6 @@ pub enum Why {
     Idle,
     /// A line that was closed is forgotten.
     Closing,
+    /// A membership of a closed space ends.
+    Membership,
 }

@@ -4,7 +4,7 @@
 use super::{Driver, Flushed, LineRecord, StreamRecord, Wait};
 use crate::{
     base::Time,
-    switch::{Event, LineEvent, LineId, OpenError, StreamEvent, StreamId},
+    switch::{Event, LineEvent, LineId, OpenError, SpaceEvent, StreamEvent, StreamId},
 };
 
 /// The code and the reason of a graceful end.
@@ -17,6 +17,8 @@ impl Driver {
             match event {
                 Event::Line(event) => self.on_line(now, event),
                 Event::Stream(event) => self.on_stream(now, &event),
+                Event::Space(event) => self.on_space(event),
+                Event::Anon => self.waiters.fire(Wait::Anon),
             }
         }
     }
@@ -40,6 +42,14 @@ impl Driver {
             let _full = self.line_events.push(event);
         }
         self.waiters.fire(Wait::LineEvent);
+    }
+
+    fn on_space(&mut self, event: SpaceEvent) {
+        if let Err(event) = self.space_events.push(event) {
+            self.space_events.pop();
+            let _full = self.space_events.push(event);
+        }
+        self.waiters.fire(Wait::SpaceEvent);
     }
 
     fn on_stream(&mut self, now: Time, event: &StreamEvent) {

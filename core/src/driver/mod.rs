@@ -34,7 +34,7 @@ pub use self::{
 };
 use crate::{
     base::{Bounded, Time, Wall},
-    switch::{LineEvent, Meta, Need, SentError, StreamId, Switch, Transmit},
+    switch::{LineEvent, Meta, Need, SentError, SpaceEvent, StreamId, Switch, Transmit},
 };
 
 /// The choices of a driver.
@@ -50,7 +50,8 @@ pub struct Config {
     pub accept_max: u32,
     /// The code with which such a stream is refused.
     pub refused_code: u64,
-    /// Lines up and down that nobody has looked at; beyond it the oldest is forgotten.
+    /// Lines up and down that nobody has looked at; beyond it the oldest is forgotten. As many
+    /// news of closed spaces.
     pub line_events_max: u32,
     /// Tasks that wait for one thing; beyond it all of them are woken to look again.
     pub waiters_max: u32,
@@ -99,6 +100,7 @@ pub struct Driver {
     records: Records,
     accepted: Bounded<StreamId>,
     line_events: Bounded<LineEvent>,
+    space_events: Bounded<SpaceEvent>,
     /// When the end comes even if not everything was delivered, once it was asked for.
     end_by: Option<Time>,
 }
@@ -112,6 +114,7 @@ impl Driver {
             records: Records::default(),
             accepted: Bounded::new(config.accept_max as usize),
             line_events: Bounded::new(config.line_events_max as usize),
+            space_events: Bounded::new(config.line_events_max as usize),
             end_by: None,
             switch,
             config,

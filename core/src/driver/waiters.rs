@@ -14,6 +14,10 @@ pub enum Wait {
     Accept,
     /// The next line that comes up or goes down.
     LineEvent,
+    /// The next news of a closed space.
+    SpaceEvent,
+    /// The next packet without a line.
+    Anon,
     /// The end of the endpoint: everything flushed and every line closed.
     Ended,
     /// Room for one more stream in a line.
@@ -120,7 +124,7 @@ const fn last(wait: Wait) -> Key {
 
 const fn scope(wait: Wait) -> Option<LineId> {
     match wait {
-        Wait::Accept | Wait::LineEvent | Wait::Ended => None,
+        Wait::Accept | Wait::LineEvent | Wait::SpaceEvent | Wait::Anon | Wait::Ended => None,
         Wait::Line(line) | Wait::Room(line) => Some(line),
         Wait::Head(stream) | Wait::Read(stream) | Wait::Write(stream) | Wait::Finished(stream) => {
             Some(stream.line)

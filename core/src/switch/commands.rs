@@ -7,7 +7,7 @@ use super::{
     RestoreError, StreamId, Switch, WriteError,
     error::InstallError,
     link::{Info, Link},
-    settle,
+    settle, system,
 };
 use crate::{
     base::{Effects, Slot, Time},
@@ -22,7 +22,8 @@ impl Switch {
     /// Lets the switch answer and dial as the holder of `secret` in `space`. It starts a new boot.
     ///
     /// # Errors
-    /// [`InstallError`] if it is installed already, or the switch is full.
+    /// [`InstallError`] if it is installed already, the switch is full, or the space is closed: that
+    /// takes `install_member`.
     pub fn install(
         &mut self,
         now: Time,
@@ -30,6 +31,9 @@ impl Switch {
         space: &Space,
     ) -> Result<Hashname, InstallError> {
         let now = self.advance(now);
+        if space.is_closed() {
+            return Err(InstallError::NoAdmission);
+        }
         self.lines
             .install(now, secret, space.id())
             .map_err(InstallError::from)
@@ -127,7 +131,7 @@ impl Switch {
     /// the first byte.
     ///
     /// # Errors
-    /// [`OpenError`] if the head is illegal, the line is over or the peer allows no more for now.
+    /// [`OpenError`] if the head is illegal or has the key `sys`, which is the switch's own, the line is over or the peer allows no more for now.
     pub fn open_stream(
         &mut self,
         now: Time,
@@ -141,6 +145,9 @@ impl Switch {
         match link.phase {
             Phase::Connecting { .. } | Phase::Up { .. } => {}
             Phase::Closing { .. } | Phase::Down(_) => return Err(OpenError::UnknownLine),
+        }
+        if system::topic(head).is_some() {
+            return Err(OpenError::IllegalHead);
         }
         let id = link.streams.open(head);
         self.touch(slot);
@@ -233,8 +240,11 @@ impl Switch {
         self.advance(now);
         let slot = self.slot(line).ok_or(LineError::UnknownLine)?;
         Packet::decode(packet).map_err(|_short| LineError::NoPacket)?;
-        let room = usize::from(self.config.life.datagram_bytes) - crate::wire::SEALED_OVERHEAD;
-        if packet.len() + PACKET_FRAME_MAX > room {
+        let link = self.links.get_mut(slot).ok_or(LineError::UnknownLine)?;
+        let info = link.line().and_then(|line| self.lines.info(line));
+        let most = self.config.life.datagram_bytes;
+        let most = info.map_or(most, |info| most.min(info.peer_limits.datagram_bytes));
+        if packet.len() > packet_room(most) {
             return Err(LineError::TooLarge);
         }
         self.lend(slot);
@@ -329,7 +339,7 @@ impl Switch {
     }
 
     /// The way to an address by the first socket of its family.
-    fn route_to(&self, address: SocketAddr) -> Option<Route> {
+    pub(super) fn route_to(&self, address: SocketAddr) -> Option<Route> {
         let path = Path::to(address);
         let fits = |at: &&Interface| at.local.is_ipv4() == path.remote.is_ipv4();
         let socket = self.sockets.iter().find(fits)?.socket;
@@ -339,6 +349,11 @@ impl Switch {
     fn slot(&self, line: LineId) -> Option<Slot> {
         self.ids.get(&line.0).copied()
     }
+}
+
+/// The longest unreliable packet that fits into a datagram of so many bytes.
+pub(super) fn packet_room(datagram_bytes: u16) -> usize {
+    usize::from(datagram_bytes) - crate::wire::SEALED_OVERHEAD - PACKET_FRAME_MAX
 }
 
 /// A packet frame adds its type and a length of up to 4 bytes, beside ranges of up to this much.

@@ -46,6 +46,10 @@ pub struct Life {
     /// Unreliable packets waiting on a line, each way. Beyond it `send` is blocked, and of those
     /// that came the oldest is dropped and counted. Each holds up to a datagram.
     pub packets_max: u32,
+    /// Packets without a line that wait, each way; 0 refuses them both ways. Of those that came
+    /// the oldest is dropped and counted. Each holds up to a datagram. Anybody can send them, and
+    /// nothing proves who did.
+    pub anon_max: u32,
     /// Bytes of a datagram that is sent; what every path carries is 1,200.
     pub datagram_bytes: u16,
 }
@@ -62,6 +66,7 @@ impl Default for Life {
             down_lines_max: 64,
             events_max: 100_000,
             packets_max: 64,
+            anon_max: 0,
             datagram_bytes: 1_200,
         }
     }

@@ -39,6 +39,7 @@ impl Switch {
         let now = self.advance(now);
         let transmit = self
             .next_handshake(buf)
+            .or_else(|| self.anonymous.next(buf))
             .or_else(|| self.next_sealed(now, buf))?;
         self.stats.datagrams_out += transmit.len.div_ceil(transmit.segment) as u64;
         self.stats.bytes_out += transmit.len as u64;
@@ -61,7 +62,8 @@ impl Switch {
         let queued = !self.ready.is_empty()
             || !self.events.is_empty()
             || !self.needs.is_empty()
-            || self.lines.has_output();
+            || self.lines.has_output()
+            || self.anonymous.has_output();
         if queued {
             return Some(Deadline::new(self.now, Why::Queued));
         }
@@ -103,9 +105,11 @@ impl Switch {
 
     /// Fills `buf` with packets of one line.
     fn build_run(&mut self, now: Time, slot: Slot, buf: &mut [u8]) -> Option<Transmit> {
-        let most = usize::from(self.config.life.datagram_bytes).min(buf.len());
         let line = self.links.get(slot)?.line()?;
-        let route = self.lines.info(line)?.route;
+        let info = self.lines.info(line)?;
+        let (route, limits) = (info.route, info.peer_limits);
+        let most = self.config.life.datagram_bytes.min(limits.datagram_bytes);
+        let most = usize::from(most).min(buf.len());
         let (mut len, mut segment) = (0, 0);
         while buf.len() - len >= most.max(segment) && most > SEALED_OVERHEAD {
             let size = if segment == 0 { most } else { segment };
@@ -149,6 +153,10 @@ impl Switch {
         let Some(link) = self.links.get_mut(slot) else {
             return Built::Nothing;
         };
+        if link.can_seal() {
+            link.rekey |= self.lines.rekey_if_due(now, line);
+            link.exhausted = self.lines.is_exhausted(line);
+        }
         let grant = link.grant(now);
         if grant == Grant::Nothing {
             return Built::Nothing;
@@ -162,6 +170,7 @@ impl Switch {
         } else {
             write_ranges(now, link, grant, &mut writer, &mut self.carried);
             if grant == Grant::Anything {
+                link.write_rekeys(&self.lines, line, &mut writer, &mut self.carried);
                 write_content(
                     link,
                     &mut writer,

@@ -1,7 +1,10 @@
 //! B: what comes from the network. Bytes are told apart by their first bytes, opened where they
 //! lie, and each frame is handed to the room it is for.
 
-use super::{DropReason, Interface, Meta, Misbehaviour, SentError, Switch, Transmit, link::Link};
+use super::{
+    DropReason, Interface, Meta, Misbehaviour, SentError, Switch, Transmit, link::Link,
+    spaces::refusal_of,
+};
 use crate::{
     base::{Effects, Slot, Time},
     line::{self, Dropped, Kind, Unsealed},
@@ -76,12 +79,17 @@ impl Switch {
         match packet.head {
             Head::Binary(head) if head.len() == 4 => self.on_sealed(now, route, datagram),
             Head::Json(head) if self.events.len() < self.config.life.events_max as usize => {
+                if self.on_anonymous(route, head, datagram) {
+                    return Ok(());
+                }
                 let taken = match line::kind(head).map_err(DropReason::Line)? {
                     Some(Kind::Open) => self.on_open(now, route, datagram),
                     Some(Kind::Answer) => {
                         let fx = &mut self.line_effects;
                         self.lines.on_answer(now, route, datagram, fx)
                     }
+                    Some(Kind::Cookie) => self.lines.on_cookie(now, datagram),
+                    Some(Kind::Versions) => self.lines.on_versions(datagram),
                     None => return Err(DropReason::UnknownHead),
                 };
                 taken.map_err(DropReason::Line)
@@ -170,6 +178,12 @@ impl Switch {
                 Frame::Skipped { .. } => self.stats.frames_skipped += 1,
                 Frame::Packet(bytes) => self.on_packet(slot, bytes)?,
                 Frame::Close { .. } | Frame::Padding | Frame::Ping => {}
+                Frame::Rekey { line: id, message } => {
+                    self.on_rekey(now, (slot, line), id, message)?;
+                }
+                Frame::Rekeyed { line: id, message } => {
+                    self.on_rekeyed(now, line, id, message)?;
+                }
                 Frame::Challenge(bytes) => link.response = Some(bytes),
                 // We challenge nobody yet, so a response answers nothing.
                 Frame::Response(_) => {}
@@ -196,7 +210,7 @@ impl Switch {
         line: Slot,
         ranges: &RangesFrame<'_>,
     ) -> Result<(), Misbehaviour> {
-        let next = self.lines.next_counter(line).unwrap_or(0);
+        let next = self.lines.counter(line);
         let Some(link) = self.links.get_mut(slot) else {
             return Ok(());
         };
@@ -211,9 +225,12 @@ impl Switch {
 
     fn on_close(&mut self, slot: Slot, line: Slot, code: u64, reason: &str) {
         self.lines.forget(line);
-        let down = super::DownReason::Closed {
-            code,
-            reason: reason.into(),
+        let down = match refusal_of(code) {
+            Some(refusal) => super::DownReason::Refused(refusal),
+            None => super::DownReason::Closed {
+                code,
+                reason: reason.into(),
+            },
         };
         self.link_down(slot, down);
     }
@@ -267,6 +284,8 @@ fn on_stream_frame(
         | Frame::Response(_)
         | Frame::Close { .. }
         | Frame::Packet(_)
+        | Frame::Rekey { .. }
+        | Frame::Rekeyed { .. }
         | Frame::Skipped { .. } => {}
     }
     Ok(Took::Acted)

@@ -2,7 +2,7 @@
 
 use alloc::{boxed::Box, string::String};
 
-use super::{DownReason, LineId, LineState, Peer, wants::Wants};
+use super::{DownReason, LineId, LineState, Peer, system::System, wants::Wants};
 use crate::{
     base::{Bounded, Deadline, Share, Slot, Time, Why},
     flow::{self, Allowance, Flow},
@@ -17,6 +17,10 @@ pub(super) enum Carried {
     Stream(stream::Carried),
     /// Our ranges up to this counter.
     Ranges(u64),
+    /// Our rekey.
+    Rekey,
+    /// Our answer to a rekey.
+    Rekeyed,
     /// A ping; whether it arrived is all there is to know.
     Ping,
     /// An unreliable packet, or a response: nobody asks what became of it.
@@ -41,6 +45,8 @@ pub(super) struct Link {
     pub(super) wants: Wants,
     pub(super) flow: Flow<Carried>,
     pub(super) streams: Streams,
+    /// Those of them that are the switch's own.
+    pub(super) system: System,
     /// Unreliable packets to send, and unread ones.
     pub(super) packets_out: Bounded<Box<[u8]>>,
     pub(super) packets_in: Bounded<Box<[u8]>>,
@@ -56,6 +62,11 @@ pub(super) struct Link {
     pub(super) heard: Time,
     /// A ping is to go out.
     pub(super) ping: bool,
+    /// A rekey of ours, and an answer to the peer's, are to go out.
+    pub(super) rekey: bool,
+    pub(super) rekeyed: bool,
+    /// The keys are used up: nothing can go out before they are renewed.
+    pub(super) exhausted: bool,
     /// The link stands in the queue of those that may have something to send.
     pub(super) queued: bool,
     /// Why the timer of the link is set.
@@ -148,10 +159,13 @@ impl Link {
             && self.packets_in.is_empty()
     }
 
-    /// True if the peer broke the protocol: nothing that it says counts any more.
+    /// True if the peer broke the protocol, or a membership ended: nothing that it says counts any
+    /// more.
     pub(super) fn is_condemned(&self) -> bool {
         match &self.phase {
-            Phase::Closing { end, .. } => matches!(end.down, DownReason::Misbehaved(_)),
+            Phase::Closing { end, .. } => {
+                matches!(end.down, DownReason::Misbehaved(_) | DownReason::Revoked)
+            }
             Phase::Connecting { .. } | Phase::Up { .. } | Phase::Down(_) => false,
         }
     }
@@ -169,6 +183,8 @@ impl Link {
     /// True if there is something that wants to be in an eliciting packet.
     pub(super) fn has_content(&self) -> bool {
         self.ping
+            || self.rekey
+            || self.rekeyed
             || self.response.is_some()
             || self.streams.has_output()
             || !self.packets_out.is_empty()
@@ -176,7 +192,7 @@ impl Link {
 
     /// What may go out now: nothing, what owes nobody an answer, or anything.
     pub(super) fn grant(&mut self, now: Time) -> Grant {
-        if !self.can_seal() {
+        if !self.can_seal() || self.exhausted {
             return Grant::Nothing;
         }
         let asked = self.flow.probes_owed() > 0 || self.has_content();
@@ -196,7 +212,12 @@ impl Link {
 
     /// True if somebody holds the line.
     pub(super) fn is_held(&self) -> bool {
-        self.wants.held(self.streams.count())
+        self.wants.held(self.streams_held())
+    }
+
+    /// The application's streams that live.
+    pub(super) fn streams_held(&self) -> usize {
+        self.streams.count() - self.system.count(&self.streams)
     }
 
     /// What is due when, the flow's own deadlines and those of the line's life.
@@ -208,6 +229,10 @@ impl Link {
             Phase::Closing { by, .. } => Deadline::new(*by, Why::Closing),
             Phase::Up { .. } => self.life_deadline(periods),
         };
+        if self.exhausted {
+            // What the flow asks for cannot be sent.
+            return Some(life);
+        }
         Deadline::earlier(Some(life), self.flow.deadline())
     }
 
@@ -239,7 +264,7 @@ impl Carried {
     /// True if the peer must answer a packet with this in it by ranges.
     pub(super) const fn elicits(&self) -> bool {
         match self {
-            Self::Stream(_) | Self::Ping | Self::Packet => true,
+            Self::Stream(_) | Self::Ping | Self::Packet | Self::Rekey | Self::Rekeyed => true,
             Self::Ranges(_) => false,
         }
     }
@@ -248,7 +273,7 @@ impl Carried {
     pub(super) const fn stream(&self) -> Option<stream::Carried> {
         match self {
             Self::Stream(part) => Some(*part),
-            Self::Ranges(_) | Self::Ping | Self::Packet => None,
+            Self::Ranges(_) | Self::Ping | Self::Packet | Self::Rekey | Self::Rekeyed => None,
         }
     }
 }

@@ -2,6 +2,7 @@
 //! the queue of what is ready to go out, and the carrying of one room's effects to another. It
 //! decides nothing that a room could decide, and it never reads a clock or a socket.
 
+mod anon;
 mod clock;
 mod commands;
 mod config;
@@ -13,12 +14,15 @@ mod ledger;
 mod link;
 mod service;
 mod settle;
+mod spaces;
 mod stats;
+mod system;
 mod wants;
 
 use alloc::{collections::VecDeque, string::String, vec::Vec};
 use core::fmt;
 
+use anon::Anonymous;
 use link::{Carried, Fates, Link, Periods, Phase};
 
 pub use self::{
@@ -28,15 +32,15 @@ pub use self::{
         SpaceCommandError, WriteError,
     },
     event::{
-        DownReason, Ecn, Event, Interface, LineEvent, LineId, Meta, Misbehaviour, Peer,
+        DownReason, Ecn, Event, Interface, LineEvent, LineId, Meta, Misbehaviour, Peer, SpaceEvent,
         StreamEvent, StreamId, Transmit,
     },
     stats::{DropReason, Stats},
 };
 use crate::{
     base::{Bounded, Effects, Index, Ledger, Rng, Seed, Slot, Slots, Time, Timers},
-    identity::{Hashname, PublicKey, SpaceId},
-    line::{self, Lines},
+    identity::{Hashname, PublicKey, Roles, SpaceId},
+    line::{self, Lines, Provider, PureRust},
     stream,
 };
 pub use crate::{
@@ -80,12 +84,17 @@ pub struct Switch {
     events: VecDeque<Event>,
     needs: Bounded<Need>,
     sockets: Vec<Interface>,
+    anonymous: Anonymous,
     stats: Stats,
     line_effects: Effects<line::Effect>,
     stream_effects: Effects<stream::Effect>,
     fates: Fates,
     carried: Vec<Carried>,
     carried_streams: Vec<stream::Carried>,
+    /// What system streams brought, and from which link.
+    arrived: Vec<(Slot, system::Arrived)>,
+    /// Identities of ours that are no members of their spaces any more, and were told so.
+    expelled: Vec<Hashname>,
 }
 
 /// What a shell knows of a hashname that a switch hosts.
@@ -127,8 +136,13 @@ pub struct LineInfo {
     pub route: Option<Route>,
     /// The smoothed round trip in microseconds, once there was one.
     pub rtt_us: Option<u64>,
+    /// What the peer may do, in a closed space.
+    pub roles: Option<Roles>,
     /// Streams that are not over.
     pub streams: usize,
+    /// Sessions that packets were sealed in: 1, and one more for each time that the keys were
+    /// renewed; 0 once the line is over.
+    pub sessions: u32,
     /// Bytes written that the peer has not yet acknowledged.
     pub unacknowledged_bytes: u64,
 }
@@ -192,6 +206,19 @@ impl Switch {
     /// # Errors
     /// [`ConfigError`] if a field of the config is illegal, with its name.
     pub fn new(config: Config, seed: &Seed) -> Result<Self, ConfigError> {
+        Self::with_provider(config, seed, &PureRust)
+    }
+
+    /// The same, with another's arithmetic: what it does and every byte that it sends are the
+    /// same, and only the time that it takes differs.
+    ///
+    /// # Errors
+    /// As [`Switch::new`].
+    pub fn with_provider(
+        config: Config,
+        seed: &Seed,
+        provider: &'static dyn Provider,
+    ) -> Result<Self, ConfigError> {
         config.check()?;
         let mut rng = Rng::new(seed);
         let streams_most = config.stream.effects_max();
@@ -203,7 +230,7 @@ impl Switch {
                 unheld_us: life.unheld_timeout_ms.saturating_mul(1000),
             },
             now: Time::ZERO,
-            lines: Lines::new(&config.line, rng.fork("line")),
+            lines: Self::new_lines(&config, provider, rng.fork("line")),
             links: Slots::new(),
             ids: Index::new(&mut rng.fork("line ids")),
             by_line: Vec::new(),
@@ -217,14 +244,27 @@ impl Switch {
             events: VecDeque::new(),
             needs: Bounded::new(NEEDS_MAX),
             sockets: Vec::new(),
+            anonymous: Anonymous::new(life.anon_max),
             stats: Stats::default(),
             line_effects: Effects::new(LINE_EFFECTS_MAX),
             stream_effects: Effects::new(streams_most),
             fates: Fates::new(),
             carried: Vec::new(),
             carried_streams: Vec::new(),
+            arrived: Vec::new(),
+            expelled: Vec::new(),
             config,
         })
+    }
+
+    /// The line room, which tells peers what we bear.
+    fn new_lines(config: &Config, provider: &'static dyn Provider, rng: Rng) -> Lines {
+        let mut lines = Lines::with_provider(&config.line, rng, provider);
+        lines.set_limits(line::Limits {
+            ranges_delay_ms: config.flow.ranges_delay_ms,
+            ..line::Limits::default()
+        });
+        lines
     }
 
     // A. Getters.
@@ -235,7 +275,7 @@ impl Switch {
         Status {
             installed: self.lines.installed().count(),
             lines: links().filter(|link| link.line().is_some()).count(),
-            streams: links().map(|link| link.streams.count()).sum(),
+            streams: links().map(Link::streams_held).sum(),
             buffered_bytes: links().map(|link| link.streams.buffered_bytes()).sum(),
             ledger_bytes: self.ledger.held_bytes(),
             promised_bytes: self.ledger.promised_bytes(),
@@ -256,9 +296,19 @@ impl Switch {
                 .line()
                 .and_then(|line| Some(self.lines.info(line)?.route)),
             rtt_us: link.flow.rtt_us(),
-            streams: link.streams.count(),
+            roles: link.line().and_then(|line| self.lines.roles(line)),
+            sessions: link
+                .line()
+                .and_then(|line| self.lines.info(line))
+                .map_or(0, |line| line.sessions),
+            streams: link.streams_held(),
             unacknowledged_bytes: link.streams.unacknowledged_bytes(),
         })
+    }
+
+    /// Opens of others that curves were computed for, since the start: about five operations each.
+    pub const fn opens_read(&self) -> u64 {
+        self.lines.opens_read()
     }
 
     /// Counters since the start.

@@ -15,6 +15,10 @@ pub struct Stats {
     pub bytes_out: u64,
     /// Lines that came up.
     pub lines_up: u64,
+    /// Times that the keys of a line were renewed.
+    pub rekeyed: u64,
+    /// Packets without a line dropped because nobody read them.
+    pub anonymous_unread: u64,
     /// Lines that ended because the peer broke the protocol.
     pub misbehaved: u64,
     /// Frames skipped because this version does not know them.

@@ -78,6 +78,8 @@ impl End {
                 | Frame::Response(_)
                 | Frame::Close { .. }
                 | Frame::Packet(_)
+                | Frame::Rekey { .. }
+                | Frame::Rekeyed { .. }
                 | Frame::Skipped { .. } => panic!("streams send no such frame"),
             }
         }

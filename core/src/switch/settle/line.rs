@@ -1,6 +1,6 @@
 //! Lines that came up or went down.
 
-use alloc::boxed::Box;
+use alloc::{boxed::Box, string::ToString as _};
 
 use crate::{
     base::{Bounded, Share, Slot, Time, Why},
@@ -10,7 +10,9 @@ use crate::{
     switch::{
         ConnectError, DownReason, Event, InstallError, LineEvent, LineId, Misbehaviour, Peer,
         Switch,
+        commands::packet_room,
         link::{End, Info, Link, Phase},
+        system::System,
         wants::Wants,
     },
 };
@@ -26,11 +28,19 @@ impl Switch {
         while let Some(effect) = self.line_effects.pop() {
             match effect {
                 Effect::Up { slot, ours } => self.on_line_up(now, slot, ours),
+                Effect::Renew { slot } => self.on_renewal(slot, false),
+                Effect::Renewed { slot } => self.on_renewal(slot, true),
                 Effect::Down { slot, why } => {
                     if let Some(link) = self.link_of(slot) {
                         self.link_down(link, why.into());
                     }
                 }
+                Effect::Refused { slot, why } => {
+                    if let Some(link) = self.link_of(slot) {
+                        self.end_refused(now, link, why);
+                    }
+                }
+                Effect::Expelled { local, why } => self.expel(now, local, why),
             }
         }
     }
@@ -44,6 +54,7 @@ impl Switch {
             key: info.peer,
         };
         let local = info.local;
+        let (limits, document) = (info.peer_limits, info.peer_document);
         self.next_first = self.next_first.max(info.first_stream);
         let first = info
             .peer_first_stream
@@ -61,6 +72,10 @@ impl Switch {
         link.heard = now;
         link.info.ours = ours;
         link.streams.set_peer_first(first);
+        let delay_ms = u64::from(limits.ranges_delay_ms);
+        link.flow.set_peer_ranges_delay_ms(delay_ms);
+        let room = packet_room(self.config.life.datagram_bytes.min(limits.datagram_bytes));
+        link.packets_out.retain(|packet| packet.len() <= room);
         // The peer takes the line for open once it hears something sealed.
         link.ping |= ours;
         self.stats.lines_up += 1;
@@ -71,6 +86,7 @@ impl Switch {
             peer,
             ours,
         }));
+        self.greet(slot, document);
         self.touch(slot);
     }
 
@@ -106,6 +122,7 @@ impl Switch {
             wants: Wants::default(),
             flow: Flow::new(&self.config.flow, now),
             streams: Streams::new(&self.config.stream, smaller, first, None),
+            system: System::default(),
             packets_out: Bounded::new(packets),
             packets_in: Bounded::new(packets),
             packet_bytes: 0,
@@ -114,6 +131,9 @@ impl Switch {
             response: None,
             heard: now,
             ping: false,
+            rekey: false,
+            rekeyed: false,
+            exhausted: false,
             queued: false,
             why: Why::Idle,
         });
@@ -140,6 +160,8 @@ impl Switch {
         link.flow = Flow::new(&self.config.flow, self.now);
         self.next_first = self.next_first.max(link.streams.next_number());
         link.streams.on_down(&mut self.stream_effects);
+        let fx = &mut self.stream_effects;
+        link.system.clear(self.now, &mut link.streams, fx);
         let id = link.id;
         self.by_line[line as usize] = None;
         self.settle_streams(slot);
@@ -245,6 +267,11 @@ impl From<line::Down> for DownReason {
             line::Down::Unreachable => Self::Unreachable,
             line::Down::Restarted => Self::Restarted,
             line::Down::Replaced => Self::Replaced,
+            line::Down::Refused(refusal) => Self::Refused(refusal),
+            line::Down::Exhausted => Self::Exhausted,
+            line::Down::Version(versions) => Self::OtherVersions {
+                versions: versions.to_string(),
+            },
         }
     }
 }
@@ -256,6 +283,7 @@ impl From<line::OpenError> for ConnectError {
             line::OpenError::Oneself => Self::Oneself,
             line::OpenError::NoRoute => Self::NoAddress,
             line::OpenError::Full => Self::Full,
+            line::OpenError::Refused(refusal) => Self::Refused(refusal),
         }
     }
 }
@@ -265,6 +293,8 @@ impl From<line::InstallError> for InstallError {
         match error {
             line::InstallError::Twice => Self::Twice,
             line::InstallError::Full => Self::Full,
+            line::InstallError::OtherKey => Self::OtherKey,
+            line::InstallError::Refused(refusal) => Self::Refused(refusal),
         }
     }
 }
