@@ -134,6 +134,7 @@ impl Switch {
                 self.stats.packets_no_room += 1;
                 if let Some(link) = self.links.get_mut(slot) {
                     link.heard = now;
+                    link.on_moved(now);
                     // The peer is to know that somebody is there, although nothing is acknowledged.
                     link.ping = true;
                 }
@@ -141,6 +142,7 @@ impl Switch {
             Ok(taken) => {
                 if let Some(link) = self.links.get_mut(slot) {
                     link.heard = now;
+                    link.on_moved(now);
                     link.flow.on_received(now, counter, taken.eliciting);
                 }
             }
