@@ -35,6 +35,7 @@ impl Driver {
                     self.close(now, line);
                 }
             }
+            LineEvent::Moved { .. } => {}
             LineEvent::Down { line, reason } => {
                 self.records.on_down(*line, reason.clone());
                 self.waiters.fire_line(*line);

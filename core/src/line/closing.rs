@@ -13,12 +13,11 @@ impl Lines {
         let answers = answers.map(|at| Deadline::new(at, Why::Handshake));
         let line = self.timers.next().map(|(at, slot)| {
             let line = self.slots.get(slot);
-            let is_closing = line.is_some_and(|line| line.closing.is_some());
-            let is_expiry = line.is_some_and(|line| line.expires == Some(at));
-            let why = match (is_closing, is_expiry) {
-                (true, _) => Why::Closing,
-                (false, true) => Why::Membership,
-                (false, false) => Why::Handshake,
+            let why = match line {
+                Some(line) if line.closing.is_some() => Why::Closing,
+                Some(line) if line.expires == Some(at) => Why::Membership,
+                Some(line) if line.pending.is_none() && line.older_until.is_none() => Why::Probe,
+                Some(_) | None => Why::Handshake,
             };
             Deadline::new(at, why)
         });
@@ -87,6 +86,7 @@ impl Lines {
                 return;
             }
         }
+        self.on_paths_due(now, slot, fx);
         self.set_timer(slot);
     }
 
@@ -151,7 +151,11 @@ impl Lines {
 
     /// Ends our open, if one is under way, with everything that leads to it.
     pub(super) fn take_pending(&mut self, slot: Slot) -> Option<Pending> {
-        let pending = self.slots.get_mut(slot)?.pending.take()?;
+        let line = self.slots.get_mut(slot)?;
+        let pending = line.pending.take()?;
+        if line.current.is_none() {
+            line.paths.remember(&pending.routes, self.config.routes);
+        }
         if let Some(Place::Pending(_)) = self.ids.get(&pending.line) {
             self.ids.remove(&pending.line);
         }

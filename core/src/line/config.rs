@@ -66,6 +66,21 @@ pub struct Config {
     pub cookies: u32,
     /// Opens of versions that we do not know that are answered in a second.
     pub versions_per_second: u32,
+    /// Paths of a line, the one in use among them; each costs about 200 bytes, and while the line is
+    /// held a packet each way every `path_probe_ms`.
+    pub paths: u32,
+    /// The paths that are not in use are asked this often whether they work while the line is held,
+    /// in milliseconds. Longer finds a dead one later, when it is needed.
+    pub path_probe_ms: u64,
+    /// A path in use that answers nothing is left after three round trips and this, in
+    /// milliseconds. Shorter leaves paths that only hesitate.
+    pub path_grace_ms: u64,
+    /// Once a path in use answered although the peer was heard elsewhere, it is asked again for
+    /// that reason after this, in milliseconds; the first time the others are asked, too.
+    pub path_again_ms: u64,
+    /// Packets of the peer may name one new path in this time, and eight at once, in milliseconds.
+    /// Each costs a challenge there and one on the path in use.
+    pub path_named_ms: u64,
     /// Handshake datagrams that may wait to be polled; what does not fit is not sent this time.
     pub outputs: u32,
 }
@@ -97,6 +112,11 @@ impl Default for Config {
             cookie_secret_ms: 120_000,
             cookies: 3,
             versions_per_second: 64,
+            paths: 4,
+            path_probe_ms: 15_000,
+            path_grace_ms: 200,
+            path_again_ms: 1000,
+            path_named_ms: 250,
             outputs: 1024,
         }
     }

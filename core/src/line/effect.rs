@@ -51,6 +51,13 @@ pub enum Effect {
         /// Where the line lives.
         slot: Slot,
     },
+    /// Something is to be sent on the paths of the line at `slot`, or they have changed.
+    Paths {
+        /// Where the line lives.
+        slot: Slot,
+        /// True if another path carries the traffic from now on.
+        moved: bool,
+    },
 }
 
 /// Why a line ended that we did not end.

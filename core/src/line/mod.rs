@@ -14,9 +14,12 @@ mod home;
 mod incoming;
 mod load;
 mod mac;
+mod moving;
 mod noise;
 mod open;
 mod outgoing;
+mod path;
+mod paths;
 mod peers;
 mod pending;
 mod provider;
@@ -50,6 +53,8 @@ use state::Line;
 pub use config::Config;
 pub use effect::{Down, Dropped, Effect, InstallError, OpenError};
 pub use head::{Kind, is_anonymous, kind};
+pub use path::{PathFrame, PathInfo};
+pub use paths::Pace;
 pub use peers::PeerState;
 #[cfg(feature = "fast")]
 pub use provider::fast;
@@ -213,13 +218,6 @@ impl Lines {
     /// What is known of a line.
     pub fn info(&self, slot: Slot) -> Option<&Info> {
         Some(&self.slots.get(slot)?.info)
-    }
-
-    /// The peer of a line is at another place now.
-    pub fn set_route(&mut self, slot: Slot, route: Route) {
-        if let Some(line) = self.slots.get_mut(slot) {
-            line.info.route = route;
-        }
     }
 
     /// How far we have come with a peer.

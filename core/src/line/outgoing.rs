@@ -203,6 +203,7 @@ impl Lines {
         let pending = self.take_pending(slot).expect("it was just there");
         self.set_timer(slot);
         if lives {
+            self.on_found(now, slot, route, fx);
             return Ok(());
         }
         let hash = pending.handshake.hash();
@@ -226,9 +227,9 @@ impl Lines {
         if is_probe {
             let line = self.slots.get(slot).expect("it was just there");
             let (info, home, end) = (line.info, line.home, line.end);
-            self.replace(slot, Line::new(info, home, end), made, fx);
+            self.replace(now, slot, Line::new(info, home, end), made, fx);
         } else {
-            self.come_up(slot, made, fx);
+            self.come_up(now, slot, made, fx);
         }
         Ok(())
     }
@@ -236,12 +237,14 @@ impl Lines {
     /// Puts `line` in place of the one at `slot`, whose peer has forgotten it.
     pub(super) fn replace(
         &mut self,
+        now: Time,
         slot: Slot,
-        line: Line,
+        mut line: Line,
         made: Made,
         fx: &mut Effects<Effect>,
     ) -> Slot {
-        let old = self.slots.get(slot).expect("what is replaced is there");
+        let old = self.slots.get_mut(slot).expect("what is replaced is there");
+        line.paths.inherit(&mut old.paths);
         let why = if old.info.peer_boot == Some(made.peer_boot) {
             Down::Replaced
         } else {
@@ -251,12 +254,12 @@ impl Lines {
         let new = self.slots.insert(line);
         self.forget(slot);
         fx.push(Effect::Down { slot, why });
-        self.come_up(new, made, fx);
+        self.come_up(now, new, made, fx);
         new
     }
 
     /// The line at `slot` has its first session.
-    pub(super) fn come_up(&mut self, slot: Slot, made: Made, fx: &mut Effects<Effect>) {
+    pub(super) fn come_up(&mut self, now: Time, slot: Slot, made: Made, fx: &mut Effects<Effect>) {
         let line = self
             .slots
             .get_mut(slot)
@@ -265,6 +268,7 @@ impl Lines {
         line.info.ours = ours;
         line.info.suite = made.suite;
         line.info.route = made.route;
+        line.paths.start(now, made.route, &self.config);
         line.info.peer_boot = Some(made.peer_boot);
         line.info.peer_first_stream = Some(made.peer_end.first_stream);
         line.info.seen = made.seen;
@@ -278,6 +282,7 @@ impl Lines {
         line.current = Some(made.session);
         self.peers.set_slot(line.pair(), Some(slot));
         self.set_expiry(slot);
+        self.set_timer(slot);
         fx.push(Effect::Up { slot, ours });
     }
 

@@ -131,7 +131,7 @@ impl Lines {
             return Err(Dropped::Refused);
         }
         let time = half.time;
-        let slot = self.confirm(route, slot, half, fx);
+        let slot = self.confirm(now, route, slot, half, fx);
         self.peers.confirm_open(pair, time);
         Ok(slot)
     }
@@ -140,6 +140,7 @@ impl Lines {
     /// takes the place of one that the peer has forgotten.
     fn confirm(
         &mut self,
+        now: Time,
         route: Route,
         slot: Option<Slot>,
         half: HalfOpen,
@@ -149,7 +150,7 @@ impl Lines {
         let (fresh, made) = self.take_apart(route, half);
         let Some(slot) = slot else {
             let slot = self.slots.insert(fresh);
-            self.come_up(slot, made, fx);
+            self.come_up(now, slot, made, fx);
             return slot;
         };
         let line = self.slots.get_mut(slot).expect("a peer leads to its line");
@@ -157,14 +158,14 @@ impl Lines {
             line.end = fresh.end;
             line.info.first_stream = fresh.info.first_stream;
             self.take_pending(slot);
-            self.come_up(slot, made, fx);
+            self.come_up(now, slot, made, fx);
             self.set_timer(slot);
             slot
         } else if line.end == fresh.end && line.is_peer_life(boot, end) {
-            self.join(slot, made);
+            self.join(now, slot, made);
             slot
         } else {
-            self.replace(slot, fresh, made, fx)
+            self.replace(now, slot, fresh, made, fx)
         }
     }
 
@@ -200,7 +201,7 @@ impl Lines {
 
     /// A second handshake of one line is complete. If each end made one, the session stays whose
     /// initiator has the smaller hashname, at both ends; the other is accepted for a while.
-    fn join(&mut self, slot: Slot, made: Made) {
+    fn join(&mut self, now: Time, slot: Slot, made: Made) {
         let line = self
             .slots
             .get_mut(slot)
@@ -217,6 +218,7 @@ impl Lines {
         let (stays, goes) = if new_stays {
             line.info.suite = made.suite;
             line.info.route = made.route;
+            line.paths.set_active(now, made.route, &self.config);
             (made.session, current)
         } else {
             (current, made.session)

@@ -4,8 +4,8 @@ use alloc::boxed::Box;
 use core::net::SocketAddr;
 
 use super::{
-    Dropped, peers::Pair, pending::Pending, rekey::Renewal, session::Session, suite::Suite,
-    told::Limits, window::Window,
+    Dropped, paths::Paths, peers::Pair, pending::Pending, rekey::Renewal, session::Session,
+    suite::Suite, told::Limits, window::Window,
 };
 use crate::{
     base::Time,
@@ -46,7 +46,7 @@ pub struct Info {
     pub ours: bool,
     /// The suite of the session that packets are sealed in.
     pub suite: Suite,
-    /// Where the peer's proof came from; before that, the first candidate.
+    /// The path in use; before the line is up, the first candidate.
     pub route: Route,
     /// The boot of our end.
     pub boot: u64,
@@ -101,6 +101,7 @@ pub(super) struct Line {
     pub(super) membership: Option<Box<Membership>>,
     /// When that ends, until that was told.
     pub(super) expires: Option<Time>,
+    pub(super) paths: Paths,
 }
 
 impl Line {
@@ -121,6 +122,7 @@ impl Line {
             closing: None,
             membership: None,
             expires: None,
+            paths: Paths::default(),
         }
     }
 
@@ -162,9 +164,18 @@ impl Line {
         let closing = self.closing.as_ref().map(|closing| closing.until);
         let pending = self.pending.as_ref().map(|pending| pending.deadline());
         let exhausted = self.renewal.exhausted_until;
-        [closing, pending, self.older_until, self.expires, exhausted]
-            .into_iter()
-            .flatten()
-            .min()
+        // A closed line asks nothing any more.
+        let paths = self.paths.deadline().filter(|_| closing.is_none());
+        [
+            closing,
+            pending,
+            self.older_until,
+            self.expires,
+            exhausted,
+            paths,
+        ]
+        .into_iter()
+        .flatten()
+        .min()
     }
 }

@@ -333,6 +333,8 @@ impl Switch {
         let (id, line) = (link.id, link.line());
         if let (Phase::Connecting { .. }, Some(line)) = (&link.phase, line) {
             self.lines.reopen(now, line, routes);
+        } else if let Some(line) = line {
+            self.lines.add_paths(now, line, routes);
         }
         self.touch(slot);
         id

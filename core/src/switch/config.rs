@@ -26,6 +26,10 @@ pub struct Life {
     /// A line that somebody holds and that heard nothing for this long is probed. Lower finds a
     /// vanished peer sooner and costs a packet each way each time.
     pub keep_alive_ms: u64,
+    /// An end that was receiving a stream and then hears nothing for this long asks once, since a
+    /// sender that has lost sight of it hears only so where it is. Lower finds the way back sooner
+    /// and costs a packet each way whenever streams pause.
+    pub lull_ms: u64,
     /// A line that somebody holds and that heard nothing for this long is down.
     pub idle_timeout_ms: u64,
     /// A line that nobody holds and that heard nothing for this long is closed.
@@ -61,6 +65,7 @@ impl Default for Life {
     fn default() -> Self {
         Self {
             keep_alive_ms: 15_000,
+            lull_ms: 500,
             idle_timeout_ms: 30_000,
             unheld_timeout_ms: 30_000,
             rest_after_ms: 2_000,

@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 use super::{
     Carried, Ecn, Event, Need, Phase, Switch, Transmit,
     link::{Grant, Link},
+    paths::PLAIN_LEAST,
 };
 use crate::{
     base::{Deadline, Slot, Time, Why},
@@ -94,7 +95,9 @@ impl Switch {
             if let Some(link) = self.links.get_mut(slot) {
                 link.queued = false;
             }
-            let transmit = self.build_run(now, slot, buf);
+            let transmit = self
+                .build_alone(now, slot, buf)
+                .or_else(|| self.build_run(now, slot, buf));
             self.touch(slot);
             if transmit.is_some() {
                 return transmit;
@@ -110,6 +113,12 @@ impl Switch {
         let (route, limits) = (info.route, info.peer_limits);
         let most = self.config.life.datagram_bytes.min(limits.datagram_bytes);
         let most = usize::from(most).min(buf.len());
+        if self.links.get_mut(slot)?.grant(now) == Grant::Ranges
+            && let Some(elsewhere) = self.lines.route_for_ranges(line)
+            && let Some(transmit) = self.build_ranges(now, (slot, line), elsewhere, buf)
+        {
+            return Some(transmit);
+        }
         let (mut len, mut segment) = (0, 0);
         while buf.len() - len >= most.max(segment) && most > SEALED_OVERHEAD {
             let size = if segment == 0 { most } else { segment };
@@ -128,6 +137,9 @@ impl Switch {
             if built < segment || self.links.get(slot).is_none_or(|link| !link.can_seal()) {
                 break;
             }
+        }
+        if len > 0 {
+            self.note_sent(route, slot);
         }
         let (socket, path) = (route.socket, route.path);
         (len > 0).then_some(Transmit {
@@ -182,10 +194,11 @@ impl Switch {
                 writer.padding(writer.room());
             }
         }
-        let plain = writer.len();
-        if plain == 0 {
+        if writer.is_empty() {
             return Built::Nothing;
         }
+        writer.padding(PLAIN_LEAST.saturating_sub(writer.len()));
+        let plain = writer.len();
         let Some((total, counter)) = self.lines.seal(line, buf, plain) else {
             return Built::Nothing;
         };
@@ -234,10 +247,6 @@ fn write_content(
     carried: &mut Vec<Carried>,
     parts: &mut Vec<stream::Carried>,
 ) {
-    if let Some(response) = link.response.take_if(|response| writer.response(response)) {
-        debug_assert!(!response.is_empty(), "a response is what was asked");
-        carried.push(Carried::Packet);
-    }
     if link.ping && writer.ping() {
         link.ping = false;
         carried.push(Carried::Ping);

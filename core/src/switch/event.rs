@@ -5,7 +5,7 @@ use core::{fmt, net::SocketAddr};
 
 use crate::{
     identity::{Hashname, PublicKey, Refusal},
-    wire::{Path, SocketId},
+    wire::{Path, Route, SocketId},
 };
 
 /// A line, in the calls and events of one switch; never used again.
@@ -136,6 +136,13 @@ pub enum LineEvent {
         peer: Peer,
         /// True if we opened it.
         ours: bool,
+    },
+    /// The packets of the line take another way from now on. Nothing is lost by it.
+    Moved {
+        /// The line.
+        line: LineId,
+        /// The way.
+        route: Route,
     },
     /// The line is no more. Bytes that had arrived can still be read.
     Down {

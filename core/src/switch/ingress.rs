@@ -1,10 +1,7 @@
 //! B: what comes from the network. Bytes are told apart by their first bytes, opened where they
 //! lie, and each frame is handed to the room it is for.
 
-use super::{
-    DropReason, Interface, Meta, Misbehaviour, SentError, Switch, Transmit, link::Link,
-    spaces::refusal_of,
-};
+use super::{DropReason, Meta, Misbehaviour, Switch, link::Link, spaces::refusal_of};
 use crate::{
     base::{Effects, Slot, Time},
     line::{self, Dropped, Kind, Unsealed},
@@ -19,6 +16,7 @@ use crate::{
 #[derive(Default)]
 struct Taken {
     eliciting: bool,
+    bytes: bool,
     closed: bool,
     /// Something found no memory: the packet did not come, and what it carried will come again.
     no_room: bool,
@@ -52,21 +50,6 @@ impl Switch {
             }
             self.settle_line(now);
         }
-    }
-
-    /// Tells which sockets there are and what they are bound to; called at the start, and whenever
-    /// that changes.
-    pub fn handle_network_change(&mut self, now: Time, interfaces: &[Interface]) {
-        self.advance(now);
-        self.sockets.clear();
-        self.sockets.extend_from_slice(interfaces);
-    }
-
-    /// Tells that a datagram could not be sent, and it is counted. Nothing else follows: what it
-    /// carried is found to be lost in time, and a way that is closed now may open.
-    pub fn handle_sent_error(&mut self, now: Time, _transmit: &Transmit, _error: SentError) {
-        self.advance(now);
-        self.stats.sent_errors += 1;
     }
 
     fn on_datagram(
@@ -112,11 +95,12 @@ impl Switch {
         route: Route,
         datagram: &mut [u8],
     ) -> Result<(), DropReason> {
+        let from = (route, datagram.len());
         let Unsealed {
             slot: line,
             counter,
+            newest,
             plain,
-            ..
         } = self
             .lines
             .unseal(now, route, datagram, &mut self.line_effects)
@@ -128,7 +112,7 @@ impl Switch {
         if self.links.get(slot).is_some_and(Link::is_condemned) {
             return Ok(());
         }
-        match self.on_frames(now, slot, line, plain) {
+        match self.on_frames(now, slot, (line, &route), plain) {
             Ok(taken) if taken.closed => {}
             Ok(taken) if taken.no_room => {
                 self.stats.packets_no_room += 1;
@@ -138,12 +122,19 @@ impl Switch {
                     // The peer is to know that somebody is there, although nothing is acknowledged.
                     link.ping = true;
                 }
+                if newest {
+                    self.on_newest(now, slot, from);
+                }
             }
             Ok(taken) => {
                 if let Some(link) = self.links.get_mut(slot) {
                     link.heard = now;
                     link.on_moved(now);
+                    link.receiving |= taken.bytes;
                     link.flow.on_received(now, counter, taken.eliciting);
+                }
+                if newest {
+                    self.on_newest(now, slot, from);
                 }
             }
             Err(misbehaviour) => {
@@ -159,13 +150,14 @@ impl Switch {
         &mut self,
         now: Time,
         slot: Slot,
-        line: Slot,
+        (line, from): (Slot, &Route),
         plain: &[u8],
     ) -> Result<Taken, Misbehaviour> {
         let mut taken = Taken::default();
         for frame in Frames::new(plain) {
             let frame = frame?;
             taken.eliciting |= !matches!(frame, Frame::Padding | Frame::Ranges(_));
+            taken.bytes |= matches!(frame, Frame::Stream { data: [_, ..], .. });
             if let Frame::Close { code, reason } = frame {
                 self.on_close(slot, line, code, reason);
                 taken.closed = true;
@@ -186,9 +178,12 @@ impl Switch {
                 Frame::Rekeyed { line: id, message } => {
                     self.on_rekeyed(now, line, id, message)?;
                 }
-                Frame::Challenge(bytes) => link.response = Some(bytes),
-                // We challenge nobody yet, so a response answers nothing.
-                Frame::Response(_) => {}
+                Frame::Challenge(bytes) => self.lines.on_challenge(line, *from, bytes),
+                Frame::Response(bytes) => {
+                    let fx = &mut self.line_effects;
+                    self.lines.on_response(now, line, (*from, bytes), fx);
+                    self.settle_line(now);
+                }
                 Frame::Stream { .. }
                 | Frame::LineCredit { .. }
                 | Frame::StreamCredit { .. }
@@ -218,6 +213,9 @@ impl Switch {
         };
         let progress = link.flow.on_ranges(now, ranges, next, &mut self.fates)?;
         self.stats.packets_lost += u64::from(progress.lost_packets);
+        if let Some(sample_us) = progress.sample_us {
+            self.lines.on_answered(now, line, sample_us);
+        }
         if let Some(rtt_us) = link.flow.rtt_us() {
             link.streams.set_rtt(rtt_us);
         }

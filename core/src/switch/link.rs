@@ -23,7 +23,7 @@ pub(super) enum Carried {
     Rekeyed,
     /// A ping; whether it arrived is all there is to know.
     Ping,
-    /// An unreliable packet, or a response: nobody asks what became of it.
+    /// An unreliable packet: nobody asks what became of it.
     Packet,
 }
 
@@ -56,8 +56,6 @@ pub(super) struct Link {
     pub(super) share: Share,
     /// It stands among those that wait for memory.
     pub(super) starves: bool,
-    /// What proves the path to the peer, which asked for it.
-    pub(super) response: Option<[u8; 8]>,
     /// When something authentic came last.
     pub(super) heard: Time,
     /// When something authentic came or something was sent last.
@@ -71,6 +69,8 @@ pub(super) struct Link {
     pub(super) rekeyed: bool,
     /// The keys are used up: nothing can go out before they are renewed.
     pub(super) exhausted: bool,
+    /// Bytes of streams came, and nothing was asked since.
+    pub(super) receiving: bool,
     /// The link stands in the queue of those that may have something to send.
     pub(super) queued: bool,
     /// Why the timer of the link is set.
@@ -126,6 +126,7 @@ pub(super) struct End {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Periods {
     pub(super) keep_alive_us: u64,
+    pub(super) lull_us: u64,
     pub(super) idle_us: u64,
     pub(super) unheld_us: u64,
     pub(super) rest_us: u64,
@@ -190,7 +191,6 @@ impl Link {
         self.ping
             || self.rekey
             || self.rekeyed
-            || self.response.is_some()
             || self.streams.has_output()
             || !self.packets_out.is_empty()
     }
@@ -272,7 +272,13 @@ impl Link {
         if !self.is_held() && self.flow.bytes_in_flight() == 0 {
             return Deadline::new(self.heard.plus_us(periods.unheld_us), Why::Idle);
         }
-        let alive = self.heard.plus_us(periods.keep_alive_us);
+        let is_lull = self.receiving && self.streams.count() > 0;
+        let quiet_us = if is_lull {
+            periods.lull_us.min(periods.keep_alive_us)
+        } else {
+            periods.keep_alive_us
+        };
+        let alive = self.heard.plus_us(quiet_us);
         if self.ping || self.flow.bytes_in_flight() > 0 {
             // A probe is on its way already: all that is left is to give up.
             return Deadline::new(self.heard.plus_us(periods.idle_us), Why::Idle);

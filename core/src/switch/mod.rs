@@ -12,6 +12,7 @@ mod event;
 mod ingress;
 mod ledger;
 mod link;
+mod paths;
 mod service;
 mod settle;
 mod spaces;
@@ -44,7 +45,7 @@ use crate::{
     stream,
 };
 pub use crate::{
-    line::PeerState,
+    line::{PathInfo, PeerState},
     stream::{REFUSED as STREAM_REFUSED, Read},
     wire::{Path, Route, SocketId},
 };
@@ -85,6 +86,7 @@ pub struct Switch {
     needs: Bounded<Need>,
     sockets: Vec<Interface>,
     anonymous: Anonymous,
+    sent_lately: paths::SentLately,
     stats: Stats,
     line_effects: Effects<line::Effect>,
     stream_effects: Effects<stream::Effect>,
@@ -134,6 +136,8 @@ pub struct LineInfo {
     pub ours: bool,
     /// The way that its packets take.
     pub route: Option<Route>,
+    /// All the ways that are known to its peer, the one in use first.
+    pub paths: Vec<PathInfo>,
     /// The smoothed round trip in microseconds, once there was one.
     pub rtt_us: Option<u64>,
     /// What the peer may do, in a closed space.
@@ -226,6 +230,7 @@ impl Switch {
         Ok(Self {
             periods: Periods {
                 keep_alive_us: life.keep_alive_ms.saturating_mul(1000),
+                lull_us: life.lull_ms.saturating_mul(1000),
                 idle_us: life.idle_timeout_ms.saturating_mul(1000),
                 unheld_us: life.unheld_timeout_ms.saturating_mul(1000),
                 rest_us: life.rest_after_ms.saturating_mul(1000),
@@ -246,6 +251,7 @@ impl Switch {
             needs: Bounded::new(NEEDS_MAX),
             sockets: Vec::new(),
             anonymous: Anonymous::new(life.anon_max),
+            sent_lately: VecDeque::new(),
             stats: Stats::default(),
             line_effects: Effects::new(LINE_EFFECTS_MAX),
             stream_effects: Effects::new(streams_most),
@@ -296,6 +302,9 @@ impl Switch {
             route: link
                 .line()
                 .and_then(|line| Some(self.lines.info(line)?.route)),
+            paths: link
+                .line()
+                .map_or_else(Vec::new, |line| self.lines.paths(line).collect()),
             rtt_us: link.flow.rtt_us(),
             roles: link.line().and_then(|line| self.lines.roles(line)),
             sessions: link

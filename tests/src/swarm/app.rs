@@ -92,6 +92,10 @@ impl App {
                     (end.shut, end.readable) = (true, true);
                 }
             }
+            Event::Line(LineEvent::Moved { line, .. }) => {
+                let known = &self.lines[line];
+                assert!(known.up && !known.down, "{line} moved while it was not up");
+            }
             Event::Stream(event) => self.on_stream(switch, event),
             Event::Line(other) => panic!("an event of no known kind: {other:?}"),
             other => panic!("an event of no known kind: {other:?}"),

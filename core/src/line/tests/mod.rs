@@ -256,6 +256,7 @@ impl World {
                     side.ups.push((slot, ours));
                     side.ping_at = Some(self.now);
                 }
+                Effect::Paths { .. } => {}
                 Effect::Down { why, .. } => side.downs.push(why),
                 Effect::Renew { .. } | Effect::Renewed { .. } => {}
             }

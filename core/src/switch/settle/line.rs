@@ -30,6 +30,14 @@ impl Switch {
                 Effect::Up { slot, ours } => self.on_line_up(now, slot, ours),
                 Effect::Renew { slot } => self.on_renewal(slot, false),
                 Effect::Renewed { slot } => self.on_renewal(slot, true),
+                Effect::Paths { slot, moved } => {
+                    if let Some(link) = self.link_of(slot) {
+                        if moved {
+                            self.on_moved(now, link);
+                        }
+                        self.touch(link);
+                    }
+                }
                 Effect::Down { slot, why } => {
                     if let Some(link) = self.link_of(slot) {
                         self.link_down(link, why.into());
@@ -133,7 +141,6 @@ impl Switch {
             packet_bytes: 0,
             share: Share::default(),
             starves: false,
-            response: None,
             heard: now,
             moved: now,
             rested: false,
@@ -141,6 +148,7 @@ impl Switch {
             rekey: false,
             rekeyed: false,
             exhausted: false,
+            receiving: false,
             queued: false,
             why: Why::Idle,
         });
