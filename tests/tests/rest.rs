@@ -44,8 +44,8 @@ impl Counted {
         result.expect("it was called")
     }
 
-    /// Carries everything there and back between the switch and one peer of it.
-    fn exchange(&mut self, now: Time, peer: &mut Switch, from: SocketAddr) {
+    /// Carries everything there and back between the switch and its peers.
+    fn exchange(&mut self, now: Time, peers: &mut [(Switch, SocketAddr)]) {
         let meta = |remote, stride| Meta {
             socket: SOCKET,
             path: Path::to(remote),
@@ -57,12 +57,16 @@ impl Counted {
         let here = self.address;
         loop {
             let mut busy = false;
-            while let Some(sent) = peer.poll_transmit(now, &mut buf) {
-                let meta = meta(from, sent.segment);
-                self.call(|switch| switch.handle_datagram(now, &meta, &mut buf[..sent.len]));
-                busy = true;
+            for (peer, from) in &mut *peers {
+                while let Some(sent) = peer.poll_transmit(now, &mut buf) {
+                    let meta = meta(*from, sent.segment);
+                    self.call(|switch| switch.handle_datagram(now, &meta, &mut buf[..sent.len]));
+                    busy = true;
+                }
             }
             while let Some(sent) = self.call(|switch| switch.poll_transmit(now, &mut buf)) {
+                let to = peers.iter_mut().find(|(_, at)| *at == sent.path.remote);
+                let (peer, _) = to.expect("a peer");
                 peer.handle_datagram(now, &meta(here, sent.segment), &mut buf[..sent.len]);
                 busy = true;
             }
@@ -99,9 +103,10 @@ fn rest_line_costs_little_memory_and_no_further_timer() {
         let line = peer.connect(now, local, &key, &[address]).expect("dials");
         let stream = peer.open_stream(now, line, "{\"n\":1}").expect("opens");
         peer.write(now, stream, &[7; 40_000]).expect("takes it");
+        peers.push((peer, from));
         let mut theirs = None;
         for _ in 0..60 {
-            counted.exchange(now, &mut peer, from);
+            counted.exchange(now, &mut peers);
             theirs = theirs.or_else(|| counted.opened());
             if let Some(theirs) = theirs {
                 let mut room = [0; 4_096];
@@ -110,23 +115,21 @@ fn rest_line_costs_little_memory_and_no_further_timer() {
                 {}
             }
             now = now.plus_us(5_000);
-            peer.handle_timeout(now);
+            for (peer, _) in &mut peers {
+                peer.handle_timeout(now);
+                while peer.poll_event().is_some() {}
+            }
             counted.call(|switch| switch.handle_timeout(now));
         }
-        while peer.poll_event().is_some() {}
         assert!(theirs.is_some(), "the stream came");
-        peers.push((peer, from));
     }
     let used = counted.bytes / i64::from(LINES);
     let end = now.plus_ms(Config::default().life.rest_after_ms + 1_000);
-    let (mut rests, mut buf) = (0, vec![0; 65_536]);
+    let mut rests = 0;
     for step in 0.. {
         assert!(step < 1_000, "a rest is one timer for each line");
-        while counted.call(Switch::poll_event).is_some() {}
-        while counted
-            .call(|switch| switch.poll_transmit(now, &mut buf))
-            .is_some()
-        {}
+        counted.exchange(now, &mut peers);
+        assert_eq!(counted.opened(), None);
         let due = counted.switch.poll_timeout();
         let due = due.expect("lines are kept alive");
         if due.at > end {
@@ -134,7 +137,10 @@ fn rest_line_costs_little_memory_and_no_further_timer() {
         }
         rests += u64::from(due.why == Why::Rest);
         now = now.max(due.at);
-        counted.call(|switch| switch.handle_timeout(due.at));
+        for (peer, _) in &mut peers {
+            peer.handle_timeout(now);
+        }
+        counted.call(|switch| switch.handle_timeout(now));
     }
     assert!((1..=u64::from(LINES)).contains(&rests), "{rests} rests");
     assert_eq!(counted.switch.status().lines, usize::from(LINES));
