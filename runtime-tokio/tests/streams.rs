@@ -151,6 +151,7 @@ async fn stream_whose_reader_goes_tells_the_writer_and_gives_the_credit_back() {
         for round in 0..200_u64 {
             let (mut near, far) = stream(&line, &b).await;
             near.set_priority(5).unwrap();
+            near.write_all(b"hey").await.unwrap();
             let (mut reader, _writer) = far.split();
             reader.read_exact(&mut [0; 3]).await.unwrap();
             let code = if round % 2 == 0 { 0 } else { round };
