@@ -162,6 +162,7 @@ impl System {
 impl Switch {
     /// Tells the peer of a line something, unless it knows it.
     pub(super) fn say(&mut self, slot: Slot, topic: Topic) {
+        self.lend(slot);
         let Some(link) = self.links.get_mut(slot) else {
             return;
         };
@@ -180,7 +181,7 @@ impl Switch {
             Topic::Member => admission.membership().as_bytes().to_vec(),
             Topic::Unknown => return,
         };
-        let Ok(id) = link.streams.open(topic.head()) else {
+        let Ok(id) = link.streams.open_system(topic.head()) else {
             if !link.system.due.contains(&topic) {
                 link.system.due.push(topic);
             }
@@ -318,6 +319,7 @@ fn on_opened(
     if link.system.incoming.len() >= INCOMING_MOST {
         return Err(Misbehaviour::IllegalSystem);
     }
+    link.streams.set_system(id);
     let bytes = Vec::new();
     link.system.incoming.push(Incoming { id, topic, bytes });
     if topic == Topic::Unknown {
