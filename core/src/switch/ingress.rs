@@ -1,12 +1,10 @@
 //! B: what comes from the network. Bytes are told apart by their first bytes, opened where they
 //! lie, and each frame is handed to the room it is for.
 
-use super::{
-    DropReason, Interface, Meta, Misbehaviour, SentError, Switch, Transmit, link::Link,
-    spaces::refusal_of,
-};
+use super::{DropReason, Interface, Meta, Misbehaviour, SentError, Switch, Transmit, link::Link};
 use crate::{
     base::{Effects, Slot, Time},
+    identity::Refusal,
     line::{self, Dropped, Kind, Unsealed},
     stream,
     wire::{
@@ -202,7 +200,7 @@ impl Switch {
 
     fn on_close(&mut self, slot: Slot, line: Slot, code: u64, reason: &str) {
         self.lines.forget(line);
-        let down = match refusal_of(code) {
+        let down = match Refusal::of_close_code(code) {
             Some(refusal) => super::DownReason::Refused(refusal),
             None => super::DownReason::Closed {
                 code,
