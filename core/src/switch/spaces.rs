@@ -5,7 +5,7 @@ use alloc::{format, string::ToString as _, vec::Vec};
 
 use super::{
     DownReason, Event, InstallError, LineState, Need, SpaceCommandError, SpaceEvent, Switch,
-    link::{End, Link, Phase},
+    link::{End, Phase},
     system::Topic,
 };
 use crate::{
@@ -109,7 +109,11 @@ impl Switch {
             None => self.expelled.retain(|expelled| *expelled != local),
         }
         for slot in self.links_of(local) {
-            let line = self.links.get(slot).and_then(Link::line);
+            let link = self.links.get_mut(slot);
+            let line = link.and_then(|link| {
+                link.system.on_news();
+                link.line()
+            });
             match line.and_then(|line| self.lines.refusal(now, line)) {
                 Some(why) => self.end_refused(now, slot, why),
                 None => self.say(slot, Topic::Space),
