@@ -14,8 +14,8 @@ use hydroid_core::{
     driver::Driver,
     identity::{Admission, Hashname, SecretKey, Space, Ticket},
     switch::{
-        InstallError, Interface, LineEvent, LineId, Peer, SocketId, SpaceCommandError, SpaceEvent,
-        Stats, Status, Switch,
+        InstallError, Interface, KnownPeer, LineEvent, LineId, Need, Peer, RestoreError, SocketId,
+        SpaceCommandError, SpaceEvent, Stats, Status, Switch,
     },
 };
 
@@ -23,6 +23,7 @@ use zeroize::Zeroizing;
 
 use crate::{
     Config, ConnectError, Line, Stream,
+    error::anon_error,
     shared::{Handle, Shared},
     sockets::Sockets,
     task,
@@ -47,7 +48,8 @@ impl Endpoint {
             Some(seed) => seed,
             None => Seed::new(*random()?),
         };
-        let mut switch = Switch::new(config.switch, &seed).map_err(io::Error::other)?;
+        let mut switch = Switch::with_provider(config.switch, &seed, config.provider)
+            .map_err(io::Error::other)?;
         let sockets = Sockets::bind(&config.listen, config.socket_buffer_bytes as usize)?;
         let addresses: Arc<[_]> = sockets.addresses().collect();
         let interfaces: Vec<_> = (0..)
@@ -56,7 +58,9 @@ impl Endpoint {
             .map(|(socket, &local)| Interface { socket, local })
             .collect();
         switch.handle_network_change(Time::ZERO, &interfaces);
-        let driver = Driver::new(switch, config.driver);
+        let mut driver = Driver::new(switch, config.driver);
+        // What is commanded before the first turn is ordered by the wall time, too.
+        driver.tick(Time::ZERO, task::wall());
         let shared = Arc::new(Shared::new(driver, Instant::now()));
         runtime.spawn(task::run(Arc::clone(&shared), sockets, config.linger));
         let handle = Arc::new(Handle { shared });
@@ -180,6 +184,81 @@ impl Endpoint {
             .ok()
     }
 
+    /// Sends one packet to an address, in clear and without a line; see [`Switch::send_anon`].
+    ///
+    /// # Errors
+    /// The [`LineError`] inside says why it was not taken; `WouldBlock` if too many wait.
+    pub fn send_anon(&self, to: SocketAddr, packet: &[u8]) -> io::Result<()> {
+        let send = |driver: &mut Driver, now| driver.switch_mut().send_anon(now, to, packet);
+        self.handle.shared.command(send)?.map_err(anon_error)
+    }
+
+    /// The next packet that came without a line: where from, as it says, and its length.
+    ///
+    /// # Errors
+    /// If `buf` is too short, and the packet stays, or the endpoint has ended.
+    pub async fn recv_anon(&self, buf: &mut [u8]) -> io::Result<(SocketAddr, usize)> {
+        let shared = &self.handle.shared;
+        let received =
+            poll_fn(|cx| shared.attempt(|driver, now| driver.poll_recv_anon(now, buf, cx.waker())));
+        received.await?.map_err(anon_error)
+    }
+
+    /// Keeps a line from `local` to the member whom `ticket` names: opened at once, and again whenever
+    /// it ends, until [`Endpoint::forget_line`]. [`Endpoint::line_event`] tells of each, and
+    /// [`Endpoint::connect`] gives the one that there is; dropping its last handle does not close
+    /// it. See [`Switch::keep_line`].
+    ///
+    /// # Errors
+    /// See [`ConnectError`].
+    pub fn keep_line(&self, local: Hashname, ticket: &Ticket) -> Result<(), ConnectError> {
+        self.handle.shared.command(|driver, now| {
+            check_space(driver, local, ticket)?;
+            let switch = driver.switch_mut();
+            switch.keep_line(now, local, &ticket.key, &ticket.addresses)?;
+            Ok(())
+        })?
+    }
+
+    /// Keeps no line from `local` to `peer` any more; the one that there is closes once nobody holds
+    /// it.
+    pub fn forget_line(&self, local: Hashname, peer: Hashname) {
+        let forget = |driver: &mut Driver, now| driver.switch_mut().forget_line(now, local, peer);
+        let _ended = self.handle.shared.command(forget);
+    }
+
+    /// The peers of `local` that are remembered, newest first: see [`Switch::peers`].
+    pub fn peers(&self, local: Hashname) -> Vec<KnownPeer> {
+        self.handle
+            .shared
+            .lock()
+            .driver
+            .switch()
+            .peers(local)
+            .collect()
+    }
+
+    /// The next thing that should be kept for the next start, and given back there by
+    /// [`Endpoint::restore`]. If nobody asks, the newest under each key waits. `None` once the
+    /// endpoint has ended and everything was taken.
+    pub async fn need(&self) -> Option<Need> {
+        let shared = &self.handle.shared;
+        poll_fn(|cx| shared.attempt_late(|driver, _| driver.poll_need(cx.waker())))
+            .await
+            .ok()
+    }
+
+    /// Gives back what an earlier start asked to be kept: see [`Switch::restore`].
+    ///
+    /// # Errors
+    /// As [`Switch::restore`]; an endpoint that has ended knows no key.
+    pub fn restore(&self, key: &str, bytes: &[u8]) -> Result<(), RestoreError> {
+        self.handle
+            .shared
+            .command(|driver, now| driver.switch_mut().restore(now, key, bytes))
+            .unwrap_or(Err(RestoreError::UnknownKey))
+    }
+
     /// Ends the endpoint: what was written is delivered, lines close with code 0, peers are told,
     /// the task ends and its sockets close. After `within` it ends in any case.
     pub async fn shutdown(&self, within: Duration) {
@@ -210,6 +289,16 @@ fn ask(
     local: Hashname,
     ticket: &Ticket,
 ) -> Result<LineId, ConnectError> {
+    check_space(driver, local, ticket)?;
+    let line = driver
+        .switch_mut()
+        .connect(now, local, &ticket.key, &ticket.addresses)?;
+    driver.hold_asked(line);
+    Ok(line)
+}
+
+/// A ticket is of use to a member of its own space only.
+fn check_space(driver: &Driver, local: Hashname, ticket: &Ticket) -> Result<(), ConnectError> {
     if driver.is_ending() {
         return Err(ConnectError::Ended);
     }
@@ -221,11 +310,7 @@ fn ask(
     if space != ticket.space_id() {
         return Err(ConnectError::OtherSpace);
     }
-    let line = driver
-        .switch_mut()
-        .connect(now, local, &ticket.key, &ticket.addresses)?;
-    driver.hold_asked(line);
-    Ok(line)
+    Ok(())
 }
 
 /// A new secret key, from the operating system's randomness.

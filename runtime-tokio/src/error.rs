@@ -4,7 +4,7 @@ use std::{error, fmt, io};
 
 use hydroid_core::{
     identity::Refusal,
-    switch::{self, DownReason, ReadError, WriteError},
+    switch::{self, DownReason, LineError, ReadError, WriteError},
 };
 
 /// Why there is no line to a peer.
@@ -116,6 +116,15 @@ impl From<Ended> for io::Error {
     fn from(ended: Ended) -> Self {
         Self::new(io::ErrorKind::NotConnected, ended)
     }
+}
+
+pub(crate) fn anon_error(error: LineError) -> io::Error {
+    let kind = match error {
+        LineError::Blocked => io::ErrorKind::WouldBlock,
+        LineError::NoSocket => io::ErrorKind::NetworkUnreachable,
+        _ => io::ErrorKind::InvalidInput,
+    };
+    io::Error::new(kind, error)
 }
 
 pub(crate) fn read_error(error: ReadError) -> io::Error {

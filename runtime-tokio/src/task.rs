@@ -132,8 +132,6 @@ impl Task {
             state.driver.shut_down(now, self.linger_us);
         }
         state.driver.dispatch(now);
-        // The state that a switch asks to keep is for programs that give it back, by `restore`.
-        while state.driver.next_need().is_some() {}
         let over = state.driver.is_over(now, flushed);
         if over {
             state.life = Life::Over;
@@ -185,7 +183,7 @@ impl Drop for Task {
     }
 }
 
-fn wall() -> Wall {
+pub(crate) fn wall() -> Wall {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
     let ms = since.map_or(0, |since| since.as_millis());
     Wall::from_ms(u64::try_from(ms).unwrap_or(u64::MAX))

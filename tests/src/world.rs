@@ -4,13 +4,15 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
-    net::SocketAddr,
+    net::{IpAddr, SocketAddr},
 };
 
 use hydroid_core::{
     base::{Rng, Seed, Time, Wall},
     identity::{Hashname, PublicKey, SecretKey, Space},
-    switch::{Config, Event, Interface, LineEvent, LineId, Meta, Need, Path, SocketId, Switch},
+    switch::{
+        Config, Event, Interface, LineEvent, LineId, Meta, Need, Path, SentError, SocketId, Switch,
+    },
 };
 
 /// What the link does to datagrams; the rates are in parts of a thousand.
@@ -33,18 +35,28 @@ pub struct Link {
 pub struct Node {
     /// The switch.
     pub switch: Switch,
-    /// Where it is reached.
+    /// Where it is reached, and where it sends from unless told otherwise.
     pub address: SocketAddr,
+    /// Where else it is reached.
+    pub also: Vec<SocketAddr>,
+    /// As what others see it, if a router stands before it.
+    pub outside: Option<SocketAddr>,
     /// Its hashname in the space of the world.
     pub hashname: Hashname,
     /// Its key.
     pub key: PublicKey,
     /// What it told and nobody has taken yet.
     pub events: VecDeque<Event>,
-    /// What it asked to be kept.
-    pub kept: BTreeMap<String, Vec<u8>>,
     /// False while it is cut off: nothing comes to it and nothing leaves it.
     pub online: bool,
+    /// What its switch asked to be kept.
+    pub disk: BTreeMap<String, Vec<u8>>,
+    /// How often it asked.
+    pub needs: u64,
+    /// While its machine sleeps: since when.
+    pub asleep: Option<Time>,
+    /// How long it slept while its clock stood still.
+    pub lag_us: u64,
 }
 
 /// Switches, the link between them, and the time.
@@ -117,10 +129,7 @@ impl World {
                 local: address,
             }],
         );
-        switch.handle_clock(
-            self.now,
-            Wall::from_ms(1_700_000_000_000 + self.now.as_us() / 1000),
-        );
+        switch.handle_clock(self.now, self.wall());
         let key = secret.public();
         let hashname = switch
             .install(self.now, secret, &self.space)
@@ -128,11 +137,16 @@ impl World {
         Node {
             switch,
             address,
+            also: Vec::new(),
+            outside: None,
             hashname,
             key,
             events: VecDeque::new(),
-            kept: BTreeMap::new(),
             online: true,
+            disk: BTreeMap::new(),
+            needs: 0,
+            asleep: None,
+            lag_us: 0,
         }
     }
 
@@ -142,10 +156,82 @@ impl World {
         self.nodes[n as usize] = self.boot(n, secret, config, &seed);
     }
 
+    /// Node `n` has another address from now on; at the old one nobody is. `told` says whether its
+    /// shell notices.
+    pub fn move_to(&mut self, n: usize, address: SocketAddr, told: bool) {
+        let now = self.now;
+        let node = &mut self.nodes[n];
+        node.address = address;
+        if told {
+            node.tell_sockets(now, address);
+        }
+    }
+
+    /// Node `n` has further addresses on its one socket.
+    pub fn give(&mut self, n: usize, also: &[SocketAddr]) {
+        let now = self.now;
+        let node = &mut self.nodes[n];
+        node.also = also.to_vec();
+        let any = SocketAddr::from(([0, 0, 0, 0], node.address.port()));
+        node.tell_sockets(now, any);
+    }
+
+    /// Cuts a way, or both ways, between two addresses, or mends it.
+    pub fn cut(&mut self, one: SocketAddr, other: SocketAddr, ways: [bool; 2]) {
+        for (way, is_cut) in [(one, other), (other, one)].into_iter().zip(ways) {
+            if is_cut {
+                self.cuts.insert(way);
+            } else {
+                self.cuts.remove(&way);
+            }
+        }
+    }
+
+    /// The same, but it gets back what it asked to be kept.
+    ///
+    /// # Panics
+    /// If the switch does not take it.
+    pub fn restart_kept(&mut self, n: u8, secret: &SecretKey, config: &Config) {
+        let node = &mut self.nodes[n as usize];
+        let (disk, needs) = (std::mem::take(&mut node.disk), node.needs);
+        self.restart(n, secret, config);
+        let node = &mut self.nodes[n as usize];
+        for (key, bytes) in &disk {
+            let restored = node.switch.restore(self.now, key, bytes);
+            restored.expect("what was kept is taken back");
+        }
+        (node.disk, node.needs) = (disk, needs);
+    }
+
+    /// The machine of node `n` sleeps: nothing comes to it, and nobody calls its switch.
+    pub fn sleep(&mut self, n: usize) {
+        self.nodes[n].asleep = Some(self.now);
+    }
+
+    /// The machine of node `n` wakes. If its clock `counted` while it slept, its shell notices
+    /// nothing but late timers; if not, it notices that the wall time ran ahead.
+    pub fn wake(&mut self, n: usize, counted: bool) {
+        let (now, wall) = (self.now, self.wall());
+        let node = &mut self.nodes[n];
+        let Some(since) = node.asleep.take() else {
+            return;
+        };
+        if !counted {
+            node.lag_us += now.since_us(since);
+            let now = node.time(now);
+            node.switch.handle_clock(now, wall);
+        }
+    }
+
+    /// The wall time.
+    pub fn wall(&self) -> Wall {
+        Wall::from_ms(1_700_000_000_000 + self.now.as_us() / 1000)
+    }
+
     /// Node `from` opens a line to node `to`.
     pub fn connect(&mut self, from: usize, to: usize) -> LineId {
         let (key, address) = (self.nodes[to].key, self.nodes[to].address);
-        let now = self.now;
+        let now = self.nodes[from].time(self.now);
         let node = &mut self.nodes[from];
         node.switch
             .connect(now, node.hashname, &key, &[address])
@@ -207,13 +293,11 @@ impl World {
                 self.deliver(from, to, datagram);
                 busy = true;
             }
-            for node in &mut self.nodes {
-                let due = node
-                    .switch
-                    .poll_timeout()
-                    .filter(|deadline| deadline.at <= self.now);
-                if due.is_some() {
-                    node.switch.handle_timeout(self.now);
+            for node in self.nodes.iter_mut().filter(|node| node.asleep.is_none()) {
+                let now = node.time(self.now);
+                let due = node.switch.poll_timeout();
+                if due.is_some_and(|deadline| deadline.at <= now) {
+                    node.switch.handle_timeout(now);
                     busy = true;
                 }
             }
@@ -224,21 +308,32 @@ impl World {
     }
 
     fn drain(&mut self, n: usize) -> bool {
+        if self.nodes[n].asleep.is_some() {
+            return false;
+        }
         let mut busy = false;
         let mut buf = std::mem::take(&mut self.buf);
         buf.resize(self.buffer_bytes, 0);
-        while let Some(transmit) = self.nodes[n].switch.poll_transmit(self.now, &mut buf) {
+        let now = self.nodes[n].time(self.now);
+        while let Some(transmit) = self.nodes[n].switch.poll_transmit(now, &mut buf) {
             busy = true;
             assert!(
                 transmit.len > 0 && transmit.segment > 0,
                 "an empty transmit"
             );
+            let node = &mut self.nodes[n];
+            let Some(from) = node.source(transmit.path.local) else {
+                let now = self.now;
+                let error = SentError::Unreachable;
+                node.switch.handle_sent_error(now, &transmit, error);
+                continue;
+            };
             for datagram in buf[..transmit.len].chunks(transmit.segment) {
-                self.send(n, transmit.path.remote, datagram);
+                self.send((n, from), transmit.path.remote, datagram);
             }
         }
         assert_eq!(
-            self.nodes[n].switch.poll_transmit(self.now, &mut buf),
+            self.nodes[n].switch.poll_transmit(now, &mut buf),
             None,
             "None stays None"
         );
@@ -249,16 +344,17 @@ impl World {
             busy = true;
         }
         while let Some(need) = node.switch.poll_need() {
-            if let Need::Keep { key, bytes } = need {
-                node.kept.insert(key, bytes);
-            }
+            let Need::Keep { key, bytes } = need else {
+                panic!("a need of no known kind: {need:?}");
+            };
+            node.disk.insert(key, bytes);
+            node.needs += 1;
             busy = true;
         }
         busy
     }
 
-    fn send(&mut self, from: usize, to: SocketAddr, datagram: &[u8]) {
-        let from_address = self.nodes[from].address;
+    fn send(&mut self, (from, from_address): (usize, SocketAddr), to: SocketAddr, datagram: &[u8]) {
         if let Some(kept) = &mut self.kept {
             kept.push((from_address, to, datagram.to_vec()));
         }
@@ -287,12 +383,14 @@ impl World {
     }
 
     fn deliver(&mut self, from: SocketAddr, to: SocketAddr, mut datagram: Vec<u8>) {
-        let now = self.now;
         let node = self
             .nodes
             .iter_mut()
-            .find(|node| node.address == to && node.online);
-        let Some(node) = node else { return };
+            .find_map(|node| Some((node.inside(to)?, node)));
+        let Some((to, node)) = node.filter(|(_, node)| node.online && node.asleep.is_none()) else {
+            return;
+        };
+        let now = node.time(self.now);
         self.delivered += 1;
         let meta = Meta {
             socket: SOCKET,
@@ -306,27 +404,53 @@ impl World {
 
     /// The next instant at which something happens.
     fn next(&self) -> Time {
-        let timers = self
-            .nodes
-            .iter()
-            .filter_map(|node| node.switch.poll_timeout());
-        let timers = timers.inspect(|deadline| {
+        let awake = self.nodes.iter().filter(|node| node.asleep.is_none());
+        let timers = awake.filter_map(|node| {
+            let deadline = node.switch.poll_timeout()?;
+            let at = deadline.at.plus_us(node.lag_us);
             assert!(
-                deadline.at > self.now,
+                at > self.now,
                 "drained, and yet due: {deadline:?} at {:?}",
                 self.now
             );
+            Some(at)
         });
         let flight = self.flight.keys().next().map(|(at, _)| *at);
-        timers
-            .map(|deadline| deadline.at)
-            .chain(flight)
-            .min()
-            .unwrap_or(Time::NEVER)
+        timers.chain(flight).min().unwrap_or(Time::NEVER)
     }
 }
 
 impl Node {
+    /// As what others see what it sends from this address of its own; `None` if it has it not.
+    fn source(&self, local: Option<IpAddr>) -> Option<SocketAddr> {
+        let mut own = [self.address].into_iter().chain(self.also.iter().copied());
+        let from = own.find(|address| local.is_none_or(|local| address.ip() == local))?;
+        Some(
+            self.outside
+                .filter(|_| from == self.address)
+                .unwrap_or(from),
+        )
+    }
+
+    /// The address of its own that a datagram to there comes to.
+    fn inside(&self, to: SocketAddr) -> Option<SocketAddr> {
+        let is_ours = self.outside.unwrap_or(self.address) == to;
+        let also = || self.also.iter().copied().find(|address| *address == to);
+        is_ours.then_some(self.address).or_else(also)
+    }
+
+    /// Its shell tells what its socket is bound to.
+    fn tell_sockets(&mut self, now: Time, local: SocketAddr) {
+        let socket = SOCKET;
+        self.switch
+            .handle_network_change(now, &[Interface { socket, local }]);
+    }
+
+    /// What its clock shows: less than the world's, if it stood still while the machine slept.
+    pub const fn time(&self, now: Time) -> Time {
+        Time::from_us(now.as_us() - self.lag_us)
+    }
+
     /// Takes the first event for which `pick` gives something; the others stay.
     pub fn take<T>(&mut self, mut pick: impl FnMut(&Event) -> Option<T>) -> Option<T> {
         let (at, found) = self

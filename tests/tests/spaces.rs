@@ -143,7 +143,7 @@ fn spaces_kicked_member_is_out_within_a_second_everywhere() {
         let renewed = SpaceEvent::Renewed { local, version: 2 };
         assert_eq!(space_event(&mut world, n), Some(renewed));
         let key = format!("space.{}.{}", club.space().id(), key(n as u8));
-        let kept = Admission::from_bytes(&world.nodes[n].kept[&key]).unwrap();
+        let kept = Admission::from_bytes(&world.nodes[n].disk[&key]).unwrap();
         assert_eq!(kept.document(), out.document());
     }
     assert_eq!(opened(&mut world, 0), None);

@@ -116,4 +116,8 @@ pub enum Why {
     Closing,
     /// A membership of a closed space ends.
     Membership,
+    /// A line that is kept is dialled again.
+    Redial,
+    /// The shell is asked to keep what has changed.
+    Keep,
 }

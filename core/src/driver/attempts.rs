@@ -2,14 +2,17 @@
 //! the task's waker; what the switch has forgotten already is answered from the records.
 
 use alloc::string::String;
-use core::task::{Poll, Waker};
+use core::{
+    net::SocketAddr,
+    task::{Poll, Waker},
+};
 
 use super::{Driver, Wait};
 use crate::{
     base::Time,
     switch::{
-        DownReason, LineEvent, LineId, LineState, OpenError, Read, ReadError, SpaceEvent, StreamId,
-        WriteError,
+        DownReason, LineError, LineEvent, LineId, LineState, Need, OpenError, Read, ReadError,
+        SpaceEvent, StreamId, WriteError,
     },
 };
 
@@ -50,6 +53,27 @@ impl Driver {
         match self.space_events.pop() {
             Some(event) => Poll::Ready(event),
             None => self.wait_for(Wait::SpaceEvent, waker),
+        }
+    }
+
+    /// As `Switch::recv_anon`, once a packet without a line has come.
+    pub fn poll_recv_anon(
+        &mut self,
+        now: Time,
+        buf: &mut [u8],
+        waker: &Waker,
+    ) -> Poll<Result<(SocketAddr, usize), LineError>> {
+        match self.switch.recv_anon(now, buf) {
+            Err(LineError::Blocked) => self.wait_for(Wait::Anon, waker),
+            received => Poll::Ready(received),
+        }
+    }
+
+    /// The next thing that the switch asks to be kept.
+    pub fn poll_need(&mut self, waker: &Waker) -> Poll<Need> {
+        match self.next_need() {
+            Some(need) => Poll::Ready(need),
+            None => self.wait_for(Wait::Need, waker),
         }
     }
 

@@ -9,6 +9,7 @@ use crate::base::{Time, Wall};
 pub(super) struct Clock {
     period_ms: u64,
     jump_ms: u64,
+    look_ms: u64,
     told: Option<(Time, Wall)>,
 }
 
@@ -17,6 +18,7 @@ impl Clock {
         Self {
             period_ms: config.clock_period_ms,
             jump_ms: config.clock_jump_ms,
+            look_ms: config.clock_look_ms,
             told: None,
         }
     }
@@ -34,10 +36,16 @@ impl Clock {
         due
     }
 
-    /// When the next telling is due.
-    pub(super) fn next(&self) -> Time {
-        self.told
-            .map_or(Time::ZERO, |(at, _)| at.plus_ms(self.period_ms))
+    /// When the clocks are to be compared next: when the next telling is due, or soon if `looks`.
+    /// A timer that does not count while the machine sleeps must be short to be of use.
+    pub(super) fn next(&self, now: Time, looks: bool) -> Time {
+        let told = self
+            .told
+            .map_or(Time::ZERO, |(at, _)| at.plus_ms(self.period_ms));
+        if looks {
+            return told.min(now.plus_ms(self.look_ms));
+        }
+        told
     }
 }
 
@@ -51,6 +59,7 @@ mod tests {
         Clock::new(&Config {
             clock_period_ms: 60_000,
             clock_jump_ms: 1_000,
+            clock_look_ms: 3_000,
             ..Config::default()
         })
     }
@@ -62,9 +71,10 @@ mod tests {
     #[test]
     fn clock_is_told_at_the_start_and_every_period() {
         let mut clock = clock();
-        assert_eq!(clock.next(), Time::ZERO);
+        assert_eq!(clock.next(Time::ZERO, false), Time::ZERO);
         assert!(clock.is_due(Time::from_us(5_000), START));
-        assert_eq!(clock.next(), Time::from_us(60_005_000));
+        assert_eq!(clock.next(Time::ZERO, false), Time::from_us(60_005_000));
+        assert_eq!(clock.next(Time::ZERO, true), Time::from_us(3_000_000));
         assert!(!clock.is_due(Time::from_us(60_004_999), after_ms(59_999)));
         assert!(clock.is_due(Time::from_us(60_005_000), after_ms(60_000)));
     }

@@ -4,7 +4,7 @@
 use super::{Driver, Flushed, LineRecord, StreamRecord, Wait};
 use crate::{
     base::Time,
-    switch::{Event, LineEvent, LineId, OpenError, SpaceEvent, StreamEvent, StreamId},
+    switch::{Event, LineEvent, LineId, Need, OpenError, SpaceEvent, StreamEvent, StreamId},
 };
 
 /// The code and the reason of a graceful end.
@@ -18,8 +18,28 @@ impl Driver {
                 Event::Line(event) => self.on_line(now, event),
                 Event::Stream(event) => self.on_stream(now, &event),
                 Event::Space(event) => self.on_space(event),
+                Event::Anon => self.waiters.fire(Wait::Anon),
             }
         }
+        if self.end_by.is_some() {
+            // There may be no later.
+            self.switch.keep_now(now);
+        }
+        while let Some(need) = self.switch.poll_need() {
+            self.on_need(need);
+        }
+    }
+
+    /// Holds what is to be kept until somebody takes it, the newest under each key.
+    fn on_need(&mut self, need: Need) {
+        let Need::Keep { key, .. } = &need;
+        self.needs
+            .retain(|Need::Keep { key: other, .. }| other != key);
+        if self.needs.len() >= self.config.needs_max as usize {
+            self.needs.pop_front();
+        }
+        self.needs.push_back(need);
+        self.waiters.fire(Wait::Need);
     }
 
     fn on_line(&mut self, now: Time, event: LineEvent) {
@@ -31,6 +51,7 @@ impl Driver {
                     self.close(now, line);
                 }
             }
+            LineEvent::Moved { .. } => {}
             LineEvent::Down { line, reason } => {
                 self.records.on_down(*line, reason.clone());
                 self.waiters.fire_line(*line);
@@ -108,8 +129,8 @@ impl Driver {
     }
 
     /// The application asked for this line: a handle of it is held. Once no handle of the line or
-    /// of a stream in it is held any more, the line is closed, if it was opened from this end;
-    /// else that is for the peer to do.
+    /// of a stream in it is held any more, the line is closed, if it was opened from this end and is
+    /// not kept; else that is for the peer to do.
     pub fn hold_asked(&mut self, line: LineId) {
         self.hold(line);
         self.records.line(line).asked = true;
@@ -123,7 +144,9 @@ impl Driver {
     /// One handle of the line less.
     pub fn release(&mut self, now: Time, line: LineId) {
         let asked = self.records.release(line);
-        if asked && self.switch.line(line).is_some_and(|info| info.ours) {
+        if asked && self.switch.is_kept(line) {
+            let _over = self.switch.release(now, line);
+        } else if asked && self.switch.line(line).is_some_and(|info| info.ours) {
             self.close(now, line);
         }
     }
@@ -162,6 +185,11 @@ impl Driver {
     /// The oldest stream that a peer opened. The caller takes over a hold of its line, too.
     pub fn accept(&mut self) -> Option<StreamId> {
         self.accepted.pop()
+    }
+
+    /// The oldest thing that the switch asks to be kept and nobody has taken.
+    pub fn next_need(&mut self) -> Option<Need> {
+        self.needs.pop_front()
     }
 
     /// The oldest line that came up or went down and was not yet looked at.

@@ -21,6 +21,8 @@ mod tests;
 mod turn;
 mod waiters;
 
+use alloc::collections::VecDeque;
+
 use serde::{Deserialize, Serialize};
 
 use clock::Clock;
@@ -53,12 +55,18 @@ pub struct Config {
     /// Lines up and down that nobody has looked at; beyond it the oldest is forgotten. As many
     /// news of closed spaces.
     pub line_events_max: u32,
+    /// Things to be kept that nobody has taken, each under a key of its own; beyond it the oldest
+    /// is dropped. Each may hold what the switch remembers of all its peers.
+    pub needs_max: u32,
     /// Tasks that wait for one thing; beyond it all of them are woken to look again.
     pub waiters_max: u32,
     /// How often the switch is told the wall time. Each costs one wake-up.
     pub clock_period_ms: u64,
     /// A step of the wall clock against the steady one that is told at once.
     pub clock_jump_ms: u64,
+    /// How often the clocks are compared while lines are kept, so that they come back soon after
+    /// the machine slept. Each costs one wake-up.
+    pub clock_look_ms: u64,
     /// While the socket is full, timers may be this late.
     pub full_wait_us: u64,
 }
@@ -71,9 +79,11 @@ impl Default for Config {
             accept_max: 1_024,
             refused_code: 0,
             line_events_max: 256,
+            needs_max: 256,
             waiters_max: 32,
             clock_period_ms: 60_000,
             clock_jump_ms: 1_000,
+            clock_look_ms: 4_000,
             full_wait_us: 10_000,
         }
     }
@@ -101,6 +111,7 @@ pub struct Driver {
     accepted: Bounded<StreamId>,
     line_events: Bounded<LineEvent>,
     space_events: Bounded<SpaceEvent>,
+    needs: VecDeque<Need>,
     /// When the end comes even if not everything was delivered, once it was asked for.
     end_by: Option<Time>,
 }
@@ -115,6 +126,7 @@ impl Driver {
             accepted: Bounded::new(config.accept_max as usize),
             line_events: Bounded::new(config.line_events_max as usize),
             space_events: Bounded::new(config.line_events_max as usize),
+            needs: VecDeque::new(),
             end_by: None,
             switch,
             config,
@@ -203,11 +215,6 @@ impl Driver {
         }
     }
 
-    /// The next thing that the switch asks of its shell.
-    pub fn next_need(&mut self) -> Option<Need> {
-        self.switch.poll_need()
-    }
-
     /// How many microseconds the shell may sleep if no socket becomes ready, given what ended the
     /// last flush.
     pub fn wait(&self, now: Time, flushed: Flushed) -> u64 {
@@ -220,6 +227,7 @@ impl Driver {
             Flushed::Full | Flushed::Idle => deadline,
         };
         let end = self.end_by.unwrap_or(Time::NEVER);
-        due.min(self.clock.next()).min(end).since_us(now)
+        let looks = self.switch.has_wants();
+        due.min(self.clock.next(now, looks)).min(end).since_us(now)
     }
 }

@@ -13,12 +13,11 @@ impl Lines {
         let answers = answers.map(|at| Deadline::new(at, Why::Handshake));
         let line = self.timers.next().map(|(at, slot)| {
             let line = self.slots.get(slot);
-            let is_closing = line.is_some_and(|line| line.closing.is_some());
-            let is_expiry = line.is_some_and(|line| line.expires == Some(at));
-            let why = match (is_closing, is_expiry) {
-                (true, _) => Why::Closing,
-                (false, true) => Why::Membership,
-                (false, false) => Why::Handshake,
+            let why = match line {
+                Some(line) if line.closing.is_some() => Why::Closing,
+                Some(line) if line.expires == Some(at) => Why::Membership,
+                Some(line) if line.pending.is_none() && line.older_until.is_none() => Why::Probe,
+                Some(_) | None => Why::Handshake,
             };
             Deadline::new(at, why)
         });
@@ -57,6 +56,12 @@ impl Lines {
             return;
         }
         spaces::on_peer_expiry(now, slot, line, fx);
+        if line.renewal.exhausted_until.is_some_and(|at| at <= now) {
+            self.forget(slot);
+            let why = Down::Exhausted;
+            fx.push(Effect::Down { slot, why });
+            return;
+        }
         if line.older_until.is_some_and(|until| until <= now) {
             line.older_until = None;
             if let Some(older) = line.older.take() {
@@ -76,29 +81,26 @@ impl Lines {
             if answers {
                 self.answer_held(now, slot);
             }
-            if self.is_given_up(now, slot) {
-                fx.push(Effect::Down {
-                    slot,
-                    why: Down::Unreachable,
-                });
+            if let Some(why) = self.give_up(now, slot) {
+                fx.push(Effect::Down { slot, why });
                 return;
             }
         }
+        self.on_paths_due(now, slot, fx);
         self.set_timer(slot);
     }
 
-    /// Ends an open that nobody answered; true if there was no line beside it.
-    fn is_given_up(&mut self, now: Time, slot: Slot) -> bool {
+    /// Ends an open that nobody answered; says why if there was no line beside it.
+    fn give_up(&mut self, now: Time, slot: Slot) -> Option<Down> {
         let line = self.slots.get(slot).expect("a line that is due is there");
-        if line.pending.as_ref().is_none_or(|open| open.until > now) {
-            return false;
-        }
+        let open = line.pending.as_ref().filter(|open| open.until <= now)?;
+        let why = open.versions.map_or(Down::Unreachable, Down::Version);
         if line.current.is_some() {
             self.take_pending(slot);
-            return false;
+            return None;
         }
         self.forget(slot);
-        true
+        Some(why)
     }
 
     /// Closes a line whose last datagram, with the close frame, was just sealed: no packet is
@@ -123,6 +125,7 @@ impl Lines {
         line.expires = None;
         let pair = line.pair();
         self.take_pending(slot);
+        self.stop_asking(slot);
         self.rest(slot);
         self.peers.set_slot(pair, None);
         self.set_timer(slot);
@@ -137,6 +140,9 @@ impl Lines {
         for session in line.current.iter().chain(line.older.as_deref()) {
             self.ids.remove(&session.ours);
         }
+        for id in line.renewal.ids() {
+            self.ids.remove(&id);
+        }
         if self.peers.slot(&line.pair()) == Some(slot) {
             self.peers.set_slot(line.pair(), None);
         }
@@ -145,7 +151,11 @@ impl Lines {
 
     /// Ends our open, if one is under way, with everything that leads to it.
     pub(super) fn take_pending(&mut self, slot: Slot) -> Option<Pending> {
-        let pending = self.slots.get_mut(slot)?.pending.take()?;
+        let line = self.slots.get_mut(slot)?;
+        let pending = line.pending.take()?;
+        if line.current.is_none() {
+            line.paths.remember(&pending.routes, self.config.routes);
+        }
         if let Some(Place::Pending(_)) = self.ids.get(&pending.line) {
             self.ids.remove(&pending.line);
         }

@@ -2,6 +2,7 @@
 
 use core::fmt;
 
+use super::versions::Versions;
 use crate::{
     base::Slot,
     identity::{Hashname, Refusal},
@@ -39,6 +40,24 @@ pub enum Effect {
         /// Why it is none.
         why: Refusal,
     },
+    /// A packet that came showed that new keys are due: [`Lines::rekey`](super::Lines::rekey) is
+    /// to be sent.
+    Renew {
+        /// Where the line lives.
+        slot: Slot,
+    },
+    /// The line has new keys, and what is sealed from now on is sealed under them.
+    Renewed {
+        /// Where the line lives.
+        slot: Slot,
+    },
+    /// Something is to be sent on the paths of the line at `slot`, or they have changed.
+    Paths {
+        /// Where the line lives.
+        slot: Slot,
+        /// True if another path carries the traffic from now on.
+        moved: bool,
+    },
 }
 
 /// Why a line ended that we did not end.
@@ -52,6 +71,10 @@ pub enum Down {
     Replaced,
     /// In a closed space, one end does not take the other for a member.
     Refused(Refusal),
+    /// As many packets were sealed as one session may, and the peer renewed no keys.
+    Exhausted,
+    /// Nobody answered our open but somebody who said that the peer speaks other versions only.
+    Version(Versions),
 }
 
 /// Why a datagram did nothing, or no more than was done before. One reason for each kind.
@@ -90,6 +113,10 @@ pub enum Dropped {
     /// It is an open from somebody who is no member of the closed space, or for somebody who is none
     /// any more.
     Refused,
+    /// It is an open under load: it was told to come again with a cookie.
+    CookieAsked,
+    /// It is an open under load, and beyond its share.
+    Busy,
     /// It would make a line, and there are as many as the config allows.
     Full,
 }

@@ -10,6 +10,7 @@ use crate::{
 };
 
 use super::{
+    Provider,
     mac::{Digest, MAC_LEN, MacKey, NO_GATE},
     noise::Static,
     told::Told,
@@ -42,7 +43,12 @@ pub(super) struct Door {
 }
 
 impl Home {
-    pub(super) fn new(secret: &SecretKey, space: SpaceId, rng: &mut Rng) -> Self {
+    pub(super) fn new(
+        secret: &SecretKey,
+        space: SpaceId,
+        provider: &'static dyn Provider,
+        rng: &mut Rng,
+    ) -> Self {
         let key = secret.public();
         let gate = Gate::new(NO_GATE);
         Self {
@@ -53,6 +59,7 @@ impl Home {
             agreement: Static {
                 secret: secret.agreement(),
                 public: key.agreement(),
+                provider,
             },
             doors: [Door::new(&gate, &key, &space)].into(),
             admission: None,
@@ -62,8 +69,13 @@ impl Home {
     }
 
     /// One of a closed space.
-    pub(super) fn member(secret: &SecretKey, admission: &Admission, rng: &mut Rng) -> Self {
-        let mut home = Self::new(secret, admission.space().id(), rng);
+    pub(super) fn member(
+        secret: &SecretKey,
+        admission: &Admission,
+        provider: &'static dyn Provider,
+        rng: &mut Rng,
+    ) -> Self {
+        let mut home = Self::new(secret, admission.space().id(), provider, rng);
         home.admission = Some(Box::new(admission.clone()));
         home.hang_doors();
         home
@@ -137,6 +149,16 @@ impl Home {
     pub(super) fn next_open(&mut self, clock_us: u64) -> u64 {
         self.last_open = clock_us.max(self.last_open.saturating_add(1));
         self.last_open
+    }
+
+    /// The time in our newest open; 0 before the first.
+    pub(super) const fn newest_open(&self) -> u64 {
+        self.last_open
+    }
+
+    /// Our next open will have a later time than this.
+    pub(super) fn open_after(&mut self, time: u64) {
+        self.last_open = self.last_open.max(time);
     }
 }
 

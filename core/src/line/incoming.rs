@@ -25,7 +25,11 @@ impl Lines {
     /// # Errors
     /// [`Dropped`]: why it did nothing, or, for a copy, nothing new.
     pub fn on_open(&mut self, now: Time, route: Route, datagram: &[u8]) -> Result<(), Dropped> {
-        let clear = open::Clear::parse(datagram)?;
+        let clear = open::Clear::parse(datagram);
+        if matches!(clear, Err(Dropped::UnknownVersion)) {
+            self.tell_versions(now, route, datagram);
+        }
+        let clear = clear?;
         let fits = |(at, home): (usize, &Home)| {
             let door = home.door(&clear.digest, clear.mac)?;
             Some((at, door.gate.clone()))
@@ -35,13 +39,11 @@ impl Lines {
         if self.on_copy(now, route, &clear.digest) {
             return Err(Dropped::Repeated);
         }
-        if self.answers.is_full() {
-            return Err(Dropped::TooManyHalfOpen);
-        }
         let (wall, skew_ms) = (self.clock.wall(now), self.config.membership_skew_ms);
         if self.homes[home].refusal(wall, skew_ms).is_some() {
             return Err(Dropped::Refused);
         }
+        self.admit(now, route, (home, &gate), &clear)?;
         let rng = self.rng.fork("answer");
         let mut opened = clear.read(&self.homes[home], rng)?;
         let pair = self.pair(home, &opened.key);
@@ -168,6 +170,7 @@ impl Lines {
                 return Err(dropped);
             }
         };
+        let hash = opened.handshake.hash();
         let half = HalfOpen {
             pair,
             home,
@@ -178,7 +181,9 @@ impl Lines {
                 false,
                 (id, opened.line),
                 opened.handshake.split(),
-            ),
+            )
+            .chained_to(hash)
+            .begun_at(now),
             end,
             peer_end: opened.end,
             peer_boot: opened.boot,

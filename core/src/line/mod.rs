@@ -6,17 +6,24 @@
 mod answer;
 mod closing;
 mod config;
+mod cookie;
 mod effect;
 mod half;
 mod head;
 mod home;
 mod incoming;
+mod load;
 mod mac;
+mod moving;
 mod noise;
 mod open;
 mod outgoing;
+mod path;
+mod paths;
 mod peers;
 mod pending;
+mod provider;
+mod rekey;
 mod sealed;
 mod session;
 mod spaces;
@@ -25,6 +32,7 @@ mod suite;
 #[cfg(test)]
 mod tests;
 mod told;
+mod versions;
 mod window;
 
 use alloc::{boxed::Box, collections::BTreeMap, vec::Vec};
@@ -37,19 +45,26 @@ use crate::{
 
 use half::{AnswerId, Answers};
 use home::{Clock, Home};
+use load::Load;
 use mac::Digest;
 use peers::{Pair, Peers};
 use state::Line;
 
 pub use config::Config;
 pub use effect::{Down, Dropped, Effect, InstallError, OpenError};
-pub use head::{Kind, kind};
+pub use head::{Kind, is_anonymous, kind};
+pub use path::{PathFrame, PathInfo};
+pub use paths::Pace;
 pub use peers::PeerState;
+#[cfg(feature = "fast")]
+pub use provider::fast;
+pub use provider::{Cipher, Provider, PureRust};
 pub use sealed::Unsealed;
 pub use spaces::Renewed;
 pub use state::Info;
 pub use suite::Suite;
 pub use told::Limits;
+pub use versions::Versions;
 
 /// Bytes of the longest handshake datagram that [`Lines::poll_datagram`] gives.
 pub const DATAGRAM_MAX: usize = open::OPEN_MAX;
@@ -58,9 +73,12 @@ pub const DATAGRAM_MAX: usize = open::OPEN_MAX;
 #[derive(Debug)]
 pub struct Lines {
     config: Config,
+    provider: &'static dyn Provider,
     rng: Rng,
     clock: Clock,
     homes: Vec<Home>,
+    /// An open was written since somebody asked.
+    opened: bool,
     /// The number of our first stream in the next line that others open.
     first_stream: u64,
     /// Every id that we receive on.
@@ -78,6 +96,9 @@ pub struct Lines {
     refused: BTreeMap<Pair, Time>,
     /// What we tell peers of ourselves.
     limits: Limits,
+    /// What strangers are told at once and nobody keeps.
+    replies: Bounded<(Box<[u8]>, Route)>,
+    load: Load,
 }
 
 /// What an id leads to.
@@ -89,6 +110,8 @@ enum Place {
     Half(AnswerId),
     /// A session of the line at this slot.
     Line(Slot),
+    /// A rekey of ours, of the line at this slot.
+    Rekey(Slot),
 }
 
 /// A datagram that waits to be polled. Its bytes are where they belong; if they are gone when its
@@ -107,11 +130,18 @@ enum Output {
 
 impl Lines {
     /// A room without identities and lines.
-    pub fn new(config: &Config, mut rng: Rng) -> Self {
+    pub fn new(config: &Config, rng: Rng) -> Self {
+        Self::with_provider(config, rng, &PureRust)
+    }
+
+    /// The same, computing with `provider`.
+    pub fn with_provider(config: &Config, mut rng: Rng, provider: &'static dyn Provider) -> Self {
         Self {
             config: config.clone(),
+            provider,
             clock: Clock::default(),
             homes: Vec::new(),
+            opened: false,
             first_stream: 0,
             ids: Index::new(&mut rng),
             slots: Slots::new(),
@@ -123,6 +153,8 @@ impl Lines {
             refusals: Bounded::new(config.outputs as usize),
             refused: BTreeMap::new(),
             limits: Limits::default(),
+            replies: Bounded::new(config.outputs as usize),
+            load: Load::new(config, rng.fork("cookie")),
             rng,
         }
     }
@@ -143,7 +175,7 @@ impl Lines {
         secret: &SecretKey,
         space: SpaceId,
     ) -> Result<Hashname, InstallError> {
-        let home = Home::new(secret, space, &mut self.rng);
+        let home = Home::new(secret, space, self.provider, &mut self.rng);
         self.settle_in(home)
     }
 
@@ -175,6 +207,23 @@ impl Lines {
         Some((home.key, home.space))
     }
 
+    /// True once after an open of ours was written: see [`Lines::newest_open`].
+    pub const fn take_opened(&mut self) -> bool {
+        core::mem::replace(&mut self.opened, false)
+    }
+
+    /// The time in the newest open of an installed hashname, in microseconds; 0 before the first.
+    pub fn newest_open(&self, local: Hashname) -> Option<u64> {
+        Some(self.homes[self.home(local)?].newest_open())
+    }
+
+    /// The next open of an installed hashname will have a later time than this.
+    pub fn open_after(&mut self, local: Hashname, time: u64) {
+        if let Some(home) = self.home(local) {
+            self.homes[home].open_after(time);
+        }
+    }
+
     /// Sets the number of the first stream that our end will open in lines that others open to us
     /// from now on.
     pub const fn set_first_stream(&mut self, first_stream: u64) {
@@ -189,13 +238,6 @@ impl Lines {
     /// What is known of a line.
     pub fn info(&self, slot: Slot) -> Option<&Info> {
         Some(&self.slots.get(slot)?.info)
-    }
-
-    /// The peer of a line is at another place now.
-    pub fn set_route(&mut self, slot: Slot, route: Route) {
-        if let Some(line) = self.slots.get_mut(slot) {
-            line.info.route = route;
-        }
     }
 
     /// How far we have come with a peer.
@@ -221,8 +263,7 @@ impl Lines {
     /// Writes the next handshake datagram into `buf` and tells its route and length. `None` if
     /// there is none, or if `buf` is too short; [`DATAGRAM_MAX`] is always enough.
     pub fn poll_datagram(&mut self, _now: Time, buf: &mut [u8]) -> Option<(Route, usize)> {
-        loop {
-            let (output, route) = *self.outputs.front()?;
+        while let Some(&(output, route)) = self.outputs.front() {
             let Some(bytes) = self.bytes(output) else {
                 self.outputs.pop();
                 continue;
@@ -235,11 +276,15 @@ impl Lines {
             }
             return Some((route, len));
         }
+        let (reply, _) = self.replies.front()?;
+        buf.get_mut(..reply.len())?.copy_from_slice(reply);
+        let (reply, route) = self.replies.pop()?;
+        Some((route, reply.len()))
     }
 
     /// True if [`Lines::poll_datagram`] should be called.
     pub fn has_output(&self) -> bool {
-        !self.outputs.is_empty()
+        !(self.outputs.is_empty() && self.replies.is_empty())
     }
 
     /// How many lines there are, also those that are being opened or closed.
@@ -260,7 +305,7 @@ impl Lines {
     fn bytes(&self, output: Output) -> Option<&[u8]> {
         let line = |id| match self.ids.get(&id)? {
             Place::Pending(slot) | Place::Line(slot) => self.slots.get(*slot),
-            Place::Half(_) => None,
+            Place::Half(_) | Place::Rekey(_) => None,
         };
         match output {
             Output::Open(id) => {

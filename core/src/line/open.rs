@@ -6,6 +6,7 @@ use serde::Deserialize;
 
 use super::{
     Dropped,
+    cookie::{self, Cookie},
     head::{self, CLEAR, INNER},
     home::Home,
     mac::{self, Digest, MAC_LEN, MacKey, NO_GATE},
@@ -20,12 +21,13 @@ use crate::{
     wire::{Head, Packet},
 };
 
-/// Bytes of each open that we send, so that its length tells nothing and no answer is longer.
+/// Bytes of each open that we send, but for its cookie, so that its length tells nothing and no
+/// answer is longer.
 pub(super) const OPEN_LEN: usize = 600;
 /// Bytes of the longest open that is taken, so that any fits a relayed path.
 pub(super) const OPEN_MAX: usize = 1100;
 /// The version that we speak.
-const VERSION: u64 = 1;
+pub(super) const VERSION: u64 = 1;
 
 /// What our open says.
 pub(super) struct Open<'a> {
@@ -39,28 +41,34 @@ pub(super) struct Open<'a> {
     pub(super) time: u64,
     pub(super) end: End,
     pub(super) told: Told,
+    /// What the responder asked for under load.
+    pub(super) cookie: Option<&'a Cookie>,
 }
 
 impl Open<'_> {
     /// Writes the datagram and gives it with the handshake that it begins.
     pub(super) fn write(&self, rng: Rng) -> Result<(Box<[u8]>, Handshake), Dropped> {
         let (suite, line) = (self.suite.name(), self.line);
-        let head = format!(r#"{{"open":{VERSION},"suite":"{suite}","line":{line}}}"#);
+        let cookie = self.cookie.map_or_else(String::new, cookie::member);
+        let head = format!(r#"{{"open":{VERSION},"suite":"{suite}","line":{line}{cookie}}}"#);
+        // A cookie takes no room from what is sealed.
+        let whole = OPEN_LEN + cookie.len();
         let prologue = prologue(head.as_bytes(), &self.home.space, self.peer);
         let own = &self.home.agreement;
         let peer = self.peer.agreement();
         let mut handshake = Handshake::initiator(self.suite, own, &peer, &prologue, rng);
         let mut datagram = packet(head.as_bytes());
         let message = datagram.len();
-        datagram.resize(OPEN_LEN, 0);
+        datagram.resize(whole, 0);
         let mut payload = packet(self.inner_head().as_bytes());
         payload.extend_from_slice(&self.told.body());
+        let room = whole - message - MESSAGE_1_OVERHEAD - MAC_LEN;
         debug_assert!(
-            payload.len() <= OPEN_LEN - message - MESSAGE_1_OVERHEAD - MAC_LEN,
+            payload.len() <= room,
             "an open has room for all that it may say"
         );
-        payload.resize(OPEN_LEN - message - MESSAGE_1_OVERHEAD - MAC_LEN, 0);
-        handshake.write(&payload, &mut datagram[message..OPEN_LEN - MAC_LEN])?;
+        payload.resize(room, 0);
+        handshake.write(&payload, &mut datagram[message..whole - MAC_LEN])?;
         self.mac.write(&mut datagram);
         Ok((datagram.into(), handshake))
     }
@@ -109,6 +117,7 @@ pub(super) struct Clear<'a> {
     message: &'a [u8],
     pub(super) mac: &'a [u8; MAC_LEN],
     pub(super) digest: Digest,
+    pub(super) cookie: Option<Cookie>,
 }
 
 #[derive(Deserialize)]
@@ -117,9 +126,11 @@ struct VersionHead {
 }
 
 #[derive(Deserialize)]
-struct ClearHead {
+struct ClearHead<'a> {
     suite: Suite,
     line: u32,
+    #[serde(borrow)]
+    cookie: Option<Cow<'a, str>>,
 }
 
 #[derive(Deserialize)]
@@ -159,7 +170,12 @@ impl<'a> Clear<'a> {
         if open != VERSION {
             return Err(Dropped::UnknownVersion);
         }
-        let ClearHead { suite, line } = head::parse(head, &CLEAR)?;
+        let ClearHead {
+            suite,
+            line,
+            cookie,
+        } = head::parse(head, &CLEAR)?;
+        let cookie = cookie.map(|text| cookie::read(&text)).transpose()?;
         if !(OPEN_LEN..=OPEN_MAX).contains(&datagram.len()) {
             return Err(Dropped::Malformed);
         }
@@ -172,6 +188,7 @@ impl<'a> Clear<'a> {
             message,
             mac,
             digest,
+            cookie,
         })
     }
 

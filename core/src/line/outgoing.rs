@@ -5,7 +5,9 @@ use alloc::boxed::Box;
 use super::{
     Down, Dropped, Effect, Lines, OpenError, Output, Place,
     answer::{self, Reply},
+    cookie::Cookie,
     mac::MacKey,
+    noise::Handshake,
     open::Open,
     peers::Pair,
     pending::Pending,
@@ -72,6 +74,7 @@ impl Lines {
             seen: None,
             peer_limits: Limits::default(),
             peer_document: None,
+            sessions: 1,
         };
         let slot = self.slots.insert(Line::new(info, home, end.id));
         self.peers.set_slot(pair, Some(slot));
@@ -101,11 +104,26 @@ impl Lines {
         if !self.homes[line.home].is_installed() {
             return;
         }
+        let (id, written) = self.write_open(now, slot, None);
+        let pending = Pending::new(now, &self.config, (id, self.config.suite), written);
+        let line = self.slots.get_mut(slot).expect("the line was just there");
+        line.pending = Some(Box::new(pending));
+        self.set_timer(slot);
+    }
+
+    /// Writes an open of the line at `slot`, and gives the id that it wants to receive on.
+    pub(super) fn write_open(
+        &mut self,
+        now: Time,
+        slot: Slot,
+        cookie: Option<&Cookie>,
+    ) -> (u32, (Box<[u8]>, Handshake)) {
         let rng = self.rng.fork("open");
         let id = self.draw_id(Place::Pending(slot));
         let line = self.slots.get_mut(slot).expect("the line was just there");
         let home = &mut self.homes[line.home];
         let time = home.next_open(self.clock.at(now));
+        self.opened = true;
         let door = home.doors.first().expect("who is installed has a door");
         let mac = MacKey::new(door.gate.as_bytes(), &line.info.peer, &home.space);
         let open = Open {
@@ -120,13 +138,12 @@ impl Lines {
                 first_stream: line.info.first_stream,
             },
             told: Told::ours(self.limits, home.admission.as_deref()),
+            cookie,
         };
         let written = open
             .write(rng)
             .expect("a key that is not weak agrees to more than zero");
-        let pending = Pending::new(now, &self.config, (id, self.config.suite), written);
-        line.pending = Some(Box::new(pending));
-        self.set_timer(slot);
+        (id, written)
     }
 
     /// Adds candidates to an open under way, and sends it to each that is new.
@@ -157,7 +174,7 @@ impl Lines {
         let slot = match self.ids.get(&clear.line) {
             Some(Place::Pending(slot)) => *slot,
             Some(Place::Line(_)) => return Err(Dropped::Repeated),
-            Some(Place::Half(_)) | None => return Err(Dropped::UnknownLine),
+            Some(Place::Half(_) | Place::Rekey(_)) | None => return Err(Dropped::UnknownLine),
         };
         let line = self.slots.get_mut(slot).expect("an id leads to its line");
         let home = &self.homes[line.home];
@@ -187,8 +204,10 @@ impl Lines {
         let pending = self.take_pending(slot).expect("it was just there");
         self.set_timer(slot);
         if lives {
+            self.on_found(now, slot, route, fx);
             return Ok(());
         }
+        let hash = pending.handshake.hash();
         let made = Made {
             route,
             suite: pending.suite,
@@ -202,14 +221,16 @@ impl Lines {
                 true,
                 (pending.line, answered.line),
                 pending.handshake.split(),
-            ),
+            )
+            .chained_to(hash)
+            .begun_at(now),
         };
         if is_probe {
             let line = self.slots.get(slot).expect("it was just there");
             let (info, home, end) = (line.info, line.home, line.end);
-            self.replace(slot, Line::new(info, home, end), made, fx);
+            self.replace(now, slot, Line::new(info, home, end), made, fx);
         } else {
-            self.come_up(slot, made, fx);
+            self.come_up(now, slot, made, fx);
         }
         Ok(())
     }
@@ -217,12 +238,14 @@ impl Lines {
     /// Puts `line` in place of the one at `slot`, whose peer has forgotten it.
     pub(super) fn replace(
         &mut self,
+        now: Time,
         slot: Slot,
-        line: Line,
+        mut line: Line,
         made: Made,
         fx: &mut Effects<Effect>,
     ) -> Slot {
-        let old = self.slots.get(slot).expect("what is replaced is there");
+        let old = self.slots.get_mut(slot).expect("what is replaced is there");
+        line.paths.inherit(&mut old.paths);
         let why = if old.info.peer_boot == Some(made.peer_boot) {
             Down::Replaced
         } else {
@@ -232,12 +255,12 @@ impl Lines {
         let new = self.slots.insert(line);
         self.forget(slot);
         fx.push(Effect::Down { slot, why });
-        self.come_up(new, made, fx);
+        self.come_up(now, new, made, fx);
         new
     }
 
     /// The line at `slot` has its first session.
-    pub(super) fn come_up(&mut self, slot: Slot, made: Made, fx: &mut Effects<Effect>) {
+    pub(super) fn come_up(&mut self, now: Time, slot: Slot, made: Made, fx: &mut Effects<Effect>) {
         let line = self
             .slots
             .get_mut(slot)
@@ -246,6 +269,7 @@ impl Lines {
         line.info.ours = ours;
         line.info.suite = made.suite;
         line.info.route = made.route;
+        line.paths.start(now, made.route, &self.config);
         line.info.peer_boot = Some(made.peer_boot);
         line.info.peer_first_stream = Some(made.peer_end.first_stream);
         line.info.seen = made.seen;
@@ -259,6 +283,7 @@ impl Lines {
         line.current = Some(made.session);
         self.peers.set_slot(line.pair(), Some(slot));
         self.set_expiry(slot);
+        self.set_timer(slot);
         fx.push(Effect::Up { slot, ours });
     }
 

@@ -38,7 +38,7 @@ impl Lines {
         if secret.public() != *admission.membership().key() {
             return Err(InstallError::OtherKey);
         }
-        let mut home = Home::member(secret, admission, &mut self.rng);
+        let mut home = Home::member(secret, admission, self.provider, &mut self.rng);
         let skew_ms = self.config.membership_skew_ms;
         if let Some(refusal) = home.refusal(self.clock.wall(now), skew_ms) {
             return Err(InstallError::Refused(refusal));

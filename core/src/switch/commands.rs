@@ -3,8 +3,8 @@
 use core::net::SocketAddr;
 
 use super::{
-    ConnectError, Interface, LineError, LineId, OpenError, Peer, Phase, Read, ReadError,
-    RestoreError, StreamId, Switch, WriteError,
+    ConnectError, Interface, LineError, LineId, OpenError, Peer, Phase, Read, ReadError, StreamId,
+    Switch, WriteError,
     error::InstallError,
     link::{Info, Link},
     settle, system,
@@ -34,19 +34,9 @@ impl Switch {
         if space.is_closed() {
             return Err(InstallError::NoAdmission);
         }
-        self.lines
-            .install(now, secret, space.id())
-            .map_err(InstallError::from)
-    }
-
-    /// Gives back what an earlier start asked to be kept (`Need::Keep`).
-    ///
-    /// # Errors
-    /// [`RestoreError::UnknownKey`]: nothing is kept in this version.
-    pub fn restore(&mut self, now: Time, key: &str, bytes: &[u8]) -> Result<(), RestoreError> {
-        self.advance(now);
-        let _unused = (key, bytes);
-        Err(RestoreError::UnknownKey)
+        let local = self.lines.install(now, secret, space.id())?;
+        self.on_installed(now, local);
+        Ok(local)
     }
 
     /// Opens a line from `local` to the holder of `peer`, trying every address at once, and holds
@@ -63,23 +53,12 @@ impl Switch {
         addresses: &[SocketAddr],
     ) -> Result<LineId, ConnectError> {
         let now = self.advance(now);
-        let (_, space) = self
-            .lines
-            .identity(local)
-            .ok_or(ConnectError::NotInstalled)?;
-        let peer = Peer {
-            hashname: Hashname::of(peer, &space),
-            key: *peer,
-        };
-        if peer.hashname == local {
-            return Err(ConnectError::Oneself);
-        }
+        let peer = self.peer_of(local, peer)?;
         let routes: alloc::vec::Vec<Route> = addresses
             .iter()
             .filter_map(|address| self.route_to(*address))
             .collect();
-        let known = self.lines.find(local, peer.hashname);
-        let known = known.and_then(|line| self.link_of(line));
+        let known = self.link_to(local, peer.hashname);
         let condemned = known.filter(|slot| self.links.get(*slot).is_some_and(Link::is_condemned));
         if let Some(slot) = known.filter(|_| condemned.is_none()) {
             return Ok(self.hold(now, slot, &routes));
@@ -91,16 +70,7 @@ impl Switch {
             // Its peer broke the protocol, so it is not taken up again.
             self.end_untold(slot);
         }
-        let first = self.first_at(now);
-        let line = self.lines.open(now, local, peer.key, &routes, first)?;
-        self.next_first = first;
-        let info = Info {
-            local,
-            peer,
-            ours: true,
-        };
-        let slot = self.new_link(now, line, info, Phase::Connecting { line });
-        self.settle_line(now);
+        let slot = self.open_link(now, local, peer, &routes)?;
         Ok(self.hold(now, slot, &[]))
     }
 
@@ -140,6 +110,7 @@ impl Switch {
     ) -> Result<StreamId, OpenError> {
         self.advance(now);
         let slot = self.slot(line).ok_or(OpenError::UnknownLine)?;
+        self.lend(slot);
         let link = self.links.get_mut(slot).ok_or(OpenError::UnknownLine)?;
         match link.phase {
             Phase::Connecting { .. } | Phase::Up { .. } => {}
@@ -148,8 +119,9 @@ impl Switch {
         if system::topic(head).is_some() {
             return Err(OpenError::IllegalHead);
         }
-        let id = link.streams.open(head)?;
+        let id = link.streams.open(head);
         self.touch(slot);
+        let id = id?;
         Ok(StreamId { line, id })
     }
 
@@ -191,6 +163,24 @@ impl Switch {
         self.writing(now, stream, |link| link.streams.reset(stream.id, code))
     }
 
+    /// Ranks what our direction of a stream has to send: it goes after that of streams in the same
+    /// line with a higher priority, before that of those with a lower one, and in turns with
+    /// equals, also when it was lost and goes again. It is 0 at first; the switch's own streams are
+    /// above all.
+    ///
+    /// # Errors
+    /// [`WriteError::UnknownStream`] or [`WriteError::LineDown`].
+    pub fn prioritize(
+        &mut self,
+        now: Time,
+        stream: StreamId,
+        priority: i8,
+    ) -> Result<(), WriteError> {
+        self.writing(now, stream, |link| {
+            link.streams.prioritize(stream.id, priority)
+        })
+    }
+
     /// Reads what has come, in order.
     ///
     /// # Errors
@@ -227,13 +217,19 @@ impl Switch {
         if packet.len() > packet_room(most) {
             return Err(LineError::TooLarge);
         }
+        self.lend(slot);
+        let link = self.links.get_mut(slot).ok_or(LineError::UnknownLine)?;
         match link.phase {
             Phase::Connecting { .. } | Phase::Up { .. } => {}
             Phase::Closing { .. } | Phase::Down(_) => return Err(LineError::UnknownLine),
         }
+        if !link.has_packet_room(true, packet.len()) {
+            return Err(LineError::Blocked);
+        }
         link.packets_out
             .push(packet.into())
             .map_err(|_full| LineError::Blocked)?;
+        link.packet_bytes += packet.len() as u64;
         self.touch(slot);
         Ok(())
     }
@@ -252,6 +248,7 @@ impl Switch {
         room.copy_from_slice(packet);
         let len = packet.len();
         link.packets_in.pop();
+        link.packet_bytes -= len as u64;
         self.touch(slot);
         Ok(len)
     }
@@ -264,6 +261,7 @@ impl Switch {
     ) -> Result<T, WriteError> {
         self.advance(now);
         let slot = self.slot(stream.line).ok_or(WriteError::UnknownStream)?;
+        self.lend(slot);
         let link = self.links.get_mut(slot).ok_or(WriteError::UnknownStream)?;
         let result = command(link).map_err(|error| settle::write_error(error, &link.phase));
         self.settle_streams(slot);
@@ -283,12 +281,34 @@ impl Switch {
     ) -> Result<T, ReadError> {
         let now = self.advance(now);
         let slot = self.slot(stream.line).ok_or(ReadError::UnknownStream)?;
+        self.lend(slot);
         let link = self.links.get_mut(slot).ok_or(ReadError::UnknownStream)?;
         let result = command(&mut link.streams, now, &mut self.stream_effects)
             .map_err(|error| settle::read_error(error, &link.phase));
         self.settle_streams(slot);
         self.touch(slot);
         result
+    }
+
+    /// A new line of ours, being opened.
+    pub(super) fn open_link(
+        &mut self,
+        now: Time,
+        local: Hashname,
+        peer: Peer,
+        routes: &[Route],
+    ) -> Result<Slot, ConnectError> {
+        let first = self.first_at(now);
+        let line = self.lines.open(now, local, peer.key, routes, first)?;
+        self.next_first = first;
+        let info = Info {
+            local,
+            peer,
+            ours: true,
+        };
+        let slot = self.new_link(now, line, info, Phase::Connecting { line });
+        self.settle_line(now);
+        Ok(slot)
     }
 
     /// Notes that the application holds a link, and where else its peer may be.
@@ -304,13 +324,15 @@ impl Switch {
         let (id, line) = (link.id, link.line());
         if let (Phase::Connecting { .. }, Some(line)) = (&link.phase, line) {
             self.lines.reopen(now, line, routes);
+        } else if let Some(line) = line {
+            self.lines.add_paths(now, line, routes);
         }
         self.touch(slot);
         id
     }
 
     /// The way to an address by the first socket of its family.
-    fn route_to(&self, address: SocketAddr) -> Option<Route> {
+    pub(super) fn route_to(&self, address: SocketAddr) -> Option<Route> {
         let path = Path::to(address);
         let fits = |at: &&Interface| at.local.is_ipv4() == path.remote.is_ipv4();
         let socket = self.sockets.iter().find(fits)?.socket;

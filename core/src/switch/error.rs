@@ -74,6 +74,10 @@ errors! {
         ReservedCode => "the codes from 0x100 to 0x1ff are the protocol's own",
         /// What was given is no packet.
         NoPacket => "what was given is no packet",
+        /// Its head is one that the protocol keeps for itself, or none that may go without a line.
+        Reserved => "the head is one that may not be sent without a line",
+        /// No socket of ours can reach the address.
+        NoSocket => "no socket of ours can reach the address",
         /// It does not fit: into one datagram, or into the buffer given.
         TooLarge => "it does not fit into one datagram, or into the buffer given",
     }

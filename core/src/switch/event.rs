@@ -5,7 +5,7 @@ use core::{fmt, net::SocketAddr};
 
 use crate::{
     identity::{Hashname, PublicKey, Refusal},
-    wire::{Path, SocketId},
+    wire::{Path, Route, SocketId},
 };
 
 /// A line, in the calls and events of one switch; never used again.
@@ -98,6 +98,8 @@ pub enum Event {
     Stream(StreamEvent),
     /// About a closed space.
     Space(SpaceEvent),
+    /// A packet without a line came. Told once until `recv_anon` gives `Blocked`.
+    Anon,
 }
 
 /// What happened to an identity of ours in a closed space.
@@ -134,6 +136,13 @@ pub enum LineEvent {
         peer: Peer,
         /// True if we opened it.
         ours: bool,
+    },
+    /// The packets of the line take another way from now on. Nothing is lost by it.
+    Moved {
+        /// The line.
+        line: LineId,
+        /// The way.
+        route: Route,
     },
     /// The line is no more. Bytes that had arrived can still be read.
     Down {
@@ -224,6 +233,14 @@ pub enum DownReason {
     Restarted,
     /// The peer opened another line in place of this one.
     Replaced,
+    /// The keys of the line were used up, and the peer renewed none.
+    Exhausted,
+    /// Nobody answered our `open`, and somebody said that the peer speaks other versions of the
+    /// protocol only. It is no proof.
+    OtherVersions {
+        /// Those versions, as in "2, 3".
+        versions: String,
+    },
     /// The peer broke the protocol.
     Misbehaved(Misbehaviour),
     /// In a closed space: the peer does not take us for a member, or has shown nothing by which we
@@ -311,6 +328,15 @@ impl fmt::Display for DownReason {
             Self::TimedOut => f.write_str("the peer fell silent"),
             Self::Restarted => f.write_str("the peer started again"),
             Self::Replaced => f.write_str("the peer opened another line in place of this one"),
+            Self::Exhausted => {
+                f.write_str("the keys of the line were used up, and the peer renewed none")
+            }
+            Self::OtherVersions { versions } => {
+                write!(
+                    f,
+                    "the peer speaks other versions of the protocol: {versions}"
+                )
+            }
             Self::Misbehaved(how) => write!(f, "the peer broke the protocol: {how}"),
             Self::Refused(refusal) => write!(f, "not let in: {refusal}"),
             Self::Revoked => f.write_str("a membership of the space ended"),

@@ -4,7 +4,7 @@
 use alloc::{format, string::ToString as _, vec::Vec};
 
 use super::{
-    DownReason, Event, InstallError, LineState, Need, SpaceCommandError, SpaceEvent, Switch,
+    DownReason, Event, InstallError, LineState, SpaceCommandError, SpaceEvent, Switch,
     link::{End, Phase},
     system::Topic,
 };
@@ -29,6 +29,7 @@ impl Switch {
         let now = self.advance(now);
         let local = self.lines.install_member(now, secret, admission)?;
         self.expelled.retain(|expelled| *expelled != local);
+        self.on_installed(now, local);
         Ok(local)
     }
 
@@ -97,11 +98,8 @@ impl Switch {
         };
         let version = admission.document().version();
         let (space, key) = (admission.space().id(), *admission.membership().key());
-        let keep = Need::Keep {
-            key: format!("space.{space}.{key}"),
-            bytes: admission.to_bytes().to_vec(),
-        };
-        self.keep(keep);
+        let bytes = admission.to_bytes().to_vec();
+        self.keep(&format!("space.{space}.{key}"), bytes);
         let renewed = SpaceEvent::Renewed { local, version };
         self.events.push_back(Event::Space(renewed));
         match self.lines.own_refusal(now, local) {
@@ -118,18 +116,6 @@ impl Switch {
                 Some(why) => self.end_refused(now, slot, why),
                 None => self.say(slot, Topic::Space),
             }
-        }
-    }
-
-    /// Asks the shell to keep something; what it was to keep under the same key is out of date.
-    fn keep(&mut self, keep: Need) {
-        let Need::Keep { key, .. } = &keep;
-        self.needs
-            .retain(|Need::Keep { key: other, .. }| other != key);
-        if let Err(keep) = self.needs.push(keep) {
-            // The oldest makes room: what is lost is learnt from peers again.
-            self.needs.pop();
-            let _kept = self.needs.push(keep);
         }
     }
 

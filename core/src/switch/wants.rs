@@ -1,15 +1,415 @@
-//! Which lines exist: a line lives while somebody wants it.
+//! Which lines exist: a line lives while somebody wants it. A stream in it and the application
+//! hold one line; a standing want holds whichever line there is to a peer, and has it opened again,
+//! ever more rarely, for as long as there is none. A room asks with a reason and a rank, and may
+//! have so many wants for that reason: beyond it the lowest rank goes first.
 
-/// Who wants a line.
+use alloc::vec::Vec;
+use core::net::SocketAddr;
+
+use super::{
+    ConnectError, DownReason, LineId, Peer, Phase, Switch,
+    error::LineError,
+    known::{KnownPeer, Pair},
+    link::Link,
+};
+use crate::{
+    base::{Rng, Slot, Time, Timers},
+    identity::{Hashname, PublicKey},
+    wire::Route,
+};
+
+/// Who holds a line.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(super) struct Wants {
-    /// The application asked for it and has not closed it.
+    /// The application asked for it and has not closed or released it.
     pub(super) application: bool,
+    /// Somebody wants a line to its peer, whichever it is.
+    pub(super) standing: bool,
 }
 
 impl Wants {
-    /// True if the line is held: by the application, or by a stream.
+    /// True if the line is held: by the application, by a standing want, or by a stream.
     pub(super) const fn held(self, streams: usize) -> bool {
-        self.application || streams > 0
+        self.application || self.standing || streams > 0
+    }
+}
+
+/// Why a line to a peer is wanted, whether or not there is one.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(super) enum Reason {
+    /// The application wants it kept.
+    Kept,
+}
+
+/// How much a line is wanted among those wanted for the same reason; the lowest goes first.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(super) struct Rank(pub(super) u8);
+
+impl Rank {
+    /// That of the application: it never goes for another.
+    pub(super) const APPLICATION: Self = Self(u8::MAX);
+}
+
+/// A standing want.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub(super) struct Want {
+    reasons: Vec<(Reason, Rank)>,
+    /// The last time that was waited before a dial; 0 before the first.
+    waited_ms: u64,
+    /// Since when the line is up.
+    up: Option<Time>,
+    /// We ended the line ourselves, or its peer broke the protocol: it is not dialled until
+    /// somebody asks again.
+    resting: bool,
+}
+
+/// When standing wants are dialled again.
+#[derive(Debug)]
+pub(super) struct Redials {
+    pub(super) timers: Timers,
+    pub(super) rng: Rng,
+    /// How many peers are wanted.
+    pub(super) wants: u32,
+}
+
+/// Wants that one tick dials; those left are due at once. Each costs two agreements.
+const DIALS_A_CALL: usize = 8;
+
+impl Switch {
+    // C. Commands: standing wants.
+
+    /// Keeps a line from `local` to the holder of `peer`: opens one, unless there is one, and again
+    /// whenever it ends, until `forget_line`. Each has a `LineId` of its own and tells of itself by
+    /// `Up` and `Down`. Beside `addresses`, those are tried where the peer was before. Between dials
+    /// that come to nothing the wait grows from `Life::redial_first_ms` to `Life::redial_most_ms`;
+    /// after a sleep or a change of network it begins anew.
+    ///
+    /// A line that was closed by this end, or whose peer broke the protocol, is not opened again
+    /// until the next call of this or the next start; the want itself is there still.
+    ///
+    /// # Errors
+    /// [`ConnectError::NotInstalled`] and [`ConnectError::Oneself`]; [`ConnectError::NoAddress`] if
+    /// none is given and none is known; [`ConnectError::Full`] if as many lines are kept as
+    /// `Life::wants_max` allows.
+    pub fn keep_line(
+        &mut self,
+        now: Time,
+        local: Hashname,
+        peer: &PublicKey,
+        addresses: &[SocketAddr],
+    ) -> Result<(), ConnectError> {
+        let now = self.advance(now);
+        let who = self.peer_of(local, peer)?;
+        let pair = (local, *peer);
+        let mut line = self.link_to(local, who.hashname);
+        let known = self.known.find(&pair).and_then(|slot| self.known.get(slot));
+        let reachable = known.is_some_and(|record| record.addresses().next().is_some());
+        if addresses.is_empty() && line.is_none() && !reachable {
+            return Err(ConnectError::NoAddress);
+        }
+        if let Some(at) = line.filter(|at| self.links.get(*at).is_some_and(Link::is_condemned)) {
+            // Its peer broke the protocol, so it is not taken up again.
+            self.end_untold(at);
+            line = None;
+        }
+        let slot = self
+            .want(pair, Reason::Kept, Rank::APPLICATION)
+            .ok_or(ConnectError::Full)?;
+        let most = self.config.life.kept_addresses_max;
+        if let Some(record) = self.known.get_mut(slot) {
+            record.give(addresses, most);
+        }
+        if let Some(link) = line.and_then(|line| self.links.get_mut(line)) {
+            // As for the application: a line that is being closed stays.
+            if let Phase::Closing { line, .. } = link.phase {
+                link.phase = Phase::Up { line };
+            }
+        }
+        self.dial(now, slot, false);
+        self.note_change(now);
+        Ok(())
+    }
+
+    /// Keeps no line from `local` to `peer` any more. The one that there is closes once nobody else
+    /// holds it, after `Life::unheld_timeout_ms`; one that is only being opened is given up.
+    pub fn forget_line(&mut self, now: Time, local: Hashname, peer: Hashname) {
+        let now = self.advance(now);
+        let Some((_, space)) = self.lines.identity(local) else {
+            return;
+        };
+        let is_it =
+            |(local_of, key): &Pair| *local_of == local && Hashname::of(key, &space) == peer;
+        let mut all = self.known.newest_first();
+        let found = all.find(|(_, record)| is_it(&record.pair));
+        let found = found.map(|(slot, _)| slot);
+        drop(all);
+        if let Some(slot) = found {
+            self.unwant(now, slot, Reason::Kept);
+            self.note_change(now);
+        }
+    }
+
+    /// The application holds the line no more, and it is not closed for that: it lives while a
+    /// stream or a want holds it, and `Life::unheld_timeout_ms` longer.
+    ///
+    /// # Errors
+    /// [`LineError::UnknownLine`] if it is over already.
+    pub fn release(&mut self, now: Time, line: LineId) -> Result<(), LineError> {
+        self.advance(now);
+        let slot = self.ids.get(&line.0).copied();
+        let slot = slot.ok_or(LineError::UnknownLine)?;
+        let link = self.links.get_mut(slot).ok_or(LineError::UnknownLine)?;
+        link.wants.application = false;
+        self.touch(slot);
+        Ok(())
+    }
+
+    /// True if the line is held by `keep_line`.
+    pub fn is_kept(&self, line: LineId) -> bool {
+        let link = self.ids.get(&line.0).and_then(|slot| self.links.get(*slot));
+        link.is_some_and(|link| link.wants.standing)
+    }
+
+    /// True if a line is kept to anybody.
+    pub const fn has_wants(&self) -> bool {
+        self.redials.wants > 0
+    }
+
+    /// The peers of an installed hashname that are remembered, newest first: those that a line was
+    /// up with, also before the last start if it was restored, and those that a line is kept to.
+    pub fn peers(&self, local: Hashname) -> impl Iterator<Item = KnownPeer> + '_ {
+        let identity = self.lines.identity(local);
+        let all = self.known.newest_first();
+        all.filter_map(move |(_, record)| {
+            let (_, space) = identity.filter(|_| record.pair.0 == local)?;
+            let key = record.pair.1;
+            Some(KnownPeer {
+                peer: Peer {
+                    hashname: Hashname::of(&key, &space),
+                    key,
+                },
+                addresses: record.addresses().collect(),
+                wanted: record.want.is_some(),
+                line: record.line,
+            })
+        })
+    }
+
+    /// Notes that a line is wanted. `None` if there are as many as that reason allows, each of a
+    /// rank at least as high.
+    pub(super) fn want(&mut self, pair: Pair, reason: Reason, rank: Rank) -> Option<Slot> {
+        let most = match reason {
+            Reason::Kept => self.config.life.wants_max,
+        };
+        let rank_of = |want: &Want| want.reasons.iter().find(|it| it.0 == reason).map(|it| it.1);
+        let others = self.known.newest_first();
+        let others = others.filter(|(_, record)| record.pair != pair);
+        let ranks = others.filter_map(|(slot, it)| Some((rank_of(it.want.as_ref()?)?, slot)));
+        let ranks: Vec<_> = ranks.collect();
+        if ranks.len() >= most as usize {
+            let lowest = ranks.iter().min().filter(|lowest| lowest.0 < rank)?.1;
+            self.unwant(self.now, lowest, reason);
+        }
+        let slot = self.known.enter(pair);
+        let record = self.known.get_mut(slot)?;
+        self.redials.wants += u32::from(record.want.is_none());
+        let want = record.want.get_or_insert_default();
+        want.reasons.retain(|it| it.0 != reason);
+        want.reasons.push((reason, rank));
+        (want.resting, want.waited_ms) = (false, 0);
+        Some(slot)
+    }
+
+    /// A line is not wanted any more, not for this reason.
+    pub(super) fn unwant(&mut self, now: Time, slot: Slot, reason: Reason) {
+        let Some(record) = self.known.get_mut(slot) else {
+            return;
+        };
+        let Some(want) = &mut record.want else { return };
+        want.reasons.retain(|it| it.0 != reason);
+        if !want.reasons.is_empty() {
+            return;
+        }
+        record.want = None;
+        self.redials.wants -= 1;
+        let pair = record.pair;
+        self.redials.timers.set(slot, None);
+        let peer = self.peer_of(pair.0, &pair.1).ok();
+        let Some(at) = peer.and_then(|peer| self.link_to(pair.0, peer.hashname)) else {
+            return;
+        };
+        if let Some(link) = self.links.get_mut(at) {
+            link.wants.standing = false;
+            if matches!(link.phase, Phase::Connecting { .. }) && !link.is_held() {
+                self.close_link(now, at, 0, "");
+            }
+            self.touch(at);
+        }
+    }
+
+    /// Who the holder of `key` is in the space of `local`.
+    pub(super) fn peer_of(&self, local: Hashname, key: &PublicKey) -> Result<Peer, ConnectError> {
+        let (_, space) = self
+            .lines
+            .identity(local)
+            .ok_or(ConnectError::NotInstalled)?;
+        let peer = Peer {
+            hashname: Hashname::of(key, &space),
+            key: *key,
+        };
+        if peer.hashname == local {
+            return Err(ConnectError::Oneself);
+        }
+        Ok(peer)
+    }
+
+    /// The link of the one line between two hashnames.
+    pub(super) fn link_to(&self, local: Hashname, peer: Hashname) -> Option<Slot> {
+        self.link_of(self.lines.find(local, peer)?)
+    }
+
+    /// Dials what is due.
+    pub(super) fn redial_due(&mut self, now: Time) {
+        for _ in 0..DIALS_A_CALL {
+            let Some(slot) = self.redials.timers.pop_due(now) else {
+                break;
+            };
+            self.dial(now, slot, true);
+        }
+    }
+
+    /// Every want is dialled now, and the waits begin anew: the network may be another one.
+    pub(super) fn redial_all(&mut self, now: Time) {
+        self.redial_where(now, |_| true);
+    }
+
+    /// The wants of a hashname that was just installed are dialled now.
+    pub(super) fn redial_of(&mut self, now: Time, local: Hashname) {
+        self.redial_where(now, |pair| pair.0 == local);
+    }
+
+    fn redial_where(&mut self, now: Time, which: impl Fn(&Pair) -> bool) {
+        let all = self.known.newest_first();
+        let all = all.filter(|(_, record)| record.want.is_some() && which(&record.pair));
+        let all: Vec<_> = all.map(|(slot, _)| slot).collect();
+        for slot in all {
+            let want = self.known.get_mut(slot).and_then(|it| it.want.as_mut());
+            if let Some(want) = want.filter(|want| !want.resting) {
+                want.waited_ms = 0;
+                self.redials.timers.set(slot, Some(now));
+            }
+        }
+    }
+
+    /// Sees to it that there is a line, or will be. With `again`, an `open` asks on every known path
+    /// even if there is one: its peer may have forgotten it.
+    fn dial(&mut self, now: Time, slot: Slot, again: bool) {
+        let Some(record) = self.known.get(slot).filter(|it| it.want.is_some()) else {
+            return;
+        };
+        let (local, key) = record.pair;
+        let Ok(peer) = self.peer_of(local, &key) else {
+            return;
+        };
+        let routes = record.addresses().filter_map(|at| self.route_to(at));
+        let routes: Vec<Route> = routes.collect();
+        let Some(at) = self.link_to(local, peer.hashname) else {
+            let opened = self.open_link(now, local, peer, &routes).ok();
+            match opened.and_then(|at| self.links.get_mut(at)) {
+                Some(link) => link.wants.standing = true,
+                None => self.redial_later(now, slot),
+            }
+            return;
+        };
+        let Some(link) = self.links.get_mut(at) else {
+            return;
+        };
+        link.wants.standing = true;
+        let (line, is_up) = match link.phase {
+            Phase::Connecting { line } => (line, false),
+            Phase::Up { line } => (line, true),
+            Phase::Closing { .. } | Phase::Down(_) => return,
+        };
+        if again || !is_up {
+            self.lines.reopen(now, line, &routes);
+        }
+        self.touch(at);
+    }
+
+    /// The next dial, after a wait twice as long as the last one, give or take chance: peers that
+    /// lost each other at one time do not all come back at one time.
+    fn redial_later(&mut self, now: Time, slot: Slot) {
+        let life = &self.config.life;
+        let want = self.known.get_mut(slot).and_then(|it| it.want.as_mut());
+        let Some(want) = want.filter(|want| !want.resting) else {
+            self.redials.timers.set(slot, None);
+            return;
+        };
+        let twice = want.waited_ms.saturating_mul(2);
+        want.waited_ms = twice.clamp(life.redial_first_ms, life.redial_most_ms);
+        let us = want.waited_ms.saturating_mul(1000);
+        let jittered = us - self.redials.rng.below(us / 4 + 1);
+        self.redials.timers.set(slot, Some(now.plus_us(jittered)));
+    }
+
+    /// A line came up: its peer is worth remembering, and a want for it is served.
+    pub(super) fn on_known_up(&mut self, now: Time, at: Slot) {
+        let Some(link) = self.links.get(at) else {
+            return;
+        };
+        let pair = (link.info.local, link.info.peer.key);
+        let route = link
+            .line()
+            .and_then(|line| Some(self.lines.info(line)?.route));
+        let slot = self.known.enter(pair);
+        let most = self.config.life.kept_addresses_max;
+        if let Some(record) = self.known.get_mut(slot) {
+            record.line = true;
+            if let Some(route) = route {
+                record.prove(route.path.remote, most);
+            }
+            if let Some(want) = record.want.as_mut().filter(|want| !want.resting) {
+                want.up = Some(now);
+                self.redials.timers.set(slot, None);
+                if let Some(link) = self.links.get_mut(at) {
+                    link.wants.standing = true;
+                }
+            }
+        }
+        self.note_change(now);
+    }
+
+    /// A line is no more: if it is wanted, and did not end by our will, it is dialled again.
+    pub(super) fn on_known_down(&mut self, pair: &Pair, reason: &DownReason) {
+        let now = self.now;
+        let Some(slot) = self.known.find(pair) else {
+            return;
+        };
+        let (orderly, rests) = match reason {
+            DownReason::Local => (true, true),
+            DownReason::Closed { .. } => (true, false),
+            DownReason::Misbehaved(_) | DownReason::Refused(_) | DownReason::Revoked => {
+                (false, true)
+            }
+            DownReason::Unreachable
+            | DownReason::Exhausted
+            | DownReason::OtherVersions { .. }
+            | DownReason::TimedOut
+            | DownReason::Restarted
+            | DownReason::Replaced => (false, false),
+        };
+        if let Some(record) = self.known.get_mut(slot) {
+            record.line &= !orderly;
+            if let Some(want) = &mut record.want {
+                want.resting |= rests;
+                // A line that stayed up for longer than we waited for it was worth the dial.
+                let up_us = want.up.take().map_or(0, |up| now.since_us(up));
+                if up_us > want.waited_ms.saturating_mul(1000) {
+                    want.waited_ms = 0;
+                }
+                self.redial_later(now, slot);
+            }
+        }
+        self.note_change(now);
     }
 }

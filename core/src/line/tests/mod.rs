@@ -15,8 +15,11 @@ mod crossed;
 mod heads;
 mod life;
 mod limits;
+mod load;
 mod protocol;
+mod rekey;
 mod spaces;
+mod versions;
 mod window;
 
 /// The seed of a property: the environment's or a fixed one.
@@ -79,7 +82,7 @@ fn seal(lines: &mut Lines, slot: Slot, plain: &[u8]) -> Vec<u8> {
 /// An open to the identity `to` by whoever holds `secret` and says to be the holder of `key`.
 fn open_as(secret_key: &SecretKey, key: PublicKey, to: u8, line: u32, time: u64) -> Vec<u8> {
     let mut rng = Rng::new(&Seed::new([line as u8; 32]));
-    let mut home = Home::new(secret_key, space(), &mut rng);
+    let mut home = Home::new(secret_key, space(), &PureRust, &mut rng);
     home.key = key;
     let peer = secret(to).public();
     let open = Open {
@@ -94,6 +97,7 @@ fn open_as(secret_key: &SecretKey, key: PublicKey, to: u8, line: u32, time: u64)
             first_stream: 0,
         },
         told: told::Told::default(),
+        cookie: None,
     };
     open.write(rng).unwrap().0.into_vec()
 }
@@ -254,10 +258,12 @@ impl World {
                     side.ups.push((slot, ours));
                     side.ping_at = Some(self.now);
                 }
+                Effect::Paths { .. } => {}
                 Effect::Down { why, .. } => side.downs.push(why),
                 Effect::Refused { .. } | Effect::Expelled { .. } => {
                     panic!("nobody is put out of an open space")
                 }
+                Effect::Renew { .. } | Effect::Renewed { .. } => {}
             }
         }
     }

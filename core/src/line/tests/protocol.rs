@@ -55,13 +55,13 @@ fn home(vector: &mut Vector, whose: &str, networks: &Networks) -> Result<Home, S
     let mut rng = Rng::new(&Seed::new([0; 32]));
     let secret = SecretKey::from_bytes(&secret);
     let mut home = match networks {
-        Networks::Open(space) => Home::new(&secret, *space, &mut rng),
+        Networks::Open(space) => Home::new(&secret, *space, &PureRust, &mut rng),
         Networks::Closed(club, root) => {
             let admission = club.admit(root, &secret.public(), Roles::SPACER, 0);
             let admission = admission.map_err(|error| format!("{error}"))?;
             let shown = admission.membership().as_bytes();
             vector.same_bytes(&format!("{whose}_membership"), shown)?;
-            Home::member(&secret, &admission, &mut rng)
+            Home::member(&secret, &admission, &PureRust, &mut rng)
         }
     };
     home.boot = u64::from_be_bytes(vector.array(&format!("{whose}_boot"))?);
@@ -100,6 +100,7 @@ fn check(vector: &mut Vector) -> Verdict {
         time: vector.one("time")?,
         end: end(vector, "initiator")?,
         told: Told::ours(limits, initiator.admission.as_deref()),
+        cookie: None,
     };
     let (datagram, mut handshake) = open
         .write(ephemeral(vector, "initiator", 0xaa)?)
@@ -130,11 +131,11 @@ fn check(vector: &mut Vector) -> Verdict {
     };
     assert_eq!(answered.seen, answer.seen);
 
-    let (to_responder, to_initiator) = handshake.split();
-    vector.same_bytes("key_to_responder", &*to_responder)?;
-    vector.same_bytes("key_to_initiator", &*to_initiator)?;
+    let keys = handshake.split();
+    vector.same_bytes("key_to_responder", &*keys.to_responder)?;
+    vector.same_bytes("key_to_initiator", &*keys.to_initiator)?;
     let ids = (open.line, answered.line);
-    let mut session = Session::new(suite, true, ids, (to_responder, to_initiator));
+    let mut session = Session::new(suite, true, ids, keys);
     let (plain, counter) = (vector.bytes("plain")?, vector.one("counter")?);
     let mut packet = vec![0; plain.len() + SEALED_OVERHEAD];
     packet[SEALED_PREFIX..][..plain.len()].copy_from_slice(&plain);

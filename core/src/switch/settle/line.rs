@@ -1,9 +1,9 @@
 //! Lines that came up or went down.
 
-use alloc::boxed::Box;
+use alloc::{boxed::Box, string::ToString as _};
 
 use crate::{
-    base::{Bounded, Slot, Time, Why},
+    base::{Bounded, Share, Slot, Time, Why},
     flow::Flow,
     line::{self, Effect},
     stream::Streams,
@@ -28,6 +28,16 @@ impl Switch {
         while let Some(effect) = self.line_effects.pop() {
             match effect {
                 Effect::Up { slot, ours } => self.on_line_up(now, slot, ours),
+                Effect::Renew { slot } => self.on_renewal(slot, false),
+                Effect::Renewed { slot } => self.on_renewal(slot, true),
+                Effect::Paths { slot, moved } => {
+                    if let Some(link) = self.link_of(slot) {
+                        if moved {
+                            self.on_moved(now, link);
+                        }
+                        self.touch(link);
+                    }
+                }
                 Effect::Down { slot, why } => {
                     if let Some(link) = self.link_of(slot) {
                         self.link_down(link, why.into());
@@ -85,6 +95,7 @@ impl Switch {
             ours,
         }));
         self.greet(slot, document);
+        self.on_known_up(now, slot);
         self.touch(slot);
     }
 
@@ -123,9 +134,16 @@ impl Switch {
             system: System::default(),
             packets_out: Bounded::new(packets),
             packets_in: Bounded::new(packets),
-            response: None,
+            packet_bytes: 0,
+            share: Share::default(),
+            starves: false,
             heard: now,
+            woken: Time::ZERO,
             ping: false,
+            rekey: false,
+            rekeyed: false,
+            exhausted: false,
+            receiving: false,
             queued: false,
             why: Why::Idle,
         });
@@ -145,13 +163,17 @@ impl Switch {
         let Some(line) = link.line() else { return };
         link.phase = Phase::Down(reason.clone());
         link.wants = Wants::default();
-        link.packets_out.clear();
+        while let Some(packet) = link.packets_out.pop() {
+            link.packet_bytes -= packet.len() as u64;
+        }
         // What was in flight is of no use to anybody, and may be much.
         link.flow = Flow::new(&self.config.flow, self.now);
         self.next_first = self.next_first.max(link.streams.next_number());
         link.streams.on_down(&mut self.stream_effects);
         let id = link.id;
+        let pair = (link.info.local, link.info.peer.key);
         self.by_line[line as usize] = None;
+        self.on_known_down(&pair, &reason);
         self.settle_streams(slot);
         if let Some(link) = self.links.get_mut(slot) {
             let fx = &mut self.stream_effects;
@@ -244,7 +266,8 @@ impl Switch {
 
     /// Forgets a link that is down, with whatever nobody read of it.
     pub(in crate::switch) fn forget_link(&mut self, slot: Slot) {
-        if let Some(link) = self.links.remove(slot) {
+        if let Some(mut link) = self.links.remove(slot) {
+            self.ledger.settle(&mut link.share, 0, 0);
             self.ids.remove(&link.id.0);
             self.timers.set(slot, None);
             self.down.retain(|down| *down != slot);
@@ -259,6 +282,10 @@ impl From<line::Down> for DownReason {
             line::Down::Restarted => Self::Restarted,
             line::Down::Replaced => Self::Replaced,
             line::Down::Refused(refusal) => Self::Refused(refusal),
+            line::Down::Exhausted => Self::Exhausted,
+            line::Down::Version(versions) => Self::OtherVersions {
+                versions: versions.to_string(),
+            },
         }
     }
 }
