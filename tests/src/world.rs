@@ -10,6 +10,7 @@ use std::{
 use hydroid_core::{
     base::{Rng, Seed, Time, Wall},
     identity::{Hashname, PublicKey, SecretKey, Space},
+    line::{Provider, PureRust},
     switch::{
         Config, Event, Interface, LineEvent, LineId, Meta, Need, Path, SentError, SocketId, Switch,
     },
@@ -81,6 +82,7 @@ pub struct World {
     rng: Rng,
     space: Space,
     buf: Vec<u8>,
+    providers: Vec<&'static dyn Provider>,
 }
 
 /// The only socket of a node.
@@ -93,6 +95,17 @@ const STEPS_MAX: u32 = 10_000;
 impl World {
     /// A world of `count` switches.
     pub fn new(seed: u64, count: u8, config: &Config, link: Link) -> Self {
+        let providers = vec![&PureRust as &dyn Provider; count.into()];
+        Self::with_providers(seed, providers, config, link)
+    }
+
+    /// A world with a switch for each of these providers.
+    pub fn with_providers(
+        seed: u64,
+        providers: Vec<&'static dyn Provider>,
+        config: &Config,
+        link: Link,
+    ) -> Self {
         let mut bytes = [0; 32];
         bytes[..8].copy_from_slice(&seed.to_le_bytes());
         let mut rng = Rng::new(&Seed::new(bytes));
@@ -109,8 +122,9 @@ impl World {
             rng: rng.fork("world"),
             space: Space::open("world").expect("a legal name"),
             buf: vec![0; BUFFER_BYTES],
+            providers,
         };
-        for n in 0..count {
+        for n in (0..=u8::MAX).take(world.providers.len()) {
             let secret = SecretKey::from_bytes(&rng.bytes());
             let node = world.boot(n, &secret, config, &Seed::new(rng.bytes()));
             world.nodes.push(node);
@@ -121,7 +135,8 @@ impl World {
     /// A fresh switch for node `n`.
     fn boot(&self, n: u8, secret: &SecretKey, config: &Config, seed: &Seed) -> Node {
         let address = SocketAddr::from(([10, 0, 0, n], 4000));
-        let mut switch = Switch::new(config.clone(), seed).expect("a legal config");
+        let mut switch = Switch::with_provider(config.clone(), seed, self.providers[n as usize])
+            .expect("a legal config");
         switch.handle_network_change(
             self.now,
             &[Interface {

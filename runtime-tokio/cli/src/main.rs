@@ -57,12 +57,7 @@ fn main() -> ExitCode {
 
 async fn run(arguments: Arguments, output: Output) -> Exit {
     let context = Context::new(output, arguments.identity);
-    // To be ended is how `up` is done; to every other command it is an interruption.
-    let interrupted = if matches!(arguments.command, Command::Up(_)) {
-        Ok(())
-    } else {
-        Err(Failure::interrupted())
-    };
+    let is_up = matches!(arguments.command, Command::Up(_));
     let mut signals = match Signals::catch() {
         Ok(signals) => signals,
         Err(error) => {
@@ -73,7 +68,8 @@ async fn run(arguments: Arguments, output: Output) -> Exit {
     };
     let (at_once, result) = tokio::select! {
         biased;
-        () = signals.caught() => (true, interrupted),
+        // To be ended is how `up` is done; to every other command it is an interruption.
+        () = signals.caught() => (true, if is_up { Ok(()) } else { Err(context.interrupted()) }),
         result = commands::run(&context, arguments.command) => (false, result),
     };
     context.stop().await;

@@ -50,18 +50,23 @@ impl Networks {
     }
 }
 
-fn home(vector: &mut Vector, whose: &str, networks: &Networks) -> Result<Home, String> {
+fn home(
+    vector: &mut Vector,
+    whose: &str,
+    networks: &Networks,
+    provider: &'static dyn Provider,
+) -> Result<Home, String> {
     let secret = vector.array(&format!("{whose}_secret"))?;
     let mut rng = Rng::new(&Seed::new([0; 32]));
     let secret = SecretKey::from_bytes(&secret);
     let mut home = match networks {
-        Networks::Open(space) => Home::new(&secret, *space, &PureRust, &mut rng),
+        Networks::Open(space) => Home::new(&secret, *space, provider, &mut rng),
         Networks::Closed(club, root) => {
             let admission = club.admit(root, &secret.public(), Roles::SPACER, 0);
             let admission = admission.map_err(|error| format!("{error}"))?;
             let shown = admission.membership().as_bytes();
             vector.same_bytes(&format!("{whose}_membership"), shown)?;
-            Home::member(&secret, &admission, &PureRust, &mut rng)
+            Home::member(&secret, &admission, provider, &mut rng)
         }
     };
     home.boot = u64::from_be_bytes(vector.array(&format!("{whose}_boot"))?);
@@ -81,15 +86,15 @@ fn head_of(datagram: &[u8]) -> String {
     String::from_utf8_lossy(packet.head.bytes()).into_owned()
 }
 
-fn check(vector: &mut Vector) -> Verdict {
+fn check(vector: &mut Vector, provider: &'static dyn Provider) -> Verdict {
     let refused = |dropped: Dropped| format!("{dropped:?}");
     let suites = [Suite::Aes256Gcm, Suite::ChaCha20Poly1305];
     let name = vector.text("suite")?;
     let suite = suites.into_iter().find(|suite| suite.name() == name);
     let suite = suite.ok_or("no such suite")?;
     let networks = Networks::of(vector)?;
-    let initiator = home(vector, "initiator", &networks)?;
-    let responder = home(vector, "responder", &networks)?;
+    let initiator = home(vector, "initiator", &networks, provider)?;
+    let responder = home(vector, "responder", &networks, provider)?;
     let limits = Limits::default();
     let open = Open {
         suite,
@@ -154,5 +159,7 @@ fn line_examples_of_the_protocol_are_true_and_nothing_else_is() {
         3,
         "one for each suite, and one in a closed space"
     );
-    demand(&vectors, check);
+    for provider in provider::tests::every() {
+        demand(&vectors, |vector| check(vector, provider));
+    }
 }

@@ -63,7 +63,7 @@ fn take(world: &mut World, of: usize, said: &Said) -> Result<bool, Dropped> {
 
 fn renew(world: &mut World, of: usize) -> bool {
     let slot = world.slot(of).unwrap();
-    world.sides[of].lines.renew(world.now, slot)
+    world.sides[of].lines.rekey_if_due(world.now, slot)
 }
 
 fn sessions(world: &World) -> [u32; 2] {
@@ -240,7 +240,7 @@ fn line_rekey_of_another_key_is_refused() {
     let hash = world.sides[1].lines.slots.get(b).unwrap().current.as_ref();
     let prologue = super::super::rekey::prologue(&hash.unwrap().hash);
     let mut rng = Rng::new(&Seed::new([9; 32]));
-    let other = Home::new(&secret(77), space(), &mut rng);
+    let other = Home::new(&secret(77), space(), &PureRust, &mut rng);
     let peer = world.sides[1].key.agreement();
     let suite = Config::default().suite;
     let mut handshake = noise::Handshake::initiator(suite, &other.agreement, &peer, &prologue, rng);
@@ -301,7 +301,7 @@ fn line_that_ends_forgets_what_is_under_way_about_keys() {
             if close {
                 let last = seal(lines, slot, b"bye");
                 lines.close(now, slot, &last);
-                assert!(!lines.renew(now, slot));
+                assert!(!lines.rekey_if_due(now, slot));
             } else {
                 lines.forget(slot);
             }

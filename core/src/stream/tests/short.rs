@@ -257,6 +257,8 @@ impl End {
             | Frame::Challenge(_)
             | Frame::Response(_)
             | Frame::Close { .. }
+            | Frame::Rekey { .. }
+            | Frame::Rekeyed { .. }
             | Frame::Packet(_)
             | Frame::Skipped { .. } => panic!("streams send no such frame"),
         }

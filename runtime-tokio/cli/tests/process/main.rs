@@ -5,8 +5,10 @@
 #![allow(clippy::unwrap_used, reason = "what fails here fails its test")]
 
 mod ends;
+mod folders;
 mod homes;
 mod hostile;
 mod mistakes;
+mod resume;
 mod running;
 mod transfers;

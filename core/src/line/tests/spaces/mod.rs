@@ -189,7 +189,7 @@ fn line_stranger_without_the_gate_costs_one_mac_and_gets_nothing() {
 fn shown_to(told: Told, gate: u8, (mut b, _): (Lines, Hashname)) -> Option<Refusal> {
     let id = club().space().id();
     let mut rng = Rng::new(&Seed::new([3; 32]));
-    let home = Home::new(&secret(1), id, &mut rng);
+    let home = Home::new(&secret(1), id, &PureRust, &mut rng);
     let open = Open {
         suite: Suite::Aes256Gcm,
         home: &home,
@@ -202,6 +202,7 @@ fn shown_to(told: Told, gate: u8, (mut b, _): (Lines, Hashname)) -> Option<Refus
             first_stream: 0,
         },
         told,
+        cookie: None,
     };
     let (datagram, mut handshake) = open.write(rng).unwrap();
     let opened = b.on_open(Time::ZERO, route_to(1), &datagram);
@@ -282,7 +283,7 @@ fn line_initiator_refuses_a_responder_who_is_no_member() {
         let slot = a.open(Time::ZERO, name, key(2), &[route_to(2)], 0).unwrap();
         let open = poll_one(&mut a, Time::ZERO);
         let mut rng = Rng::new(&Seed::new([4; 32]));
-        let home = Home::new(&secret(2), id, &mut rng);
+        let home = Home::new(&secret(2), id, &PureRust, &mut rng);
         let mut opened = open::Clear::parse(&open).unwrap().read(&home, rng).unwrap();
         let answer = Answer {
             to: opened.line,
