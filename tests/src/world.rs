@@ -174,7 +174,7 @@ impl World {
     /// Node `n` has another address from now on; at the old one nobody is. `told` says whether its
     /// shell notices.
     pub fn move_to(&mut self, n: usize, address: SocketAddr, told: bool) {
-        let now = self.now;
+        let now = self.nodes[n].time(self.now);
         let node = &mut self.nodes[n];
         node.address = address;
         if told {
@@ -184,7 +184,7 @@ impl World {
 
     /// Node `n` has further addresses on its one socket.
     pub fn give(&mut self, n: usize, also: &[SocketAddr]) {
-        let now = self.now;
+        let now = self.nodes[n].time(self.now);
         let node = &mut self.nodes[n];
         node.also = also.to_vec();
         let any = SocketAddr::from(([0, 0, 0, 0], node.address.port()));
@@ -245,7 +245,7 @@ impl World {
 
     /// Node `from` opens a line to node `to`.
     pub fn connect(&mut self, from: usize, to: usize) -> LineId {
-        let (key, address) = (self.nodes[to].key, self.nodes[to].address);
+        let (key, address) = (self.nodes[to].key, self.nodes[to].seen());
         let now = self.nodes[from].time(self.now);
         let node = &mut self.nodes[from];
         node.switch
@@ -338,7 +338,6 @@ impl World {
             );
             let node = &mut self.nodes[n];
             let Some(from) = node.source(transmit.path.local) else {
-                let now = self.now;
                 let error = SentError::Unreachable;
                 node.switch.handle_sent_error(now, &transmit, error);
                 continue;
@@ -436,6 +435,11 @@ impl World {
 }
 
 impl Node {
+    /// Where others reach it.
+    pub fn seen(&self) -> SocketAddr {
+        self.outside.unwrap_or(self.address)
+    }
+
     /// As what others see what it sends from this address of its own; `None` if it has it not.
     fn source(&self, local: Option<IpAddr>) -> Option<SocketAddr> {
         let mut own = [self.address].into_iter().chain(self.also.iter().copied());
@@ -449,7 +453,7 @@ impl Node {
 
     /// The address of its own that a datagram to there comes to.
     fn inside(&self, to: SocketAddr) -> Option<SocketAddr> {
-        let is_ours = self.outside.unwrap_or(self.address) == to;
+        let is_ours = self.seen() == to;
         let also = || self.also.iter().copied().find(|address| *address == to);
         is_ours.then_some(self.address).or_else(also)
     }

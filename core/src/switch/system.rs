@@ -188,7 +188,7 @@ impl Switch {
             Topic::Unknown => return,
         };
         let is_free = link.system.outgoing.is_empty();
-        let opened = is_free.then(|| link.streams.open(topic.head()).ok());
+        let opened = is_free.then(|| link.streams.open_system(topic.head()).ok());
         let Some(id) = opened.flatten() else {
             if !link.system.due.contains(&topic) {
                 link.system.due.push(topic);
@@ -333,6 +333,7 @@ fn on_opened(
         bytes: Vec::new(),
         is_whole: false,
     });
+    link.streams.set_system(id);
     if topic == Topic::Unknown {
         let _over = link.streams.reset(id, 0);
         let _over = link.streams.stop(now, id, 0, fx);

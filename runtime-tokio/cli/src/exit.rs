@@ -22,6 +22,20 @@ impl Exit {
         self as u8
     }
 
+    /// The exit of this number, which a process of our own gave; any other is a failure.
+    pub(crate) fn of_code(code: u8) -> Self {
+        [
+            Self::Usage,
+            Self::NotFound,
+            Self::Unreachable,
+            Self::Refused,
+            Self::Unverified,
+        ]
+        .into_iter()
+        .find(|exit| exit.code() == code)
+        .unwrap_or(Self::Failed)
+    }
+
     /// The exit that a peer's number stands for; a number that means nothing here is a failure.
     pub(crate) const fn of_peer(code: u8) -> Self {
         match code {

@@ -70,6 +70,24 @@ pub(crate) fn parse_time(text: &str) -> Result<Duration, String> {
     Ok(Duration::from_millis(time_ms))
 }
 
+/// Reads `30m`, `12h`, `90d` or a plain number of seconds; more than nothing, at most ten years.
+pub(crate) fn parse_span(text: &str) -> Result<u64, String> {
+    let number = text.trim_end_matches(|c: char| !c.is_ascii_digit());
+    let scale_s = match &text[number.len()..] {
+        "" | "s" => 1,
+        "m" => 60,
+        "h" => 3600,
+        "d" => 86_400,
+        _ => return Err("a time is a whole number and s, m, h or d, like 12h".into()),
+    };
+    number
+        .parse::<u64>()
+        .ok()
+        .and_then(|number| number.checked_mul(scale_s))
+        .filter(|s| (1..=3650 * 86_400).contains(s))
+        .ok_or_else(|| "a time is between 1s and 3650d".into())
+}
+
 /// Reads a number of bytes: `1000`, `64K`, `10M`, `2G`, `1T`, by powers of 1024.
 pub(crate) fn parse_bytes(text: &str) -> Result<u64, String> {
     let number = text.trim_end_matches(|c: char| !c.is_ascii_digit());

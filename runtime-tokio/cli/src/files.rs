@@ -286,6 +286,33 @@ pub(crate) fn create_private(path: &Path, content: &[u8]) -> io::Result<()> {
     written
 }
 
+/// Writes a private file whole, in place of the one of this name if there is one.
+///
+/// # Errors
+/// The system's; the one that was there is as it was then.
+pub(crate) fn replace_private(path: &Path, content: &[u8]) -> io::Result<()> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(format!(".{}.new", std::process::id()));
+    let new = folder.join(name);
+    // Another process of this number may have left one.
+    let _absent = fs::remove_file(&new);
+    let written = private()
+        .write(true)
+        .create_new(true)
+        .open(&new)
+        .and_then(|mut file| {
+            file.write_all(content)?;
+            file.sync_all()?;
+            fs::rename(&new, path)?;
+            sync_folder(folder)
+        });
+    if written.is_err() {
+        let _absent = fs::remove_file(&new);
+    }
+    written
+}
+
 /// Takes away what others may do with a file or folder; true if there was something.
 ///
 /// # Errors
@@ -328,6 +355,20 @@ mod tests {
         assert_eq!(again.kind(), io::ErrorKind::AlreadyExists);
         assert_eq!(fs::read(&file).unwrap(), b"one");
         assert_eq!(fs::read_dir(&inner).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn files_private_ones_are_replaced_whole() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("kept");
+        for content in [b"one".as_slice(), b"", b"three"] {
+            replace_private(&file, content).unwrap();
+            assert_eq!(fs::read(&file).unwrap(), content);
+            assert_eq!(mode(&file), 0o600);
+        }
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+        let nowhere = folder.path().join("no/kept");
+        assert!(replace_private(&nowhere, b"x").is_err());
     }
 
     #[test]

@@ -4,15 +4,19 @@ mod addresses;
 mod args;
 mod commands;
 mod context;
+mod control;
 mod exit;
 mod figures;
 mod files;
 mod home;
 mod node;
 mod output;
+mod pipe;
 mod printer;
 mod progress;
+mod resident;
 mod signals;
+mod spaces;
 mod transfer;
 
 use std::{env, process::ExitCode, time::Duration};
@@ -56,8 +60,13 @@ fn main() -> ExitCode {
 }
 
 async fn run(arguments: Arguments, output: Output) -> Exit {
-    let context = Context::new(output, arguments.identity);
     let is_up = matches!(arguments.command, Command::Up(_));
+    let output = if matches!(arguments.command, Command::Pipe(_)) {
+        output.beside_stdout()
+    } else {
+        output
+    };
+    let context = Context::new(output, arguments.identity, arguments.space);
     let mut signals = match Signals::catch() {
         Ok(signals) => signals,
         Err(error) => {

@@ -16,6 +16,7 @@ mod heads;
 mod life;
 mod limits;
 mod load;
+mod paths;
 mod protocol;
 mod rekey;
 mod spaces;

@@ -19,7 +19,7 @@ use crate::{
     context::Context,
     exit::{Exit, Failure},
     figures, files, home,
-    node::{self, CONNECT_WITHIN, Line, Node, Stream},
+    node::{self, CONNECT_WITHIN, Line, Listen, Node, Stream},
     output::Output,
     transfer::{
         hashes::GROUP,
@@ -47,8 +47,11 @@ pub(crate) async fn run(context: &Context) -> Result<(), Failure> {
         began: Instant::now(),
     };
     let source = prepare(&told, &folder.path).await?;
-    let loopback = Some(SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 0));
-    let start = || context.start_as(loopback, &SecretKey::from_bytes(&home::random()?));
+    let loopback = Listen {
+        address: Some(SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 0)),
+        port: None,
+    };
+    let start = || context.start_as(loopback, &SecretKey::from_bytes(&home::random()?), None);
     let (giver, taker) = (start()?, start()?);
     let token = home::fresh_token()?;
     let serving = tokio::spawn(serve(giver.clone(), source.clone(), token.clone()));
@@ -290,7 +293,10 @@ async fn serve_one(
             give(Output::silent(), stream, source).await?;
             Ok(Some(taker))
         }
-        Some(Request::Get { .. } | Request::Put { .. }) | None => {
+        Some(
+            Request::Get { .. } | Request::Put { .. } | Request::Pipe { .. } | Request::Join { .. },
+        )
+        | None => {
             tokio::spawn(node::turn_down(stream, Why::Refused, "another token"));
             Ok(None)
         }

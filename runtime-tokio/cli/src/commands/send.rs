@@ -163,7 +163,7 @@ async fn greet(output: Output, stream: Stream, token: &Token) -> Option<Stream> 
             output.note("a receiver without the ticket's token was refused", &object);
             node::turn_down(stream, Why::Refused, "the token is not the ticket's").await;
         }
-        Some(Request::Put { .. }) | None => {
+        Some(Request::Put { .. } | Request::Pipe { .. } | Request::Join { .. }) | None => {
             node::turn_down(
                 stream,
                 Why::Unknown,

@@ -29,6 +29,18 @@ pub(crate) enum Request {
         #[serde(flatten)]
         file: Announced,
     },
+    /// Be the other end of your pipe.
+    Pipe {
+        /// The token of the ticket, in hex.
+        #[serde(default)]
+        token: String,
+    },
+    /// Let me into the closed space that your ticket is for.
+    Join {
+        /// The token of the ticket, in hex.
+        #[serde(default)]
+        token: String,
+    },
 }
 
 /// A file as a head tells of it; nothing here is checked yet.
@@ -189,6 +201,14 @@ mod tests {
         same(
             &Request::Get { token: "0a".into() },
             r#"{"get":{"token":"0a"}}"#,
+        );
+        same(
+            &Request::Pipe { token: "0a".into() },
+            r#"{"pipe":{"token":"0a"}}"#,
+        );
+        same(
+            &Request::Join { token: "0a".into() },
+            r#"{"join":{"token":"0a"}}"#,
         );
         let file = Announced {
             name: "a b".into(),
