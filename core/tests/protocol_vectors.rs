@@ -63,7 +63,7 @@ fn protocol_examples_have_names_of_their_own_and_are_of_each_kind() {
 
 #[test]
 fn protocol_close_codes_are_those_of_the_switch() {
-    use hydroid_core::switch::Misbehaviour as M;
+    use hydroid_core::{identity::Refusal as R, switch::Misbehaviour as M};
     let all = [
         M::MalformedFrame,
         M::UnknownCriticalFrame,
@@ -73,8 +73,12 @@ fn protocol_close_codes_are_those_of_the_switch() {
         M::UnknownStream,
         M::EndMoved,
         M::IllegalHead,
+        M::IllegalSystem,
     ];
-    let made = all.map(|breach| format!("| {} | {} |", breach.code(), breach.sentence()));
+    let breaches = all.map(|breach| format!("| {} | {} |", breach.code(), breach.sentence()));
+    let refusals = [R::Revoked, R::Expired, R::Signer, R::NoMember];
+    let refusals = refusals.map(|why| format!("| {} | {why} |", why.close_code()));
+    let made: Vec<String> = breaches.into_iter().chain(refusals).collect();
     let table = PROTOCOL
         .lines()
         .skip_while(|line| !line.starts_with("| code | the peer's breach"));

@@ -48,8 +48,6 @@ pub struct Node {
     pub key: PublicKey,
     /// What it told and nobody has taken yet.
     pub events: VecDeque<Event>,
-    /// What it asked to be kept.
-    pub kept: BTreeMap<String, Vec<u8>>,
     /// False while it is cut off: nothing comes to it and nothing leaves it.
     pub online: bool,
     /// What its switch asked to be kept.
@@ -159,7 +157,6 @@ impl World {
             hashname,
             key,
             events: VecDeque::new(),
-            kept: BTreeMap::new(),
             online: true,
             disk: BTreeMap::new(),
             needs: 0,

@@ -1,9 +1,10 @@
 //! B: what comes from the network. Bytes are told apart by their first bytes, opened where they
 //! lie, and each frame is handed to the room it is for.
 
-use super::{DropReason, Meta, Misbehaviour, Switch, link::Link, spaces::refusal_of};
+use super::{DropReason, Meta, Misbehaviour, Switch, link::Link};
 use crate::{
     base::{Effects, Slot, Time},
+    identity::Refusal,
     line::{self, Dropped, Kind, Unsealed},
     stream::{self, Taken as Took},
     wire::{
@@ -225,7 +226,7 @@ impl Switch {
 
     fn on_close(&mut self, slot: Slot, line: Slot, code: u64, reason: &str) {
         self.lines.forget(line);
-        let down = match refusal_of(code) {
+        let down = match Refusal::of_close_code(code) {
             Some(refusal) => super::DownReason::Refused(refusal),
             None => super::DownReason::Closed {
                 code,

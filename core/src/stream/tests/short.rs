@@ -256,9 +256,9 @@ impl End {
             | Frame::Challenge(_)
             | Frame::Response(_)
             | Frame::Close { .. }
-            | Frame::Packet(_)
             | Frame::Rekey { .. }
             | Frame::Rekeyed { .. }
+            | Frame::Packet(_)
             | Frame::Skipped { .. } => panic!("streams send no such frame"),
         }
         true

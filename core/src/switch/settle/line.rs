@@ -177,13 +177,15 @@ impl Switch {
         link.flow = Flow::new(&self.config.flow, self.now);
         self.next_first = self.next_first.max(link.streams.next_number());
         link.streams.on_down(&mut self.stream_effects);
-        let fx = &mut self.stream_effects;
-        link.system.clear(self.now, &mut link.streams, fx);
         let id = link.id;
         let pair = (link.info.local, link.info.peer.key);
         self.by_line[line as usize] = None;
         self.on_known_down(&pair, &reason);
         self.settle_streams(slot);
+        if let Some(link) = self.links.get_mut(slot) {
+            let fx = &mut self.stream_effects;
+            link.system.clear(self.now, &mut link.streams, fx);
+        }
         self.events
             .push_back(Event::Line(LineEvent::Down { line: id, reason }));
         self.down.push_back(slot);
