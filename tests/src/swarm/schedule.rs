@@ -19,6 +19,8 @@ use crate::world::{Link, SOCKET, World};
 const SHORT_MS: u64 = 8_000;
 /// A silence that lines die of.
 const LONG_MS: u64 = 45_000;
+/// What was on its way may still bring a line up with somebody who has just gone.
+const FLIGHT_MS: u64 = 200;
 /// How long a healed world may take: the longest redial, an idle time, and some.
 const HEALING_MS: u64 = 45_000;
 
@@ -248,7 +250,8 @@ impl Schedule {
             self.rng.below(SHORT_MS)
         };
         if ms > SHORT_MS || !alone {
-            self.cut(node);
+            // Until its end, and whatever comes up meanwhile.
+            self.cuts[node] = self.world.now.plus_ms(ms);
         }
         ms
     }
@@ -260,9 +263,6 @@ impl Schedule {
         self.attend(ms);
         self.world.wake(node, counted);
         self.silence = self.world.now;
-        if ms > SHORT_MS {
-            self.cut(node);
-        }
     }
 
     fn silence(&mut self, node: usize) {
@@ -271,9 +271,6 @@ impl Schedule {
         self.attend(ms);
         self.world.nodes[node].online = true;
         self.silence = self.world.now;
-        if ms > SHORT_MS {
-            self.cut(node);
-        }
     }
 
     /// The machine moves to another network.
@@ -347,7 +344,7 @@ impl Schedule {
                 let other = (0..self.apps.len()).find(|other| of(*other));
                 let cut = other.map(|other| self.cuts[node].max(self.cuts[other]));
                 assert!(
-                    cut.is_some_and(|cut| cut >= *up),
+                    cut.is_some_and(|cut| cut.plus_ms(FLIGHT_MS) >= *up),
                     "{line} of node {node}, up since {up:?}, ended for nothing: {reason}"
                 );
             }
