@@ -15,12 +15,13 @@ use hydroid_core::{
 use super::app::{App, Truth};
 use crate::world::{Link, SOCKET, World};
 
-/// A silence that no line dies of, in milliseconds; another one must be as far away.
+/// A silence that no line dies of, in milliseconds, if nothing happened just before.
 const SHORT_MS: u64 = 8_000;
 /// A silence that lines die of.
 const LONG_MS: u64 = 45_000;
-/// What was on its way may still bring a line up with somebody who has just gone.
-const FLIGHT_MS: u64 = 200;
+/// So long an answer waits for its proof (`line.half_open_ms`): a handshake that was under way with
+/// somebody who has just gone may bring up a line that gives way to the next.
+const FLIGHT_MS: u64 = 10_000;
 /// How long a healed world may take: the longest redial, an idle time, and some.
 const HEALING_MS: u64 = 45_000;
 
@@ -243,7 +244,11 @@ impl Schedule {
 
     /// How long a silence takes, and whether lines may end for it.
     fn draw_silence(&mut self, node: usize) -> u64 {
-        let alone = self.silence.plus_ms(2 * SHORT_MS) < self.world.now;
+        let last = self
+            .cuts
+            .iter()
+            .fold(self.silence, |last, cut| last.max(*cut));
+        let alone = last.plus_ms(2 * SHORT_MS) < self.world.now;
         let ms = if self.rng.below(3) == 0 {
             LONG_MS + self.rng.below(LONG_MS)
         } else {
@@ -342,6 +347,17 @@ impl Schedule {
                 };
                 let of = |other: usize| Some(self.world.nodes[other].hashname) == peer;
                 let other = (0..self.apps.len()).find(|other| of(*other));
+                // A line that nobody holds ends in order, and takes no stream with it.
+                let mut streams = self.apps[node].streams.iter();
+                let empty = streams.all(|(id, end)| id.line != *line || end.over.is_some());
+                let in_order = match reason {
+                    DownReason::Local => true,
+                    DownReason::Closed { code, .. } => *code == 0,
+                    _ => false,
+                };
+                if empty && in_order {
+                    return;
+                }
                 let cut = other.map(|other| self.cuts[node].max(self.cuts[other]));
                 assert!(
                     cut.is_some_and(|cut| cut.plus_ms(FLIGHT_MS) >= *up),
