@@ -5,7 +5,14 @@ use std::{
     time::Duration,
 };
 
-use hydroid_core::{base::Seed, driver, line::Suite, switch};
+#[cfg(feature = "fast-crypto")]
+use hydroid_core::line;
+use hydroid_core::{
+    base::Seed,
+    driver,
+    line::{Provider, PureRust, Suite},
+    switch,
+};
 
 /// The choices of an endpoint. `Config::default()` is good for most programs.
 #[derive(Clone, Debug)]
@@ -16,6 +23,10 @@ pub struct Config {
     pub listen: Vec<SocketAddr>,
     /// The choices of the switch. By default the suite that this processor is fastest at.
     pub switch: switch::Config,
+    /// What computes the curve and the ciphers. By default the fast provider where the feature
+    /// `fast-crypto` is on and the processor has what it needs, and pure Rust elsewhere; the bytes
+    /// that are sent are the same.
+    pub provider: &'static dyn Provider,
     /// The choices of the driver.
     pub driver: driver::Config,
     /// All randomness comes from this; from the operating system if it is `None`, as it should be
@@ -36,6 +47,7 @@ impl Default for Config {
                 (Ipv6Addr::UNSPECIFIED, 0).into(),
             ],
             switch: fastest(),
+            provider: provider(),
             driver: driver::Config::default(),
             seed: None,
             socket_buffer_bytes: 4 << 20,
@@ -44,7 +56,18 @@ impl Default for Config {
     }
 }
 
-/// The switch's own defaults, with AES where the processor has instructions for it.
+#[cfg(feature = "fast-crypto")]
+fn provider() -> &'static dyn Provider {
+    line::fast().unwrap_or(&PureRust)
+}
+
+#[cfg(not(feature = "fast-crypto"))]
+fn provider() -> &'static dyn Provider {
+    &PureRust
+}
+
+/// The switch's own defaults, with AES where the processor has instructions for it: under either
+/// provider it is the faster one then, and without them there is no fast provider.
 fn fastest() -> switch::Config {
     let mut config = switch::Config::default();
     config.line.suite = if has_aes() {

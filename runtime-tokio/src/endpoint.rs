@@ -12,10 +12,10 @@ use std::{
 use hydroid_core::{
     base::{Seed, Time},
     driver::Driver,
-    identity::{Hashname, SecretKey, Space, Ticket},
+    identity::{Admission, Hashname, SecretKey, Space, Ticket},
     switch::{
         InstallError, Interface, KnownPeer, LineEvent, LineId, Need, Peer, RestoreError, SocketId,
-        Stats, Status, Switch,
+        SpaceCommandError, SpaceEvent, Stats, Status, Switch,
     },
 };
 
@@ -23,6 +23,7 @@ use zeroize::Zeroizing;
 
 use crate::{
     Config, ConnectError, Line, Stream,
+    error::anon_error,
     shared::{Handle, Shared},
     sockets::Sockets,
     task,
@@ -47,7 +48,8 @@ impl Endpoint {
             Some(seed) => seed,
             None => Seed::new(*random()?),
         };
-        let mut switch = Switch::new(config.switch, &seed).map_err(io::Error::other)?;
+        let mut switch = Switch::with_provider(config.switch, &seed, config.provider)
+            .map_err(io::Error::other)?;
         let sockets = Sockets::bind(&config.listen, config.socket_buffer_bytes as usize)?;
         let addresses: Arc<[_]> = sockets.addresses().collect();
         let interfaces: Vec<_> = (0..)
@@ -79,6 +81,58 @@ impl Endpoint {
             .shared
             .command(|driver, now| driver.switch_mut().install(now, secret, space))
             .unwrap_or(Err(InstallError::Full))
+    }
+
+    /// Installs an identity in the closed space that `admission` lets it into.
+    ///
+    /// # Errors
+    /// As [`Switch::install_member`]; an endpoint that has ended is full.
+    pub fn install_member(
+        &self,
+        secret: &SecretKey,
+        admission: &Admission,
+    ) -> Result<Hashname, InstallError> {
+        self.handle
+            .shared
+            .command(|driver, now| driver.switch_mut().install_member(now, secret, admission))
+            .unwrap_or(Err(InstallError::Full))
+    }
+
+    /// Answers and dials as `local` no more; its lines end.
+    ///
+    /// # Errors
+    /// If it is not installed.
+    pub fn uninstall(&self, local: Hashname) -> Result<(), SpaceCommandError> {
+        self.handle
+            .shared
+            .command(|driver, now| driver.switch_mut().uninstall(now, local))
+            .unwrap_or(Err(SpaceCommandError::NotInstalled))
+    }
+
+    /// What lets `local` into its closed space, as it stands now. `None` in an open space.
+    pub fn admission(&self, local: Hashname) -> Option<Admission> {
+        let state = self.handle.shared.lock();
+        state.driver.switch().admission(local).cloned()
+    }
+
+    /// Takes over what is newer in `admission`; it takes effect on every line of the space.
+    ///
+    /// # Errors
+    /// As [`Switch::renew`].
+    pub fn renew(&self, local: Hashname, admission: &Admission) -> Result<(), SpaceCommandError> {
+        self.handle
+            .shared
+            .command(|driver, now| driver.switch_mut().renew(now, local, admission))
+            .unwrap_or(Err(SpaceCommandError::NotInstalled))
+    }
+
+    /// The next thing that happens to an identity of ours in a closed space. A bounded number is
+    /// kept for whoever asks late. `None` once the endpoint has ended.
+    pub async fn space_event(&self) -> Option<SpaceEvent> {
+        let shared = &self.handle.shared;
+        poll_fn(|cx| shared.attempt_late(|driver, _| driver.poll_space_event(cx.waker())))
+            .await
+            .ok()
     }
 
     /// A line from the installed `local` to the member whom `ticket` names, once it is up; an
@@ -128,6 +182,26 @@ impl Endpoint {
         poll_fn(|cx| shared.attempt_late(|driver, _| driver.poll_line_event(cx.waker())))
             .await
             .ok()
+    }
+
+    /// Sends one packet to an address, in clear and without a line; see [`Switch::send_anon`].
+    ///
+    /// # Errors
+    /// The [`LineError`] inside says why it was not taken; `WouldBlock` if too many wait.
+    pub fn send_anon(&self, to: SocketAddr, packet: &[u8]) -> io::Result<()> {
+        let send = |driver: &mut Driver, now| driver.switch_mut().send_anon(now, to, packet);
+        self.handle.shared.command(send)?.map_err(anon_error)
+    }
+
+    /// The next packet that came without a line: where from, as it says, and its length.
+    ///
+    /// # Errors
+    /// If `buf` is too short, and the packet stays, or the endpoint has ended.
+    pub async fn recv_anon(&self, buf: &mut [u8]) -> io::Result<(SocketAddr, usize)> {
+        let shared = &self.handle.shared;
+        let received =
+            poll_fn(|cx| shared.attempt(|driver, now| driver.poll_recv_anon(now, buf, cx.waker())));
+        received.await?.map_err(anon_error)
     }
 
     /// Keeps a line from `local` to the member whom `ticket` names: opened at once, and again whenever

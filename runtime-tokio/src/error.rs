@@ -2,7 +2,10 @@
 
 use std::{error, fmt, io};
 
-use hydroid_core::switch::{self, DownReason, ReadError, WriteError};
+use hydroid_core::{
+    identity::Refusal,
+    switch::{self, DownReason, LineError, ReadError, WriteError},
+};
 
 /// Why there is no line to a peer.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -24,8 +27,10 @@ pub enum ConnectError {
     Down(DownReason),
     /// The endpoint has ended.
     Ended,
+    /// In a closed space, one end does not take the other for a member.
+    Refused(Refusal),
     /// Another refusal of the switch.
-    Refused(switch::ConnectError),
+    Other(switch::ConnectError),
 }
 
 impl fmt::Display for ConnectError {
@@ -35,7 +40,8 @@ impl fmt::Display for ConnectError {
             Self::Oneself => return switch::ConnectError::Oneself.fmt(f),
             Self::NoAddress => return switch::ConnectError::NoAddress.fmt(f),
             Self::Full => return switch::ConnectError::Full.fmt(f),
-            Self::Refused(error) => return error.fmt(f),
+            Self::Refused(refusal) => return refusal.fmt(f),
+            Self::Other(error) => return error.fmt(f),
             Self::Unreachable => return DownReason::Unreachable.fmt(f),
             Self::Down(reason) => return write!(f, "no line came up: {reason}"),
             Self::Ended => return Ended.fmt(f),
@@ -54,17 +60,19 @@ impl From<switch::ConnectError> for ConnectError {
             switch::ConnectError::Oneself => Self::Oneself,
             switch::ConnectError::NoAddress => Self::NoAddress,
             switch::ConnectError::Full => Self::Full,
-            other => Self::Refused(other),
+            switch::ConnectError::Refused(refusal) => Self::Refused(refusal),
+            other => Self::Other(other),
         }
     }
 }
 
 impl From<DownReason> for ConnectError {
     fn from(reason: DownReason) -> Self {
-        if reason == DownReason::Unreachable {
-            return Self::Unreachable;
+        match reason {
+            DownReason::Unreachable => Self::Unreachable,
+            DownReason::Refused(refusal) => Self::Refused(refusal),
+            reason => Self::Down(reason),
         }
-        Self::Down(reason)
     }
 }
 
@@ -80,12 +88,13 @@ impl From<ConnectError> for io::Error {
             ConnectError::Unreachable => io::ErrorKind::TimedOut,
             ConnectError::Ended => io::ErrorKind::NotConnected,
             ConnectError::Down(_) => io::ErrorKind::ConnectionReset,
+            ConnectError::Refused(_) => io::ErrorKind::PermissionDenied,
             ConnectError::NotInstalled
             | ConnectError::Oneself
             | ConnectError::OtherSpace
             | ConnectError::NoAddress
             | ConnectError::Full
-            | ConnectError::Refused(_) => io::ErrorKind::Other,
+            | ConnectError::Other(_) => io::ErrorKind::Other,
         };
         Self::new(kind, error)
     }
@@ -107,6 +116,15 @@ impl From<Ended> for io::Error {
     fn from(ended: Ended) -> Self {
         Self::new(io::ErrorKind::NotConnected, ended)
     }
+}
+
+pub(crate) fn anon_error(error: LineError) -> io::Error {
+    let kind = match error {
+        LineError::Blocked => io::ErrorKind::WouldBlock,
+        LineError::NoSocket => io::ErrorKind::NetworkUnreachable,
+        _ => io::ErrorKind::InvalidInput,
+    };
+    io::Error::new(kind, error)
 }
 
 pub(crate) fn read_error(error: ReadError) -> io::Error {

@@ -124,6 +124,16 @@ impl WriteHalf {
             .command(|driver, now, id| driver.switch_mut().reset(now, id, code));
     }
 
+    /// As [`Stream::set_priority`](crate::Stream::set_priority).
+    ///
+    /// # Errors
+    /// If the stream or its line is no more.
+    pub fn set_priority(&self, priority: i8) -> io::Result<()> {
+        self.stream
+            .command(|driver, now, id| driver.switch_mut().prioritize(now, id, priority))?
+            .map_err(write_error)
+    }
+
     /// As [`Stream::finished`](crate::Stream::finished).
     ///
     /// # Errors

@@ -73,6 +73,15 @@ impl Stream {
         self.writer.reset(code);
     }
 
+    /// Ranks what we have to send here among the streams of the line: higher goes first, equals
+    /// take turns. It is 0 at first.
+    ///
+    /// # Errors
+    /// If the stream or its line is no more.
+    pub fn set_priority(&self, priority: i8) -> io::Result<()> {
+        self.writer.set_priority(priority)
+    }
+
     /// Gives up the peer's direction; the peer writes no more, and learns `code`.
     pub fn stop(&mut self, code: u64) {
         self.reader.stop(code);

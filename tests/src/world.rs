@@ -5,13 +5,15 @@
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
     hash::{DefaultHasher, Hash as _, Hasher as _},
-    net::SocketAddr,
+    net::{IpAddr, SocketAddr},
 };
 
 use hydroid_core::{
     base::{Rng, Seed, Time, Wall},
     identity::{Hashname, PublicKey, SecretKey, Space},
-    switch::{Config, Event, Interface, LineEvent, LineId, Meta, Need, Path, SocketId, Switch},
+    switch::{
+        Config, Event, Interface, LineEvent, LineId, Meta, Need, Path, SentError, SocketId, Switch,
+    },
 };
 
 /// What the link does to datagrams; the rates are in parts of a thousand.
@@ -34,8 +36,12 @@ pub struct Link {
 pub struct Node {
     /// The switch.
     pub switch: Switch,
-    /// Where it is reached.
+    /// Where it is reached, and where it sends from unless told otherwise.
     pub address: SocketAddr,
+    /// Where else it is reached.
+    pub also: Vec<SocketAddr>,
+    /// As what others see it, if a router stands before it.
+    pub outside: Option<SocketAddr>,
     /// Its hashname in the space of the world.
     pub hashname: Hashname,
     /// Its key.
@@ -135,6 +141,8 @@ impl World {
         Node {
             switch,
             address,
+            also: Vec::new(),
+            outside: None,
             hashname,
             key,
             events: VecDeque::new(),
@@ -150,6 +158,37 @@ impl World {
     pub fn restart(&mut self, n: u8, secret: &SecretKey, config: &Config) {
         let seed = Seed::new(self.rng.bytes());
         self.nodes[n as usize] = self.boot(n, secret, config, &seed);
+    }
+
+    /// Node `n` has another address from now on; at the old one nobody is. `told` says whether its
+    /// shell notices.
+    pub fn move_to(&mut self, n: usize, address: SocketAddr, told: bool) {
+        let now = self.now;
+        let node = &mut self.nodes[n];
+        node.address = address;
+        if told {
+            node.tell_sockets(now, address);
+        }
+    }
+
+    /// Node `n` has further addresses on its one socket.
+    pub fn give(&mut self, n: usize, also: &[SocketAddr]) {
+        let now = self.now;
+        let node = &mut self.nodes[n];
+        node.also = also.to_vec();
+        let any = SocketAddr::from(([0, 0, 0, 0], node.address.port()));
+        node.tell_sockets(now, any);
+    }
+
+    /// Cuts a way, or both ways, between two addresses, or mends it.
+    pub fn cut(&mut self, one: SocketAddr, other: SocketAddr, ways: [bool; 2]) {
+        for (way, is_cut) in [(one, other), (other, one)].into_iter().zip(ways) {
+            if is_cut {
+                self.cuts.insert(way);
+            } else {
+                self.cuts.remove(&way);
+            }
+        }
     }
 
     /// The same, but it gets back what it asked to be kept.
@@ -286,8 +325,15 @@ impl World {
                 transmit.len > 0 && transmit.segment > 0,
                 "an empty transmit"
             );
+            let node = &mut self.nodes[n];
+            let Some(from) = node.source(transmit.path.local) else {
+                let now = self.now;
+                let error = SentError::Unreachable;
+                node.switch.handle_sent_error(now, &transmit, error);
+                continue;
+            };
             for datagram in buf[..transmit.len].chunks(transmit.segment) {
-                self.send(n, transmit.path.remote, datagram);
+                self.send((n, from), transmit.path.remote, datagram);
             }
         }
         assert_eq!(
@@ -312,8 +358,7 @@ impl World {
         busy
     }
 
-    fn send(&mut self, from: usize, to: SocketAddr, datagram: &[u8]) {
-        let from_address = self.nodes[from].address;
+    fn send(&mut self, (from, from_address): (usize, SocketAddr), to: SocketAddr, datagram: &[u8]) {
         let mut hasher = DefaultHasher::new();
         (self.digest, self.now, from_address, to, datagram).hash(&mut hasher);
         self.digest = hasher.finish();
@@ -348,8 +393,10 @@ impl World {
         let node = self
             .nodes
             .iter_mut()
-            .find(|node| node.address == to && node.online && node.asleep.is_none());
-        let Some(node) = node else { return };
+            .find_map(|node| Some((node.inside(to)?, node)));
+        let Some((to, node)) = node.filter(|(_, node)| node.online && node.asleep.is_none()) else {
+            return;
+        };
         let now = node.time(self.now);
         self.delivered += 1;
         let meta = Meta {
@@ -381,6 +428,31 @@ impl World {
 }
 
 impl Node {
+    /// As what others see what it sends from this address of its own; `None` if it has it not.
+    fn source(&self, local: Option<IpAddr>) -> Option<SocketAddr> {
+        let mut own = [self.address].into_iter().chain(self.also.iter().copied());
+        let from = own.find(|address| local.is_none_or(|local| address.ip() == local))?;
+        Some(
+            self.outside
+                .filter(|_| from == self.address)
+                .unwrap_or(from),
+        )
+    }
+
+    /// The address of its own that a datagram to there comes to.
+    fn inside(&self, to: SocketAddr) -> Option<SocketAddr> {
+        let is_ours = self.outside.unwrap_or(self.address) == to;
+        let also = || self.also.iter().copied().find(|address| *address == to);
+        is_ours.then_some(self.address).or_else(also)
+    }
+
+    /// Its shell tells what its socket is bound to.
+    fn tell_sockets(&mut self, now: Time, local: SocketAddr) {
+        let socket = SOCKET;
+        self.switch
+            .handle_network_change(now, &[Interface { socket, local }]);
+    }
+
     /// What its clock shows: less than the world's, if it stood still while the machine slept.
     pub const fn time(&self, now: Time) -> Time {
         Time::from_us(now.as_us() - self.lag_us)

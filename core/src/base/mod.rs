@@ -4,6 +4,7 @@
 
 mod effects;
 mod index;
+mod ledger;
 mod ranges;
 mod rng;
 mod slots;
@@ -12,6 +13,7 @@ mod timers;
 
 pub use effects::{Bounded, Effects};
 pub use index::Index;
+pub use ledger::{Ledger, LedgerConfig, Limits, Share};
 pub use ranges::Ranges;
 pub use rng::{Rng, Seed};
 pub use slots::{Slot, Slots};

@@ -114,6 +114,8 @@ pub enum Why {
     Idle,
     /// A line that was closed is forgotten.
     Closing,
+    /// A membership of a closed space ends.
+    Membership,
     /// A line that is kept is dialled again.
     Redial,
     /// The shell is asked to keep what has changed.

@@ -2,14 +2,17 @@
 //! the task's waker; what the switch has forgotten already is answered from the records.
 
 use alloc::string::String;
-use core::task::{Poll, Waker};
+use core::{
+    net::SocketAddr,
+    task::{Poll, Waker},
+};
 
 use super::{Driver, Wait};
 use crate::{
     base::Time,
     switch::{
-        DownReason, LineEvent, LineId, LineState, Need, OpenError, Read, ReadError, StreamId,
-        WriteError,
+        DownReason, LineError, LineEvent, LineId, LineState, Need, OpenError, Read, ReadError,
+        SpaceEvent, StreamId, WriteError,
     },
 };
 
@@ -42,6 +45,27 @@ impl Driver {
         match self.next_line_event() {
             Some(event) => Poll::Ready(event),
             None => self.wait_for(Wait::LineEvent, waker),
+        }
+    }
+
+    /// The next thing that happened to an identity of ours in a closed space.
+    pub fn poll_space_event(&mut self, waker: &Waker) -> Poll<SpaceEvent> {
+        match self.space_events.pop() {
+            Some(event) => Poll::Ready(event),
+            None => self.wait_for(Wait::SpaceEvent, waker),
+        }
+    }
+
+    /// As `Switch::recv_anon`, once a packet without a line has come.
+    pub fn poll_recv_anon(
+        &mut self,
+        now: Time,
+        buf: &mut [u8],
+        waker: &Waker,
+    ) -> Poll<Result<(SocketAddr, usize), LineError>> {
+        match self.switch.recv_anon(now, buf) {
+            Err(LineError::Blocked) => self.wait_for(Wait::Anon, waker),
+            received => Poll::Ready(received),
         }
     }
 

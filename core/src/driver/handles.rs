@@ -4,7 +4,7 @@
 use super::{Driver, Flushed, LineRecord, StreamRecord, Wait};
 use crate::{
     base::Time,
-    switch::{Event, LineEvent, LineId, Need, OpenError, StreamEvent, StreamId},
+    switch::{Event, LineEvent, LineId, Need, OpenError, SpaceEvent, StreamEvent, StreamId},
 };
 
 /// The code and the reason of a graceful end.
@@ -17,6 +17,8 @@ impl Driver {
             match event {
                 Event::Line(event) => self.on_line(now, event),
                 Event::Stream(event) => self.on_stream(now, &event),
+                Event::Space(event) => self.on_space(event),
+                Event::Anon => self.waiters.fire(Wait::Anon),
             }
         }
         if self.end_by.is_some() {
@@ -49,6 +51,7 @@ impl Driver {
                     self.close(now, line);
                 }
             }
+            LineEvent::Moved { .. } => {}
             LineEvent::Down { line, reason } => {
                 self.records.on_down(*line, reason.clone());
                 self.waiters.fire_line(*line);
@@ -59,6 +62,14 @@ impl Driver {
             let _full = self.line_events.push(event);
         }
         self.waiters.fire(Wait::LineEvent);
+    }
+
+    fn on_space(&mut self, event: SpaceEvent) {
+        if let Err(event) = self.space_events.push(event) {
+            self.space_events.pop();
+            let _full = self.space_events.push(event);
+        }
+        self.waiters.fire(Wait::SpaceEvent);
     }
 
     fn on_stream(&mut self, now: Time, event: &StreamEvent) {

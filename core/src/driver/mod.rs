@@ -36,7 +36,7 @@ pub use self::{
 };
 use crate::{
     base::{Bounded, Time, Wall},
-    switch::{LineEvent, Meta, Need, SentError, StreamId, Switch, Transmit},
+    switch::{LineEvent, Meta, Need, SentError, SpaceEvent, StreamId, Switch, Transmit},
 };
 
 /// The choices of a driver.
@@ -52,7 +52,8 @@ pub struct Config {
     pub accept_max: u32,
     /// The code with which such a stream is refused.
     pub refused_code: u64,
-    /// Lines up and down that nobody has looked at; beyond it the oldest is forgotten.
+    /// Lines up and down that nobody has looked at; beyond it the oldest is forgotten. As many
+    /// news of closed spaces.
     pub line_events_max: u32,
     /// Things to be kept that nobody has taken, each under a key of its own; beyond it the oldest
     /// is dropped. Each may hold what the switch remembers of all its peers.
@@ -109,6 +110,7 @@ pub struct Driver {
     records: Records,
     accepted: Bounded<StreamId>,
     line_events: Bounded<LineEvent>,
+    space_events: Bounded<SpaceEvent>,
     needs: VecDeque<Need>,
     /// When the end comes even if not everything was delivered, once it was asked for.
     end_by: Option<Time>,
@@ -123,6 +125,7 @@ impl Driver {
             records: Records::default(),
             accepted: Bounded::new(config.accept_max as usize),
             line_events: Bounded::new(config.line_events_max as usize),
+            space_events: Bounded::new(config.line_events_max as usize),
             needs: VecDeque::new(),
             end_by: None,
             switch,

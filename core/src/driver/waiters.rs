@@ -14,6 +14,10 @@ pub enum Wait {
     Accept,
     /// The next line that comes up or goes down.
     LineEvent,
+    /// The next news of a closed space.
+    SpaceEvent,
+    /// The next packet without a line.
+    Anon,
     /// The next thing that is to be kept.
     Need,
     /// The end of the endpoint: everything flushed and every line closed.
@@ -122,7 +126,12 @@ const fn last(wait: Wait) -> Key {
 
 const fn scope(wait: Wait) -> Option<LineId> {
     match wait {
-        Wait::Accept | Wait::LineEvent | Wait::Need | Wait::Ended => None,
+        Wait::Accept
+        | Wait::LineEvent
+        | Wait::SpaceEvent
+        | Wait::Anon
+        | Wait::Need
+        | Wait::Ended => None,
         Wait::Line(line) | Wait::Room(line) => Some(line),
         Wait::Head(stream) | Wait::Read(stream) | Wait::Write(stream) | Wait::Finished(stream) => {
             Some(stream.line)

@@ -52,6 +52,10 @@ pub struct Flow<R> {
     peer_ranges_delay_us: u64,
     /// The window was full after a packet of this ordinal or a later one had been sent.
     filled_before: u64,
+    /// When something was sent first that nothing came back for.
+    silent_since: Option<Time>,
+    /// That was noticed.
+    silence_told: bool,
     /// Packets in a row that asked for nothing.
     unasked_in_a_row: u16,
     /// Answers to what was sent before measure no round trip.
@@ -72,6 +76,8 @@ impl<R: Copy + fmt::Debug> Flow<R> {
             control: Control::new(config),
             peer_ranges_delay_us: u64::from(config.ranges_delay_ms) * 1000,
             filled_before: 0,
+            silent_since: None,
+            silence_told: false,
             unasked_in_a_row: 0,
             paused: Time::ZERO,
         }
@@ -132,6 +138,7 @@ impl<R: Copy + fmt::Debug> Flow<R> {
         self.sent.push(now, counter, bytes, true, carried);
         self.pacer.on_sent(u64::from(bytes));
         self.probe.on_asked(now);
+        self.silent_since = self.silent_since.or(Some(now));
         if self.bytes_in_flight() + self.config.packet_bytes() > self.window_bytes() {
             self.filled_before = self.sent.next_ordinal();
         }
@@ -174,6 +181,8 @@ impl<R: Copy + fmt::Debug> Flow<R> {
         if asked {
             self.control.on_ranges(now, &self.rtt);
             self.probe.on_answered();
+            self.silent_since = (self.sent.eliciting() > 0).then_some(now);
+            self.silence_told = false;
         }
         self.sent.trim();
         Ok(progress)
@@ -218,6 +227,42 @@ impl<R: Copy + fmt::Debug> Flow<R> {
         (asked, highest_sent_at)
     }
 
+    /// The line goes on over another path, with a round trip of `rtt_us` if one is known. What was
+    /// received and what is owed stay; what is in flight is taken for lost, and the new path is not
+    /// blamed for it; window, round trip, pace and probes begin anew (RFC 9000 section 9.4).
+    pub fn on_path_change(
+        &mut self,
+        now: Time,
+        rtt_us: Option<u64>,
+        fates: &mut Vec<(Fate, R)>,
+    ) -> u32 {
+        let mut lost = 0;
+        let all = 0..self.sent.next_ordinal();
+        while let Some(open) = self.sent.first_open(all.clone()) {
+            self.sent.settle(open, Fate::Lost, fates, |_, packet| {
+                lost += u32::from(packet.eliciting);
+            });
+        }
+        self.sent.trim();
+        self.rtt = Rtt::new(u64::from(self.config.initial_rtt_ms) * 1000);
+        if let Some(rtt_us) = rtt_us {
+            self.rtt.on_sample(now, rtt_us, 0);
+        }
+        self.loss = Loss::default();
+        self.probe = Probe::new(now);
+        self.pacer = Pacer::new(now);
+        self.control = Control::new(&self.config);
+        self.filled_before = self.sent.next_ordinal();
+        self.unasked_in_a_row = 0;
+        (self.silent_since, self.silence_told) = (None, false);
+        lost
+    }
+
+    /// When the oldest packet was sent that asks for ranges and has no fate.
+    pub fn oldest_sent_at(&self) -> Option<Time> {
+        self.sent.oldest_sent_at()
+    }
+
     fn find_lost(&mut self, now: Time, fates: &mut Vec<(Fate, R)>) -> Found {
         let measure = Measure {
             packets: u64::from(self.config.reordering_packets).max(1),
@@ -236,6 +281,7 @@ impl<R: Copy + fmt::Debug> Flow<R> {
         }
         if self.sent.eliciting() == 0 {
             self.probe.on_rest();
+            self.silent_since = None;
         }
         found
     }
@@ -251,6 +297,10 @@ impl<R: Copy + fmt::Debug> Flow<R> {
             due.lost_packets = self.find_lost(now, fates).packets;
             self.sent.trim();
         }
+        if self.silence_at().is_some_and(|at| at <= now) {
+            self.silence_told = true;
+            due.silence = true;
+        }
         if self.probe_at().is_some_and(|at| at <= now) {
             due.probes = self.probe.on_deadline(now, &self.config);
         }
@@ -262,6 +312,7 @@ impl<R: Copy + fmt::Debug> Flow<R> {
     pub fn deadline(&self) -> Option<Deadline> {
         let at = |time: Option<Time>, why| time.map(|at| Deadline::new(at, why));
         let repair = at(self.loss.at(), Why::Loss).or(at(self.probe_at(), Why::Probe));
+        let repair = Deadline::earlier(repair, at(self.silence_at(), Why::Probe));
         let ranges = at(self.received.at(&self.config), Why::Ranges);
         let pacing = at(self.pacer.until(), Why::Pacing);
         Deadline::earlier(Deadline::earlier(repair, ranges), pacing)
@@ -271,6 +322,12 @@ impl<R: Copy + fmt::Debug> Flow<R> {
     fn probe_at(&self) -> Option<Time> {
         let armed = self.sent.eliciting() > 0 && self.loss.at().is_none();
         armed.then(|| self.probe.at(&self.config, self.probe_period_us()))
+    }
+
+    /// Nothing came back for longer than an answer should take, even if something is still sent.
+    fn silence_at(&self) -> Option<Time> {
+        let since = self.silent_since.filter(|_| !self.silence_told)?;
+        Some(since.plus_us(self.probe_period_us()))
     }
 
     /// The period of the first probe in microseconds: the longest that an answer should take.

@@ -44,6 +44,9 @@ pub struct Due {
     pub probes: u8,
     /// Packets found lost.
     pub lost_packets: u32,
+    /// True if nothing has come back for longer than an answer should take; told once until
+    /// something does.
+    pub silence: bool,
     /// True if ranges must be sent now.
     pub ranges: bool,
     /// True if the pacer lets the next packets go.

@@ -119,6 +119,15 @@ impl<R: Copy> Sent<R> {
         self.open.first().map(|run| self.packet(run.start).counter)
     }
 
+    /// When the oldest packet was sent that asks for ranges and has no fate.
+    pub(super) fn oldest_sent_at(&self) -> Option<Time> {
+        let mut open = self.open.iter().flat_map(Clone::clone);
+        open.find_map(|ordinal| {
+            let packet = self.packet(ordinal);
+            packet.eliciting.then_some(packet.sent_at)
+        })
+    }
+
     /// A packet that has no fate.
     pub(super) fn packet(&self, ordinal: u64) -> &Packet {
         &self.packets[(ordinal - self.base) as usize]

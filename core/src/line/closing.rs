@@ -1,6 +1,6 @@
 //! Time, and the end of lines.
 
-use super::{Down, Effect, Lines, Place, open::OPEN_MAX, pending::Pending, state::Closing};
+use super::{Down, Effect, Lines, Place, open::OPEN_MAX, pending::Pending, spaces, state::Closing};
 use crate::base::{Deadline, Effects, Slot, Time, Why};
 
 /// Lines and answers that one call attends to; what is left is due at once.
@@ -13,15 +13,17 @@ impl Lines {
         let answers = answers.map(|at| Deadline::new(at, Why::Handshake));
         let line = self.timers.next().map(|(at, slot)| {
             let line = self.slots.get(slot);
-            let is_closing = line.is_some_and(|line| line.closing.is_some());
-            let why = if is_closing {
-                Why::Closing
-            } else {
-                Why::Handshake
+            let why = match line {
+                Some(line) if line.closing.is_some() => Why::Closing,
+                Some(line) if line.expires == Some(at) => Why::Membership,
+                Some(line) if line.pending.is_none() && line.older_until.is_none() => Why::Probe,
+                Some(_) | None => Why::Handshake,
             };
             Deadline::new(at, why)
         });
-        Deadline::earlier(line, answers)
+        let own = self.own_expiry();
+        let own = own.map(|at| Deadline::new(at, Why::Membership));
+        Deadline::earlier(Deadline::earlier(line, answers), own)
     }
 
     /// Does what is due. There may be more of it: see [`Lines::deadline`].
@@ -32,6 +34,7 @@ impl Lines {
             };
             self.on_due(now, slot, fx);
         }
+        self.on_own_expiry(now, fx);
         for _ in 0..DUE_A_CALL {
             let Some(expired) = self.answers.expire(now) else {
                 break;
@@ -52,6 +55,13 @@ impl Lines {
             self.forget(slot);
             return;
         }
+        spaces::on_peer_expiry(now, slot, line, fx);
+        if line.renewal.exhausted_until.is_some_and(|at| at <= now) {
+            self.forget(slot);
+            let why = Down::Exhausted;
+            fx.push(Effect::Down { slot, why });
+            return;
+        }
         if line.older_until.is_some_and(|until| until <= now) {
             line.older_until = None;
             if let Some(older) = line.older.take() {
@@ -62,6 +72,7 @@ impl Lines {
             let repeats = pending.is_repeat_due(now, self.config.repeat_most_ms);
             let answers = pending.is_held_due(now);
             if repeats {
+                pending.next_gate(&self.homes[line.home], &line.info.peer);
                 for route in &pending.routes {
                     let output = (super::Output::Open(pending.line), *route);
                     let _full = self.outputs.push(output);
@@ -70,29 +81,26 @@ impl Lines {
             if answers {
                 self.answer_held(now, slot);
             }
-            if self.is_given_up(now, slot) {
-                fx.push(Effect::Down {
-                    slot,
-                    why: Down::Unreachable,
-                });
+            if let Some(why) = self.give_up(now, slot) {
+                fx.push(Effect::Down { slot, why });
                 return;
             }
         }
+        self.on_paths_due(now, slot, fx);
         self.set_timer(slot);
     }
 
-    /// Ends an open that nobody answered; true if there was no line beside it.
-    fn is_given_up(&mut self, now: Time, slot: Slot) -> bool {
+    /// Ends an open that nobody answered; says why if there was no line beside it.
+    fn give_up(&mut self, now: Time, slot: Slot) -> Option<Down> {
         let line = self.slots.get(slot).expect("a line that is due is there");
-        if line.pending.as_ref().is_none_or(|open| open.until > now) {
-            return false;
-        }
+        let open = line.pending.as_ref().filter(|open| open.until <= now)?;
+        let why = open.versions.map_or(Down::Unreachable, Down::Version);
         if line.current.is_some() {
             self.take_pending(slot);
-            return false;
+            return None;
         }
         self.forget(slot);
-        true
+        Some(why)
     }
 
     /// Closes a line whose last datagram, with the close frame, was just sealed: no packet is
@@ -114,9 +122,11 @@ impl Lines {
             last: last_datagram.into(),
             until: now.plus_ms(self.config.closing_ms),
         });
+        line.expires = None;
         let pair = line.pair();
         self.take_pending(slot);
         self.drop_joining(slot);
+        self.stop_asking(slot);
         self.rest(slot);
         self.peers.set_slot(pair, None);
         self.set_timer(slot);
@@ -131,6 +141,9 @@ impl Lines {
         };
         for session in line.current.iter().chain(line.older.as_deref()) {
             self.ids.remove(&session.ours);
+        }
+        for id in line.renewal.ids() {
+            self.ids.remove(&id);
         }
         if self.peers.slot(&line.pair()) == Some(slot) {
             self.peers.set_slot(line.pair(), None);
@@ -154,7 +167,11 @@ impl Lines {
 
     /// Ends our open, if one is under way, with everything that leads to it.
     pub(super) fn take_pending(&mut self, slot: Slot) -> Option<Pending> {
-        let pending = self.slots.get_mut(slot)?.pending.take()?;
+        let line = self.slots.get_mut(slot)?;
+        let pending = line.pending.take()?;
+        if line.current.is_none() {
+            line.paths.remember(&pending.routes, self.config.routes);
+        }
         if let Some(Place::Pending(_)) = self.ids.get(&pending.line) {
             self.ids.remove(&pending.line);
         }

@@ -39,8 +39,48 @@ pub struct Config {
     /// How long the older of two sessions is accepted once the peer was heard on the other, in
     /// milliseconds.
     pub older_ms: u64,
+    /// How far the clocks of members may be apart, in milliseconds: for so long a membership counts
+    /// beyond its end.
+    pub membership_skew_ms: u64,
     /// How long a closed line answers with its last datagram, in milliseconds.
     pub closing_ms: u64,
+    /// How long a session is used before its keys are renewed, in milliseconds; each time costs a
+    /// handshake, and a line at rest renews nothing.
+    pub rekey_after_ms: u64,
+    /// After how many packets sealed or opened in a session its keys are renewed; more than 2^23
+    /// is taken for 2^23.
+    pub rekey_after_packets: u64,
+    /// The least time between two renewals of a line, in milliseconds; a peer can make us pay for
+    /// a handshake no more often.
+    pub rekeys_min_ms: u64,
+    /// Opens of others in a second that curves are computed for, each about five times.
+    pub opens_per_second: u32,
+    /// How many of these may come at once. Without a cookie an open may use the upper half only.
+    pub opens_burst: u32,
+    /// Of these, how many with a cookie from addresses that share 24 bits, or 56 of IPv6.
+    pub opens_per_prefix_per_second: u32,
+    /// How long cookies are made with one secret, in milliseconds; they count for up to twice as
+    /// long.
+    pub cookie_secret_ms: u64,
+    /// How often one attempt of ours to open follows a demand for a cookie; each costs a handshake.
+    pub cookies: u32,
+    /// Opens of versions that we do not know that are answered in a second.
+    pub versions_per_second: u32,
+    /// Paths of a line, the one in use among them; each costs about 200 bytes, and while the line is
+    /// held a packet each way every `path_probe_ms`.
+    pub paths: u32,
+    /// The paths that are not in use are asked this often whether they work while the line is held,
+    /// in milliseconds. Longer finds a dead one later, when it is needed.
+    pub path_probe_ms: u64,
+    /// A path in use that answers nothing is left after three round trips and this, in
+    /// milliseconds. Shorter leaves paths that only hesitate.
+    pub path_grace_ms: u64,
+    /// Once a path in use answered although the peer was heard elsewhere, it is asked again for
+    /// that reason after this, in milliseconds; the first time the others are asked, too.
+    pub path_again_ms: u64,
+    /// Packets of the peer may name one new path in this time, and eight at once, in milliseconds.
+    /// Each costs a challenge there and one on the path in use.
+    pub path_named_ms: u64,
     /// Handshake datagrams that may wait to be polled; what does not fit is not sent this time.
     pub outputs: u32,
 }
@@ -61,7 +101,22 @@ impl Default for Config {
             crossed_ms: 2000,
             not_newer_ms: 1000,
             older_ms: 10_000,
+            membership_skew_ms: 300_000,
             closing_ms: 3000,
+            rekey_after_ms: 120_000,
+            rekey_after_packets: 1 << 23,
+            rekeys_min_ms: 500,
+            opens_per_second: 512,
+            opens_burst: 512,
+            opens_per_prefix_per_second: 64,
+            cookie_secret_ms: 120_000,
+            cookies: 3,
+            versions_per_second: 64,
+            paths: 4,
+            path_probe_ms: 15_000,
+            path_grace_ms: 200,
+            path_again_ms: 1000,
+            path_named_ms: 250,
             outputs: 1024,
         }
     }

@@ -2,7 +2,11 @@
 
 use core::fmt;
 
-use crate::base::Slot;
+use super::versions::Versions;
+use crate::{
+    base::Slot,
+    identity::{Hashname, Refusal},
+};
 
 /// What happened to a line.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -22,6 +26,38 @@ pub enum Effect {
         /// Why it ended.
         why: Down,
     },
+    /// The peer of the line at `slot` is no member of the space any more: the line is to be closed.
+    Refused {
+        /// Where the line lives.
+        slot: Slot,
+        /// Why it is none.
+        why: Refusal,
+    },
+    /// An identity of ours is no member of its space any more.
+    Expelled {
+        /// The identity.
+        local: Hashname,
+        /// Why it is none.
+        why: Refusal,
+    },
+    /// A packet that came showed that new keys are due: [`Lines::rekey`](super::Lines::rekey) is
+    /// to be sent.
+    Renew {
+        /// Where the line lives.
+        slot: Slot,
+    },
+    /// The line has new keys, and what is sealed from now on is sealed under them.
+    Renewed {
+        /// Where the line lives.
+        slot: Slot,
+    },
+    /// Something is to be sent on the paths of the line at `slot`, or they have changed.
+    Paths {
+        /// Where the line lives.
+        slot: Slot,
+        /// True if another path carries the traffic from now on.
+        moved: bool,
+    },
 }
 
 /// Why a line ended that we did not end.
@@ -33,6 +69,12 @@ pub enum Down {
     Restarted,
     /// The peer has the same boot and opened another line in place of this one.
     Replaced,
+    /// In a closed space, one end does not take the other for a member.
+    Refused(Refusal),
+    /// As many packets were sealed as one session may, and the peer renewed no keys.
+    Exhausted,
+    /// Nobody answered our open but somebody who said that the peer speaks other versions only.
+    Version(Versions),
 }
 
 /// Why a datagram did nothing, or no more than was done before. One reason for each kind.
@@ -68,6 +110,13 @@ pub enum Dropped {
     TooOld,
     /// It is for a line that we closed.
     Closing,
+    /// It is an open from somebody who is no member of the closed space, or for somebody who is none
+    /// any more.
+    Refused,
+    /// It is an open under load: it was told to come again with a cookie.
+    CookieAsked,
+    /// It is an open under load, and beyond its share.
+    Busy,
     /// It would make a line, and there are as many as the config allows.
     Full,
 }
@@ -88,6 +137,8 @@ pub enum OpenError {
     NoRoute,
     /// There are as many lines as the config allows.
     Full,
+    /// We are no member of the closed space any more.
+    Refused(Refusal),
 }
 
 impl fmt::Display for OpenError {
@@ -97,6 +148,7 @@ impl fmt::Display for OpenError {
             Self::Oneself => "a hashname opens no line to itself",
             Self::NoRoute => "there is no route to send the open on",
             Self::Full => "there are as many lines as the config allows",
+            Self::Refused(refusal) => return refusal.fmt(f),
         })
     }
 }
@@ -110,6 +162,10 @@ pub enum InstallError {
     Twice,
     /// As many are installed as the config allows.
     Full,
+    /// The admission is for another key.
+    OtherKey,
+    /// The membership does not count.
+    Refused(Refusal),
 }
 
 impl fmt::Display for InstallError {
@@ -117,6 +173,8 @@ impl fmt::Display for InstallError {
         f.write_str(match self {
             Self::Twice => "the hashname is installed already",
             Self::Full => "as many hashnames are installed as the config allows",
+            Self::OtherKey => "the admission is for another key",
+            Self::Refused(refusal) => return refusal.fmt(f),
         })
     }
 }

@@ -7,10 +7,10 @@ use alloc::{
     vec::Vec,
 };
 
-use super::{Suite, mac::Digest, peers::Pair, session::Session, state::End};
+use super::{Suite, mac::Digest, peers::Pair, session::Session, state::End, told::Told};
 use crate::{
     base::{Index, Rng, Time},
-    identity::PublicKey,
+    identity::{Hashname, Membership, PublicKey},
 };
 
 /// A session that takes effect with its first sealed packet.
@@ -26,6 +26,9 @@ pub(super) struct HalfOpen {
     pub(super) peer_end: End,
     pub(super) peer_boot: u64,
     pub(super) time: u64,
+    pub(super) told: Told,
+    /// What lets the peer into a closed space.
+    pub(super) membership: Option<Box<Membership>>,
 }
 
 /// The number of an answer; never used again.
@@ -164,6 +167,17 @@ impl Answers {
         let half = record.half?;
         self.stop_waiting(id, half.pair);
         Some(Some(half.session.ours))
+    }
+
+    /// Forgets every answer of `local`, and gives the line ids of the sessions that waited.
+    pub(super) fn forget(&mut self, local: Hashname) -> Vec<u32> {
+        let mut ids = Vec::new();
+        for record in self.records.iter_mut().filter(|it| it.pair.local == local) {
+            self.by_digest.remove(&record.digest);
+            ids.extend(record.half.take().map(|half| half.session.ours));
+        }
+        self.waiting.retain(|pair, _| pair.local != local);
+        ids
     }
 
     fn stop_waiting(&mut self, id: AnswerId, pair: Pair) {

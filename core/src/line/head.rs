@@ -7,16 +7,22 @@ use crate::wire::json::{self, Limits};
 
 /// What a head in clear may measure.
 pub(super) const CLEAR: Limits = Limits::of_bytes(128);
+/// What the head of a packet without a line may measure.
+const ANONYMOUS: Limits = Limits::of_bytes(1024);
 /// What a head inside the handshake may measure.
 pub(super) const INNER: Limits = Limits::of_bytes(512);
 
-/// The two kinds of handshake datagram.
+/// The kinds of handshake datagram.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Kind {
     /// For [`Lines::on_open`](super::Lines::on_open).
     Open,
     /// For [`Lines::on_answer`](super::Lines::on_answer).
     Answer,
+    /// For [`Lines::on_cookie`](super::Lines::on_cookie).
+    Cookie,
+    /// For [`Lines::on_versions`](super::Lines::on_versions).
+    Versions,
 }
 
 /// A key that stands in a head, whatever its value, `null` too.
@@ -41,13 +47,32 @@ pub fn kind(head: &[u8]) -> Result<Option<Kind>, Dropped> {
         open: Shown,
         #[serde(default)]
         line: Shown,
+        #[serde(default)]
+        cookie: Shown,
+        #[serde(default)]
+        versions: Shown,
     }
-    let Keys { open, line } = parse(head, &CLEAR)?;
-    Ok(match (open, line) {
+    let keys: Keys = parse(head, &CLEAR)?;
+    Ok(match (keys.open, keys.line) {
         (Shown(true), _) => Some(Kind::Open),
-        (Shown(false), Shown(true)) => Some(Kind::Answer),
         (Shown(false), Shown(false)) => None,
+        (Shown(false), Shown(true)) if keys.cookie.0 => Some(Kind::Cookie),
+        (Shown(false), Shown(true)) if keys.versions.0 => Some(Kind::Versions),
+        (Shown(false), Shown(true)) => Some(Kind::Answer),
     })
+}
+
+/// True for the head of a packet without a line (PROTOCOL, section Anonymous packets): a legal one
+/// of at most 1,024 bytes that could be no handshake's, of this or any other version.
+pub fn is_anonymous(head: &[u8]) -> bool {
+    #[derive(Deserialize)]
+    struct Keys {
+        #[serde(default)]
+        open: Shown,
+        #[serde(default)]
+        line: Shown,
+    }
+    parse(head, &ANONYMOUS).is_ok_and(|Keys { open, line }| !open.0 && !line.0)
 }
 
 /// Reads a head (PROTOCOL, section Heads).

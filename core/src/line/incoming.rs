@@ -4,12 +4,14 @@ use super::{
     Dropped, Lines, Output, Place,
     answer::Answer,
     half::HalfOpen,
-    mac::{Digest, MacKey, NO_GATE},
+    home::Home,
+    mac::{Digest, MacKey},
     open::{self, Opened},
     peers::Pair,
     pending::Held,
     session::Session,
     state::End,
+    told::Told,
 };
 use crate::{
     base::{Slot, Time},
@@ -23,20 +25,27 @@ impl Lines {
     /// # Errors
     /// [`Dropped`]: why it did nothing, or, for a copy, nothing new.
     pub fn on_open(&mut self, now: Time, route: Route, datagram: &[u8]) -> Result<(), Dropped> {
-        let clear = open::Clear::parse(datagram)?;
-        let home = self
-            .homes
-            .iter()
-            .position(|home| home.mac.fits(&clear.digest, clear.mac))
-            .ok_or(Dropped::NotInstalled)?;
+        let clear = open::Clear::parse(datagram);
+        if matches!(clear, Err(Dropped::UnknownVersion)) {
+            self.tell_versions(now, route, datagram);
+        }
+        let clear = clear?;
+        let fits = |(at, home): (usize, &Home)| {
+            let door = home.door(&clear.digest, clear.mac)?;
+            Some((at, door.gate.clone()))
+        };
+        let mut homes = self.homes.iter().enumerate();
+        let (home, gate) = homes.find_map(fits).ok_or(Dropped::NotInstalled)?;
         if self.on_copy(now, route, &clear.digest) {
             return Err(Dropped::Repeated);
         }
-        if self.answers.is_full() {
-            return Err(Dropped::TooManyHalfOpen);
+        let (wall, skew_ms) = (self.clock.wall(now), self.config.membership_skew_ms);
+        if self.homes[home].refusal(wall, skew_ms).is_some() {
+            return Err(Dropped::Refused);
         }
+        self.admit(now, route, (home, &gate), &clear)?;
         let rng = self.rng.fork("answer");
-        let opened = clear.read(&self.homes[home], rng)?;
+        let mut opened = clear.read(&self.homes[home], rng)?;
         let pair = self.pair(home, &opened.key);
         if pair.peer == pair.local {
             return Err(Dropped::Oneself);
@@ -44,6 +53,11 @@ impl Lines {
         let every_ms = self.config.not_newer_ms;
         if !self.peers.may_answer(now, &pair, opened.time, every_ms) {
             return Err(Dropped::NotNewer);
+        }
+        opened.gate = gate;
+        match self.homes[home].admit(&opened.told, &opened.key, wall, skew_ms) {
+            Ok(membership) => opened.membership = membership,
+            Err(refusal) => return Err(self.refuse(now, pair, opened, route, refusal)),
         }
         match self.insists(&pair) {
             Some(slot) => self.hold(now, slot, opened, route),
@@ -141,11 +155,12 @@ impl Lines {
         let home_of = &self.homes[home];
         let written = Answer {
             to: opened.line,
-            mac: &MacKey::new(&NO_GATE, &opened.key, &home_of.space),
+            mac: &MacKey::new(opened.gate.as_bytes(), &opened.key, &home_of.space),
             line: id,
             boot: home_of.boot,
             end,
             seen: route.path.remote,
+            told: Told::ours(self.limits, home_of.admission.as_deref()),
         }
         .write(&mut opened.handshake);
         let bytes = match written {
@@ -155,6 +170,7 @@ impl Lines {
                 return Err(dropped);
             }
         };
+        let hash = opened.handshake.hash();
         let half = HalfOpen {
             pair,
             home,
@@ -165,11 +181,15 @@ impl Lines {
                 false,
                 (id, opened.line),
                 opened.handshake.split(),
-            ),
+            )
+            .chained_to(hash)
+            .begun_at(now),
             end,
             peer_end: opened.end,
             peer_boot: opened.boot,
             time: opened.time,
+            told: opened.told,
+            membership: opened.membership,
         };
         let until = now.plus_ms(self.config.half_open_ms);
         let answer = self.answers.insert(opened.digest, bytes, until, half);

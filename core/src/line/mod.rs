@@ -6,26 +6,36 @@
 mod answer;
 mod closing;
 mod config;
+mod cookie;
 mod effect;
 mod half;
 mod head;
 mod home;
 mod incoming;
+mod load;
 mod mac;
+mod moving;
 mod noise;
 mod open;
 mod outgoing;
+mod path;
+mod paths;
 mod peers;
 mod pending;
+mod provider;
+mod rekey;
 mod sealed;
 mod session;
+mod spaces;
 mod state;
 mod suite;
 #[cfg(test)]
 mod tests;
+mod told;
+mod versions;
 mod window;
 
-use alloc::vec::Vec;
+use alloc::{boxed::Box, collections::BTreeMap, vec::Vec};
 
 use crate::{
     base::{Bounded, Index, Rng, Slot, Slots, Time, Timers, Wall},
@@ -35,17 +45,26 @@ use crate::{
 
 use half::{AnswerId, Answers};
 use home::{Clock, Home};
+use load::Load;
 use mac::Digest;
 use peers::{Pair, Peers};
 use state::Line;
 
 pub use config::Config;
 pub use effect::{Down, Dropped, Effect, InstallError, OpenError};
-pub use head::{Kind, kind};
+pub use head::{Kind, is_anonymous, kind};
+pub use path::{PathFrame, PathInfo};
+pub use paths::Pace;
 pub use peers::PeerState;
+#[cfg(feature = "fast")]
+pub use provider::fast;
+pub use provider::{Cipher, Provider, PureRust};
 pub use sealed::Unsealed;
+pub use spaces::Renewed;
 pub use state::Info;
 pub use suite::Suite;
+pub use told::Limits;
+pub use versions::Versions;
 
 /// Bytes of the longest handshake datagram that [`Lines::poll_datagram`] gives.
 pub const DATAGRAM_MAX: usize = open::OPEN_MAX;
@@ -54,6 +73,7 @@ pub const DATAGRAM_MAX: usize = open::OPEN_MAX;
 #[derive(Debug)]
 pub struct Lines {
     config: Config,
+    provider: &'static dyn Provider,
     rng: Rng,
     clock: Clock,
     homes: Vec<Home>,
@@ -70,6 +90,15 @@ pub struct Lines {
     /// Opens that are held back, by their hash.
     held: Index<Digest, Slot>,
     outputs: Bounded<(Output, Route)>,
+    /// The bytes of each [`Output::Refusal`], in order.
+    refusals: Bounded<Box<[u8]>>,
+    /// When whom was refused last.
+    refused: BTreeMap<Pair, Time>,
+    /// What we tell peers of ourselves.
+    limits: Limits,
+    /// What strangers are told at once and nobody keeps.
+    replies: Bounded<(Box<[u8]>, Route)>,
+    load: Load,
 }
 
 /// What an id leads to.
@@ -81,6 +110,8 @@ enum Place {
     Half(AnswerId),
     /// A session of the line at this slot.
     Line(Slot),
+    /// A rekey of ours, of the line at this slot.
+    Rekey(Slot),
 }
 
 /// A datagram that waits to be polled. Its bytes are where they belong; if they are gone when its
@@ -93,13 +124,21 @@ enum Output {
     Answer(AnswerId),
     /// The last datagram of the closed line that receives on this id.
     Closing(u32),
+    /// That somebody is not let in.
+    Refusal,
 }
 
 impl Lines {
     /// A room without identities and lines.
-    pub fn new(config: &Config, mut rng: Rng) -> Self {
+    pub fn new(config: &Config, rng: Rng) -> Self {
+        Self::with_provider(config, rng, &PureRust)
+    }
+
+    /// The same, computing with `provider`.
+    pub fn with_provider(config: &Config, mut rng: Rng, provider: &'static dyn Provider) -> Self {
         Self {
             config: config.clone(),
+            provider,
             clock: Clock::default(),
             homes: Vec::new(),
             opened: false,
@@ -111,13 +150,19 @@ impl Lines {
             answers: Answers::new(config.half_open, &mut rng),
             held: Index::new(&mut rng),
             outputs: Bounded::new(config.outputs as usize),
+            refusals: Bounded::new(config.outputs as usize),
+            refused: BTreeMap::new(),
+            limits: Limits::default(),
+            replies: Bounded::new(config.outputs as usize),
+            load: Load::new(config, rng.fork("cookie")),
             rng,
         }
     }
 
-    /// Hears the wall time, which orders our opens across restarts.
-    pub const fn handle_clock(&mut self, now: Time, wall: Wall) {
+    /// Hears the wall time, which orders our opens across restarts, and ends memberships.
+    pub fn handle_clock(&mut self, now: Time, wall: Wall) {
         self.clock.set(now, wall);
+        self.set_expiries();
     }
 
     /// Installs an identity in a space and draws its boot.
@@ -130,21 +175,30 @@ impl Lines {
         secret: &SecretKey,
         space: SpaceId,
     ) -> Result<Hashname, InstallError> {
-        let home = Home::new(secret, space, &mut self.rng);
+        let home = Home::new(secret, space, self.provider, &mut self.rng);
+        self.settle_in(home)
+    }
+
+    fn settle_in(&mut self, home: Home) -> Result<Hashname, InstallError> {
         let hashname = home.hashname;
         if self.home(hashname).is_some() {
             return Err(InstallError::Twice);
         }
-        if self.homes.len() >= self.config.hashnames as usize {
+        if self.installed().count() >= self.config.hashnames as usize {
             return Err(InstallError::Full);
         }
-        self.homes.push(home);
+        match self.homes.iter_mut().find(|home| !home.is_installed()) {
+            Some(place) => *place = home,
+            None => self.homes.push(home),
+        }
         Ok(hashname)
     }
 
-    /// The hashnames that are installed, in the order in which they were.
+    /// The hashnames that are installed, in the order in which they were, but for those that took
+    /// the place of another.
     pub fn installed(&self) -> impl Iterator<Item = Hashname> {
-        self.homes.iter().map(|home| home.hashname)
+        let homes = self.homes.iter().filter(|home| home.is_installed());
+        homes.map(|home| home.hashname)
     }
 
     /// The key and the space of a hashname that is installed.
@@ -186,13 +240,6 @@ impl Lines {
         Some(&self.slots.get(slot)?.info)
     }
 
-    /// The peer of a line is at another place now.
-    pub fn set_route(&mut self, slot: Slot, route: Route) {
-        if let Some(line) = self.slots.get_mut(slot) {
-            line.info.route = route;
-        }
-    }
-
     /// How far we have come with a peer.
     pub fn state(&self, local: Hashname, peer: Hashname) -> PeerState {
         let pair = Pair { local, peer };
@@ -216,8 +263,7 @@ impl Lines {
     /// Writes the next handshake datagram into `buf` and tells its route and length. `None` if
     /// there is none, or if `buf` is too short; [`DATAGRAM_MAX`] is always enough.
     pub fn poll_datagram(&mut self, _now: Time, buf: &mut [u8]) -> Option<(Route, usize)> {
-        loop {
-            let (output, route) = *self.outputs.front()?;
+        while let Some(&(output, route)) = self.outputs.front() {
             let Some(bytes) = self.bytes(output) else {
                 self.outputs.pop();
                 continue;
@@ -225,13 +271,20 @@ impl Lines {
             let len = bytes.len();
             buf.get_mut(..len)?.copy_from_slice(bytes);
             self.outputs.pop();
+            if output == Output::Refusal {
+                self.refusals.pop();
+            }
             return Some((route, len));
         }
+        let (reply, _) = self.replies.front()?;
+        buf.get_mut(..reply.len())?.copy_from_slice(reply);
+        let (reply, route) = self.replies.pop()?;
+        Some((route, reply.len()))
     }
 
     /// True if [`Lines::poll_datagram`] should be called.
     pub fn has_output(&self) -> bool {
-        !self.outputs.is_empty()
+        !(self.outputs.is_empty() && self.replies.is_empty())
     }
 
     /// How many lines there are, also those that are being opened or closed.
@@ -252,7 +305,7 @@ impl Lines {
     fn bytes(&self, output: Output) -> Option<&[u8]> {
         let line = |id| match self.ids.get(&id)? {
             Place::Pending(slot) | Place::Line(slot) => self.slots.get(*slot),
-            Place::Half(_) => None,
+            Place::Half(_) | Place::Rekey(_) => None,
         };
         match output {
             Output::Open(id) => {
@@ -261,12 +314,13 @@ impl Lines {
             }
             Output::Answer(answer) => self.answers.answer(answer),
             Output::Closing(id) => Some(&line(id)?.closing.as_ref()?.last),
+            Output::Refusal => self.refusals.front().map(|bytes| &**bytes),
         }
     }
 
     fn home(&self, hashname: Hashname) -> Option<usize> {
         let mut homes = self.homes.iter();
-        homes.position(|home| home.hashname == hashname)
+        homes.position(|home| home.hashname == hashname && home.is_installed())
     }
 
     fn is_full(&self) -> bool {

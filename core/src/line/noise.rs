@@ -4,7 +4,6 @@
 use alloc::boxed::Box;
 use core::{cell::Cell, fmt};
 
-use curve25519_dalek::MontgomeryPoint;
 use sha2::{Digest as _, Sha256};
 use snow::{
     Builder, Error, HandshakeState,
@@ -13,12 +12,9 @@ use snow::{
     types::{Cipher, Dh, Hash, Random},
 };
 use subtle::ConstantTimeEq as _;
-use zeroize::{Zeroize as _, Zeroizing};
+use zeroize::Zeroizing;
 
-use super::{
-    Dropped,
-    suite::{Aead, Suite},
-};
+use super::{Dropped, Provider, Suite};
 use crate::{base::Rng, wire::TAG_LEN};
 
 /// What the first message has beside its payload: a key, a sealed key and the payload's tag.
@@ -26,10 +22,12 @@ pub(super) const MESSAGE_1_OVERHEAD: usize = 32 + 32 + TAG_LEN + TAG_LEN;
 /// What the second message has beside its payload: a key and the payload's tag.
 pub(super) const MESSAGE_2_OVERHEAD: usize = 32 + TAG_LEN;
 
-/// The X25519 form of an identity, with its public half kept so that no handshake computes it.
+/// The X25519 form of an identity, with its public half kept so that no handshake computes it,
+/// and what its handshakes compute with.
 pub(super) struct Static {
     pub(super) secret: Zeroizing<[u8; 32]>,
     pub(super) public: [u8; 32],
+    pub(super) provider: &'static dyn Provider,
 }
 
 impl fmt::Debug for Static {
@@ -38,8 +36,18 @@ impl fmt::Debug for Static {
     }
 }
 
+/// The keys of the two directions after both messages, and what seals with them.
+pub(super) struct Keys {
+    pub(super) to_responder: Zeroizing<[u8; 32]>,
+    pub(super) to_initiator: Zeroizing<[u8; 32]>,
+    pub(super) provider: &'static dyn Provider,
+}
+
 /// A handshake under way.
-pub(super) struct Handshake(Box<HandshakeState>);
+pub(super) struct Handshake {
+    state: Box<HandshakeState>,
+    provider: &'static dyn Provider,
+}
 
 impl Handshake {
     /// The end that sends the first message, to the holder of `peer` (X25519).
@@ -68,6 +76,7 @@ impl Handshake {
         let resolver = Box::new(Resolver {
             rng: Cell::new(Some(rng)),
             own: own.public,
+            provider: own.provider,
         });
         let pattern = suite.pattern().parse().expect("the pattern is a legal one");
         let builder = Builder::with_resolver(pattern, resolver)
@@ -80,13 +89,16 @@ impl Handshake {
                 .and_then(Builder::build_initiator),
             None => builder.build_responder(),
         };
-        Self(Box::new(state.expect("the resolver has every primitive")))
+        Self {
+            state: Box::new(state.expect("the resolver has every primitive")),
+            provider: own.provider,
+        }
     }
 
     /// Writes the next message around `payload` and tells its length. It can fail only where the
     /// other end chose a key with which every agreement comes out zero.
     pub(super) fn write(&mut self, payload: &[u8], out: &mut [u8]) -> Result<usize, Dropped> {
-        self.0
+        self.state
             .write_message(payload, out)
             .map_err(|error| reason(&error))
     }
@@ -94,20 +106,30 @@ impl Handshake {
     /// Reads the next message and tells the length of its payload. After a failure the handshake
     /// stands where it stood.
     pub(super) fn read(&mut self, message: &[u8], out: &mut [u8]) -> Result<usize, Dropped> {
-        self.0
+        self.state
             .read_message(message, out)
             .map_err(|error| reason(&error))
     }
 
     /// The X25519 key that the other end has shown to hold.
     pub(super) fn remote_static(&self) -> Option<[u8; 32]> {
-        self.0.get_remote_static()?.try_into().ok()
+        self.state.get_remote_static()?.try_into().ok()
     }
 
-    /// The keys of the two directions after both messages: the initiator's first.
-    pub(super) fn split(mut self) -> (Zeroizing<[u8; 32]>, Zeroizing<[u8; 32]>) {
-        let (to_responder, to_initiator) = self.0.dangerously_get_raw_split();
-        (Zeroizing::new(to_responder), Zeroizing::new(to_initiator))
+    /// The hash of all that both ends have said.
+    pub(super) fn hash(&self) -> [u8; 32] {
+        let hash = self.state.get_handshake_hash().try_into();
+        hash.expect("a SHA-256 has 32 bytes")
+    }
+
+    /// The keys of the two directions after both messages.
+    pub(super) fn split(mut self) -> Keys {
+        let (to_responder, to_initiator) = self.state.dangerously_get_raw_split();
+        Keys {
+            to_responder: Zeroizing::new(to_responder),
+            to_initiator: Zeroizing::new(to_initiator),
+            provider: self.provider,
+        }
     }
 }
 
@@ -130,6 +152,7 @@ fn reason(error: &Error) -> Dropped {
 struct Resolver {
     rng: Cell<Option<Rng>>,
     own: [u8; 32],
+    provider: &'static dyn Provider,
 }
 
 impl CryptoResolver for Resolver {
@@ -140,6 +163,7 @@ impl CryptoResolver for Resolver {
     fn resolve_dh(&self, choice: &DHChoice) -> Option<Box<dyn Dh>> {
         (*choice == DHChoice::Curve25519).then(|| {
             Box::new(Agreement {
+                provider: self.provider,
                 own: self.own,
                 secret: Zeroizing::new([0; 32]),
                 public: [0; 32],
@@ -158,6 +182,7 @@ impl CryptoResolver for Resolver {
             Suite::ChaCha20Poly1305
         };
         Some(Box::new(Sealing {
+            provider: self.provider,
             suite,
             key: Zeroizing::new([0; 32]),
         }))
@@ -175,6 +200,7 @@ impl Random for Randomness {
 
 /// X25519 (RFC 7748).
 struct Agreement {
+    provider: &'static dyn Provider,
     own: [u8; 32],
     secret: Zeroizing<[u8; 32]>,
     public: [u8; 32],
@@ -201,7 +227,7 @@ impl Dh for Agreement {
 
     fn generate(&mut self, rng: &mut dyn Random) -> Result<(), Error> {
         rng.try_fill_bytes(&mut *self.secret)?;
-        self.public = MontgomeryPoint::mul_base_clamped(*self.secret).to_bytes();
+        self.public = self.provider.public(&self.secret);
         Ok(())
     }
 
@@ -219,9 +245,7 @@ impl Dh for Agreement {
         else {
             return Err(Error::Input);
         };
-        let mut agreed = MontgomeryPoint(*peer).mul_clamped(*self.secret);
-        *out = agreed.to_bytes();
-        agreed.zeroize();
+        *out = self.provider.agree(&self.secret, peer);
         if out.ct_eq(&[0; 32]).into() {
             return Err(Error::Dh);
         }
@@ -258,6 +282,7 @@ impl Hash for Hashing {
 }
 
 struct Sealing {
+    provider: &'static dyn Provider,
     suite: Suite,
     key: Zeroizing<[u8; 32]>,
 }
@@ -290,7 +315,8 @@ impl Cipher for Sealing {
     fn encrypt(&self, nonce: u64, aad: &[u8], plain: &[u8], out: &mut [u8]) -> usize {
         let (text, tag) = out.split_at_mut(plain.len());
         text.copy_from_slice(plain);
-        let sealed = Aead::new(self.suite, &self.key).seal(&self.nonce(nonce), aad, text);
+        let cipher = self.provider.cipher(self.suite, &self.key);
+        let sealed = cipher.seal(&self.nonce(nonce), aad, text);
         tag[..TAG_LEN].copy_from_slice(&sealed);
         plain.len() + TAG_LEN
     }
@@ -305,7 +331,8 @@ impl Cipher for Sealing {
         let (text, tag) = sealed.split_last_chunk().ok_or(Error::Decrypt)?;
         let out = out.get_mut(..text.len()).ok_or(Error::Decrypt)?;
         out.copy_from_slice(text);
-        if !Aead::new(self.suite, &self.key).open(&self.nonce(nonce), aad, out, tag) {
+        let cipher = self.provider.cipher(self.suite, &self.key);
+        if !cipher.open(&self.nonce(nonce), aad, out, tag) {
             return Err(Error::Decrypt);
         }
         Ok(text.len())

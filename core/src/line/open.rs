@@ -6,25 +6,28 @@ use serde::Deserialize;
 
 use super::{
     Dropped,
+    cookie::{self, Cookie},
     head::{self, CLEAR, INNER},
     home::Home,
-    mac::{self, Digest, MAC_LEN, MacKey},
+    mac::{self, Digest, MAC_LEN, MacKey, NO_GATE},
     noise::{Handshake, MESSAGE_1_OVERHEAD},
     state::End,
     suite::Suite,
+    told::{Limits, Told},
 };
 use crate::{
     base::Rng,
-    identity::{PublicKey, SpaceId},
+    identity::{Gate, Membership, PublicKey, SpaceId},
     wire::{Head, Packet},
 };
 
-/// Bytes of each open that we send, so that its length tells nothing and no answer is longer.
+/// Bytes of each open that we send, but for its cookie, so that its length tells nothing and no
+/// answer is longer.
 pub(super) const OPEN_LEN: usize = 600;
 /// Bytes of the longest open that is taken, so that any fits a relayed path.
 pub(super) const OPEN_MAX: usize = 1100;
 /// The version that we speak.
-const VERSION: u64 = 1;
+pub(super) const VERSION: u64 = 1;
 
 /// What our open says.
 pub(super) struct Open<'a> {
@@ -37,23 +40,35 @@ pub(super) struct Open<'a> {
     pub(super) line: u32,
     pub(super) time: u64,
     pub(super) end: End,
+    pub(super) limits: Limits,
+    /// What the responder asked for under load.
+    pub(super) cookie: Option<&'a Cookie>,
 }
 
 impl Open<'_> {
     /// Writes the datagram and gives it with the handshake that it begins.
     pub(super) fn write(&self, rng: Rng) -> Result<(Box<[u8]>, Handshake), Dropped> {
         let (suite, line) = (self.suite.name(), self.line);
-        let head = format!(r#"{{"open":{VERSION},"suite":"{suite}","line":{line}}}"#);
+        let cookie = self.cookie.map_or_else(String::new, cookie::member);
+        let head = format!(r#"{{"open":{VERSION},"suite":"{suite}","line":{line}{cookie}}}"#);
+        // A cookie takes no room from what is sealed.
+        let whole = OPEN_LEN + cookie.len();
         let prologue = prologue(head.as_bytes(), &self.home.space, self.peer);
         let own = &self.home.agreement;
         let peer = self.peer.agreement();
         let mut handshake = Handshake::initiator(self.suite, own, &peer, &prologue, rng);
         let mut datagram = packet(head.as_bytes());
         let message = datagram.len();
-        datagram.resize(OPEN_LEN, 0);
+        datagram.resize(whole, 0);
         let mut payload = packet(self.inner_head().as_bytes());
-        payload.resize(OPEN_LEN - message - MESSAGE_1_OVERHEAD - MAC_LEN, 0);
-        handshake.write(&payload, &mut datagram[message..OPEN_LEN - MAC_LEN])?;
+        payload.extend_from_slice(&self.told().body());
+        let room = whole - message - MESSAGE_1_OVERHEAD - MAC_LEN;
+        debug_assert!(
+            payload.len() <= room,
+            "an open has room for all that it may say"
+        );
+        payload.resize(room, 0);
+        handshake.write(&payload, &mut datagram[message..whole - MAC_LEN])?;
         self.mac.write(&mut datagram);
         Ok((datagram.into(), handshake))
     }
@@ -62,8 +77,13 @@ impl Open<'_> {
         let (key, boot, time) = (self.home.key, self.home.boot, self.time);
         let End { id, first_stream } = self.end;
         format!(
-            r#"{{"key":"{key}","boot":"{boot:016x}","time":{time},"streams":{first_stream},"end":{id}}}"#
+            r#"{{"key":"{key}","boot":"{boot:016x}","time":{time},"streams":{first_stream},"end":{id}{}}}"#,
+            self.told().keys()
         )
+    }
+
+    fn told(&self) -> Told {
+        Told::ours(self.limits, self.home.admission.as_deref())
     }
 }
 
@@ -101,6 +121,7 @@ pub(super) struct Clear<'a> {
     message: &'a [u8],
     pub(super) mac: &'a [u8; MAC_LEN],
     pub(super) digest: Digest,
+    pub(super) cookie: Option<Cookie>,
 }
 
 #[derive(Deserialize)]
@@ -109,9 +130,11 @@ struct VersionHead {
 }
 
 #[derive(Deserialize)]
-struct ClearHead {
+struct ClearHead<'a> {
     suite: Suite,
     line: u32,
+    #[serde(borrow)]
+    cookie: Option<Cow<'a, str>>,
 }
 
 #[derive(Deserialize)]
@@ -136,6 +159,11 @@ pub(super) struct Opened {
     pub(super) time: u64,
     pub(super) end: End,
     pub(super) digest: Digest,
+    pub(super) told: Told,
+    /// The gate that its MAC was keyed with.
+    pub(super) gate: Gate,
+    /// What lets the initiator into a closed space, once that was looked at.
+    pub(super) membership: Option<Box<Membership>>,
 }
 
 impl<'a> Clear<'a> {
@@ -146,7 +174,12 @@ impl<'a> Clear<'a> {
         if open != VERSION {
             return Err(Dropped::UnknownVersion);
         }
-        let ClearHead { suite, line } = head::parse(head, &CLEAR)?;
+        let ClearHead {
+            suite,
+            line,
+            cookie,
+        } = head::parse(head, &CLEAR)?;
+        let cookie = cookie.map(|text| cookie::read(&text)).transpose()?;
         if !(OPEN_LEN..=OPEN_MAX).contains(&datagram.len()) {
             return Err(Dropped::Malformed);
         }
@@ -159,6 +192,7 @@ impl<'a> Clear<'a> {
             message,
             mac,
             digest,
+            cookie,
         })
     }
 
@@ -169,6 +203,7 @@ impl<'a> Clear<'a> {
         let mut payload = vec![0; self.message.len()];
         let length = handshake.read(self.message, &mut payload)?;
         let inner = Packet::decode(&payload[..length]).map_err(|_truncated| Dropped::Malformed)?;
+        let told = Told::read(&inner)?;
         let inner: InnerHead<'_> = head::parse(inner.head.bytes(), &INNER)?;
         let mut key = [0; 32];
         head::hex(&inner.key, &mut key)?;
@@ -185,6 +220,9 @@ impl<'a> Clear<'a> {
             time: inner.time,
             end: End::of_peer(inner.end, inner.streams)?,
             digest: self.digest,
+            told,
+            gate: Gate::new(NO_GATE),
+            membership: None,
         })
     }
 }

@@ -3,17 +3,21 @@
 use alloc::boxed::Box;
 
 use super::{
-    Down, Dropped, Effect, Lines, OpenError, Output, Place, answer,
-    mac::{MacKey, NO_GATE},
+    Down, Dropped, Effect, Lines, OpenError, Output, Place,
+    answer::{self, Reply},
+    cookie::Cookie,
+    mac::MacKey,
+    noise::Handshake,
     open::Open,
     peers::Pair,
     pending::Pending,
     session::Session,
     state::{End, Info, Line},
+    told::{Limits, Told},
 };
 use crate::{
     base::{Effects, Slot, Time},
-    identity::{Hashname, PublicKey},
+    identity::{Hashname, Membership, PublicKey},
     wire::Route,
 };
 
@@ -42,6 +46,11 @@ impl Lines {
             self.add_routes(slot, routes);
             return Ok(slot);
         }
+        let wall = self.clock.wall(now);
+        let skew_ms = self.config.membership_skew_ms;
+        if let Some(refusal) = self.homes[home].refusal(wall, skew_ms) {
+            return Err(OpenError::Refused(refusal));
+        }
         let route = *routes.first().ok_or(OpenError::NoRoute)?;
         if self.is_full() {
             return Err(OpenError::Full);
@@ -63,6 +72,9 @@ impl Lines {
             first_stream: end.first_stream,
             peer_first_stream: None,
             seen: None,
+            peer_limits: Limits::default(),
+            peer_document: None,
+            sessions: 1,
         };
         let slot = self.slots.insert(Line::new(info, home, end.id));
         self.peers.set_slot(pair, Some(slot));
@@ -77,7 +89,8 @@ impl Lines {
         let Some(line) = self.slots.get(slot) else {
             return;
         };
-        if line.closing.is_some() || routes.is_empty() {
+        let is_ours = self.homes[line.home].hashname == line.info.local;
+        if line.closing.is_some() || routes.is_empty() || !is_ours {
             return;
         }
         if line.pending.is_none() {
@@ -87,13 +100,32 @@ impl Lines {
     }
 
     fn send_open(&mut self, now: Time, slot: Slot) {
+        let line = self.slots.get(slot).expect("the line was just there");
+        if !self.homes[line.home].is_installed() {
+            return;
+        }
+        let (id, written) = self.write_open(now, slot, None);
+        let pending = Pending::new(now, &self.config, (id, self.config.suite), written);
+        let line = self.slots.get_mut(slot).expect("the line was just there");
+        line.pending = Some(Box::new(pending));
+        self.set_timer(slot);
+    }
+
+    /// Writes an open of the line at `slot`, and gives the id that it wants to receive on.
+    pub(super) fn write_open(
+        &mut self,
+        now: Time,
+        slot: Slot,
+        cookie: Option<&Cookie>,
+    ) -> (u32, (Box<[u8]>, Handshake)) {
         let rng = self.rng.fork("open");
         let id = self.draw_id(Place::Pending(slot));
         let line = self.slots.get_mut(slot).expect("the line was just there");
         let home = &mut self.homes[line.home];
         let time = home.next_open(self.clock.at(now));
         self.opened = true;
-        let mac = MacKey::new(&NO_GATE, &line.info.peer, &home.space);
+        let door = home.doors.first().expect("who is installed has a door");
+        let mac = MacKey::new(door.gate.as_bytes(), &line.info.peer, &home.space);
         let open = Open {
             suite: self.config.suite,
             home,
@@ -105,13 +137,13 @@ impl Lines {
                 id: line.end,
                 first_stream: line.info.first_stream,
             },
+            limits: self.limits,
+            cookie,
         };
         let written = open
             .write(rng)
             .expect("a key that is not weak agrees to more than zero");
-        let pending = Pending::new(now, &self.config, (id, self.config.suite), written);
-        line.pending = Some(Box::new(pending));
-        self.set_timer(slot);
+        (id, written)
     }
 
     /// Adds candidates to an open under way, and sends it to each that is new.
@@ -133,7 +165,7 @@ impl Lines {
     /// [`Dropped`]: why it did nothing.
     pub fn on_answer(
         &mut self,
-        _now: Time,
+        now: Time,
         route: Route,
         datagram: &[u8],
         fx: &mut Effects<Effect>,
@@ -142,41 +174,63 @@ impl Lines {
         let slot = match self.ids.get(&clear.line) {
             Some(Place::Pending(slot)) => *slot,
             Some(Place::Line(_)) => return Err(Dropped::Repeated),
-            Some(Place::Half(_)) | None => return Err(Dropped::UnknownLine),
+            Some(Place::Half(_) | Place::Rekey(_)) | None => return Err(Dropped::UnknownLine),
         };
         let line = self.slots.get_mut(slot).expect("an id leads to its line");
         let home = &self.homes[line.home];
-        if !home.mac.fits(&clear.digest, clear.mac) {
+        if home.door(&clear.digest, clear.mac).is_none() {
             return Err(Dropped::NotInstalled);
         }
         let pending = line.pending.as_mut().expect("an id leads to its open");
-        let answered = clear.read(&mut pending.handshake)?;
+        let reply = clear.read(&mut pending.handshake)?;
+        let (wall, skew_ms) = (self.clock.wall(now), self.config.membership_skew_ms);
+        let admitted = match reply {
+            Reply::Refused(refusal) => Err(refusal),
+            Reply::Answered(answered) => home
+                .admit(&answered.told, &line.info.peer, wall, skew_ms)
+                .map(|membership| (answered, membership)),
+        };
+        let (answered, membership) = match admitted {
+            Ok(admitted) => admitted,
+            Err(refusal) => {
+                self.forget(slot);
+                let why = Down::Refused(refusal);
+                fx.push(Effect::Down { slot, why });
+                return Ok(());
+            }
+        };
         let is_probe = line.current.is_some();
         let lives = is_probe && line.is_peer_life(answered.boot, answered.end.id);
         let pending = self.take_pending(slot).expect("it was just there");
         self.set_timer(slot);
         if lives {
+            self.on_found(now, slot, route, fx);
             return Ok(());
         }
+        let hash = pending.handshake.hash();
         let made = Made {
             route,
             suite: pending.suite,
             peer_boot: answered.boot,
             peer_end: answered.end,
             seen: Some(answered.seen),
+            told: answered.told,
+            membership,
             session: Session::new(
                 pending.suite,
                 true,
                 (pending.line, answered.line),
                 pending.handshake.split(),
-            ),
+            )
+            .chained_to(hash)
+            .begun_at(now),
         };
         if is_probe {
             let line = self.slots.get(slot).expect("it was just there");
             let (info, home, end) = (line.info, line.home, line.end);
-            self.replace(slot, Line::new(info, home, end), made, fx);
+            self.replace(now, slot, Line::new(info, home, end), made, fx);
         } else {
-            self.come_up(slot, made, fx);
+            self.come_up(now, slot, made, fx);
         }
         Ok(())
     }
@@ -184,12 +238,14 @@ impl Lines {
     /// Puts `line` in place of the one at `slot`, whose peer has forgotten it.
     pub(super) fn replace(
         &mut self,
+        now: Time,
         slot: Slot,
-        line: Line,
+        mut line: Line,
         made: Made,
         fx: &mut Effects<Effect>,
     ) -> Slot {
-        let old = self.slots.get(slot).expect("what is replaced is there");
+        let old = self.slots.get_mut(slot).expect("what is replaced is there");
+        line.paths.inherit(&mut old.paths);
         let why = if old.info.peer_boot == Some(made.peer_boot) {
             Down::Replaced
         } else {
@@ -199,12 +255,12 @@ impl Lines {
         let new = self.slots.insert(line);
         self.forget(slot);
         fx.push(Effect::Down { slot, why });
-        self.come_up(new, made, fx);
+        self.come_up(now, new, made, fx);
         new
     }
 
     /// The line at `slot` has its first session.
-    pub(super) fn come_up(&mut self, slot: Slot, made: Made, fx: &mut Effects<Effect>) {
+    pub(super) fn come_up(&mut self, now: Time, slot: Slot, made: Made, fx: &mut Effects<Effect>) {
         let line = self
             .slots
             .get_mut(slot)
@@ -213,13 +269,21 @@ impl Lines {
         line.info.ours = ours;
         line.info.suite = made.suite;
         line.info.route = made.route;
+        line.paths.start(now, made.route, &self.config);
         line.info.peer_boot = Some(made.peer_boot);
         line.info.peer_first_stream = Some(made.peer_end.first_stream);
         line.info.seen = made.seen;
+        line.info.peer_limits = made.told.limits;
+        line.info.peer_document = (made.told.shown)
+            .filter(|_| made.membership.is_some())
+            .map(|(_, mark)| (made.told.version, mark));
+        line.membership = made.membership;
         line.peer_end = Some(made.peer_end.id);
         self.ids.insert(made.session.ours, Place::Line(slot));
         line.current = Some(made.session);
         self.peers.set_slot(line.pair(), Some(slot));
+        self.set_expiry(slot);
+        self.set_timer(slot);
         fx.push(Effect::Up { slot, ours });
     }
 
@@ -240,4 +304,7 @@ pub(super) struct Made {
     pub(super) peer_end: End,
     pub(super) seen: Option<core::net::SocketAddr>,
     pub(super) session: Session,
+    pub(super) told: Told,
+    /// What lets the peer into a closed space.
+    pub(super) membership: Option<Box<Membership>>,
 }

@@ -2,8 +2,11 @@
 
 use alloc::{boxed::Box, vec::Vec};
 
-use super::{Config, noise::Handshake, open::Opened, suite::Suite};
-use crate::{base::Time, wire::Route};
+use super::{
+    Config, home::Home, mac::MacKey, noise::Handshake, open::Opened, suite::Suite,
+    versions::Versions,
+};
+use crate::{base::Time, identity::PublicKey, wire::Route};
 
 /// The other's open, held back while the smaller hashname insists on its own.
 pub(super) struct Held {
@@ -23,12 +26,18 @@ pub(super) struct Pending {
     pub(super) handshake: Handshake,
     pub(super) routes: Vec<Route>,
     pub(super) held: Option<Held>,
+    /// How often it was written anew with a cookie.
+    pub(super) cookies: u32,
+    /// The versions that somebody says the peer speaks.
+    pub(super) versions: Option<Versions>,
     /// The next repetition; `None` once there are no more.
     repeat_at: Option<Time>,
     period_ms: u64,
     repeat_until: Time,
     /// When the peer counts as unreachable.
     pub(super) until: Time,
+    /// Which of our gates its MAC is keyed with; 0 is the newest.
+    gate: usize,
 }
 
 impl Pending {
@@ -46,11 +55,39 @@ impl Pending {
             handshake,
             routes: Vec::new(),
             held: None,
+            cookies: 0,
+            versions: None,
             repeat_at: Some(now.plus_ms(config.repeat_first_ms)),
             period_ms: config.repeat_first_ms,
             repeat_until: until,
             until,
+            gate: 0,
         }
+    }
+
+    /// Keys the MAC by the next older gate, since a peer that was away may not know ours; behind
+    /// the oldest comes the newest again. All other bytes stay: it is still a copy.
+    pub(super) fn next_gate(&mut self, home: &Home, peer: &PublicKey) {
+        if home.doors.len() < 2 {
+            return;
+        }
+        self.gate = (self.gate + 1) % home.doors.len();
+        let gate = home.doors[self.gate].gate.as_bytes();
+        MacKey::new(gate, peer, &home.space).write(&mut self.datagram);
+    }
+
+    /// Goes on with an open that was written anew under the newest gate, and gives the id that the
+    /// one before had.
+    pub(super) fn take_up(
+        &mut self,
+        line: u32,
+        (datagram, handshake): (Box<[u8]>, Handshake),
+    ) -> u32 {
+        self.cookies += 1;
+        self.gate = 0;
+        self.datagram = datagram;
+        self.handshake = handshake;
+        core::mem::replace(&mut self.line, line)
     }
 
     /// Adds a candidate, and tells if it is a new one and there was room.

@@ -7,8 +7,10 @@ use super::{
     Dropped, Effect, Lines, Output, Place,
     half::{AnswerId, HalfOpen},
     outgoing::Made,
+    rekey::SEALED_MAX,
     session::{Session, plain},
     state::{Info, Line},
+    told::Limits,
 };
 use crate::{
     base::{Effects, Slot, Time},
@@ -30,7 +32,8 @@ pub struct Unsealed<'a> {
 }
 
 impl Lines {
-    /// Opens a sealed packet where it lies. One that is not ours or does not fit stays as it was.
+    /// Opens a sealed packet where it lies. One that is not ours stays as it was; in one that does
+    /// not fit, zeros take the place of the text.
     ///
     /// # Errors
     /// [`Dropped`]: why it did nothing.
@@ -46,16 +49,19 @@ impl Lines {
             return Err(Dropped::Malformed);
         }
         let slot = match self.ids.get(&id) {
-            Some(Place::Line(slot)) => self.open_known(*slot, id, counter, datagram)?,
+            Some(Place::Line(slot)) => self.open_known(*slot, (id, counter), datagram, fx)?,
             Some(Place::Half(answer)) => {
                 let answer = *answer;
-                self.open_first(route, answer, counter, datagram, fx)?
+                self.open_first(now, route, answer, counter, datagram, fx)?
             }
-            Some(Place::Pending(_)) | None => return Err(Dropped::UnknownLine),
+            Some(Place::Pending(_) | Place::Rekey(_)) | None => {
+                return Err(Dropped::UnknownLine);
+            }
         };
         let line = self.slots.get_mut(slot).expect("it was just there");
         line.window.check(counter)?;
         let newest = line.window.mark(counter);
+        line.opened_in = id;
         if let Some(closing) = &line.closing {
             if datagram.len() >= closing.last.len() {
                 let _full = self.outputs.push((Output::Closing(id), route));
@@ -65,6 +71,9 @@ impl Lines {
         if line.has_moved_on() {
             line.older_until = Some(now.plus_ms(self.config.older_ms));
             self.set_timer(slot);
+        }
+        if self.rekey_if_due(now, slot) {
+            fx.push(Effect::Renew { slot });
         }
         Ok(Unsealed {
             slot,
@@ -77,22 +86,25 @@ impl Lines {
     fn open_known(
         &mut self,
         slot: Slot,
-        id: u32,
-        counter: u64,
+        (id, counter): (u32, u64),
         datagram: &mut [u8],
+        fx: &mut Effects<Effect>,
     ) -> Result<Slot, Dropped> {
         let line = self.slots.get_mut(slot).expect("an id leads to its line");
         line.window.check(counter)?;
         let session = line.session_mut(id).expect("an id leads to its session");
-        if session.open(counter, datagram) {
-            Ok(slot)
-        } else {
-            Err(Dropped::BadTag)
+        if !session.open(counter, datagram) {
+            return Err(Dropped::BadTag);
         }
+        if line.renewal.next_mut(id).is_some() {
+            self.on_next_heard(slot, fx);
+        }
+        Ok(slot)
     }
 
     fn open_first(
         &mut self,
+        now: Time,
         route: Route,
         answer: AnswerId,
         counter: u64,
@@ -111,8 +123,15 @@ impl Lines {
             return Err(Dropped::BadTag);
         }
         let half = self.answers.take_half(answer).expect("it was just there");
+        let home = &self.homes[half.home];
+        let (wall, skew_ms) = (self.clock.wall(now), self.config.membership_skew_ms);
+        let membership = half.membership.as_deref();
+        if membership.is_some_and(|it| home.stands(it, &half.key, wall, skew_ms).is_err()) {
+            self.ids.remove(&half.session.ours);
+            return Err(Dropped::Refused);
+        }
         let time = half.time;
-        let slot = self.confirm(route, slot, half, fx);
+        let slot = self.confirm(now, route, slot, half, fx);
         self.peers.confirm_open(pair, time);
         Ok(slot)
     }
@@ -121,6 +140,7 @@ impl Lines {
     /// takes the place of one that the peer has forgotten.
     fn confirm(
         &mut self,
+        now: Time,
         route: Route,
         slot: Option<Slot>,
         half: HalfOpen,
@@ -130,7 +150,7 @@ impl Lines {
         let (fresh, made) = self.take_apart(route, half);
         let Some(slot) = slot else {
             let slot = self.slots.insert(fresh);
-            self.come_up(slot, made, fx);
+            self.come_up(now, slot, made, fx);
             return slot;
         };
         let line = self.slots.get_mut(slot).expect("a peer leads to its line");
@@ -138,14 +158,14 @@ impl Lines {
             line.end = fresh.end;
             line.info.first_stream = fresh.info.first_stream;
             self.take_pending(slot);
-            self.come_up(slot, made, fx);
+            self.come_up(now, slot, made, fx);
             self.set_timer(slot);
             slot
         } else if line.end == fresh.end && line.is_peer_life(boot, end) {
-            self.join(slot, made);
+            self.join(now, slot, made);
             slot
         } else {
-            self.replace(slot, fresh, made, fx)
+            self.replace(now, slot, fresh, made, fx)
         }
     }
 
@@ -162,6 +182,9 @@ impl Lines {
             first_stream: half.end.first_stream,
             peer_first_stream: None,
             seen: None,
+            peer_limits: Limits::default(),
+            peer_document: None,
+            sessions: 1,
         };
         let made = Made {
             route,
@@ -169,6 +192,8 @@ impl Lines {
             peer_boot: half.peer_boot,
             peer_end: half.peer_end,
             seen: None,
+            told: half.told,
+            membership: half.membership,
             session: half.session,
         };
         (Line::new(info, half.home, half.end.id), made)
@@ -176,33 +201,42 @@ impl Lines {
 
     /// A second handshake of one line is complete. If each end made one, the session stays whose
     /// initiator has the smaller hashname, at both ends; the other is accepted for a while.
-    fn join(&mut self, slot: Slot, made: Made) {
+    fn join(&mut self, now: Time, slot: Slot, made: Made) {
         let line = self
             .slots
             .get_mut(slot)
             .expect("a line that is joined is there");
         let pair = line.pair();
+        if line.info.sessions > 1 || line.renewal.waits() {
+            // Both ends have gone on to new keys; this packet was on its way for long.
+            self.ids.remove(&made.session.ours);
+            return;
+        }
         let current = line.current.take().expect("a line that is joined is up");
         let new_stays = !current.by_us || pair.peer < pair.local;
         self.ids.insert(made.session.ours, Place::Line(slot));
         let (stays, goes) = if new_stays {
             line.info.suite = made.suite;
             line.info.route = made.route;
+            line.paths.set_active(now, made.route, &self.config);
             (made.session, current)
         } else {
             (current, made.session)
         };
+        line.membership = made.membership;
         line.current = Some(stays);
         line.older_until = None;
         let oldest = line.older.replace(Box::new(goes));
         if let Some(oldest) = oldest {
             self.ids.remove(&oldest.ours);
         }
+        // It was chained to a session that may be the older one now.
+        self.stop_asking(slot);
     }
 
     /// Seals the plain text at `buf[SEALED_PREFIX..][..plain_len]` where it lies, and tells the
     /// length of the packet and its counter. `None` if the line is not up, or has used up its
-    /// counters, or `buf` is shorter than the plain text and `SEALED_OVERHEAD`.
+    /// counters or its keys, or `buf` is shorter than the plain text and `SEALED_OVERHEAD`.
     pub fn seal(&mut self, slot: Slot, buf: &mut [u8], plain_len: usize) -> Option<(usize, u64)> {
         let counter = self.next_counter(slot)?;
         let line = self.slots.get_mut(slot)?;
@@ -214,8 +248,9 @@ impl Lines {
     /// The counter of the next packet that [`Lines::seal`] makes; `None` if it would make none.
     pub fn next_counter(&self, slot: Slot) -> Option<u64> {
         let line = self.slots.get(slot)?;
-        let can = line.current.is_some() && line.closing.is_none() && line.counter <= VARINT_MAX;
-        can.then_some(line.counter)
+        let current = line.current.as_ref()?;
+        let can = line.closing.is_none() && current.sealed < SEALED_MAX;
+        (can && line.counter <= VARINT_MAX).then_some(line.counter)
     }
 
     /// The line is at rest: drops its key schedules, some 2 KiB, and keeps the keys. The next
@@ -225,6 +260,7 @@ impl Lines {
             let older = line.older.as_deref_mut();
             let sessions = [line.current.as_mut(), older];
             sessions.into_iter().flatten().for_each(Session::rest);
+            line.renewal.rest();
         }
     }
 }

@@ -2,9 +2,11 @@
 
 use core::fmt;
 
-use zeroize::Zeroizing;
-
-use super::suite::{Key, Suite};
+use super::{
+    noise::Keys,
+    suite::{Key, Suite},
+};
+use crate::base::Time;
 use crate::wire::{SEALED_OVERHEAD, SEALED_PREFIX, Sealed, TAG_LEN};
 
 /// What a handshake leaves behind: an id and a key for each direction.
@@ -19,29 +21,45 @@ pub(super) struct Session {
     pub(super) heard: bool,
     pub(super) sealing: Key,
     pub(super) opening: Key,
+    /// Packets sealed and opened.
+    pub(super) sealed: u64,
+    pub(super) opened: u64,
+    /// When the handshake was complete.
+    pub(super) since: Time,
+    /// The handshake's hash, which the next one is chained to.
+    pub(super) hash: [u8; 32],
 }
 
 impl Session {
-    /// The session of our end, from the keys as the handshake gives them: the initiator's first.
-    pub(super) fn new(
-        suite: Suite,
-        by_us: bool,
-        (ours, theirs): (u32, u32),
-        (to_responder, to_initiator): (Zeroizing<[u8; 32]>, Zeroizing<[u8; 32]>),
-    ) -> Self {
+    /// The session of our end, from the keys as the handshake gives them.
+    pub(super) fn new(suite: Suite, by_us: bool, (ours, theirs): (u32, u32), keys: Keys) -> Self {
         let (sealing, opening) = if by_us {
-            (to_responder, to_initiator)
+            (keys.to_responder, keys.to_initiator)
         } else {
-            (to_initiator, to_responder)
+            (keys.to_initiator, keys.to_responder)
         };
         Self {
             ours,
             theirs,
             by_us,
             heard: false,
-            sealing: Key::new(suite, sealing),
-            opening: Key::new(suite, opening),
+            sealing: Key::new(keys.provider, suite, sealing),
+            opening: Key::new(keys.provider, suite, opening),
+            sealed: 0,
+            opened: 0,
+            since: Time::ZERO,
+            hash: [0; 32],
         }
+    }
+
+    /// The session with the hash of its handshake.
+    pub(super) fn chained_to(self, hash: [u8; 32]) -> Self {
+        Self { hash, ..self }
+    }
+
+    /// The session, complete at `since`.
+    pub(super) fn begun_at(self, since: Time) -> Self {
+        Self { since, ..self }
     }
 
     /// Seals the plain text at `buf[SEALED_PREFIX..][..plain_len]` where it lies and tells the
@@ -56,12 +74,14 @@ impl Session {
         };
         sealed.write(rest);
         let (clear, text) = rest.split_at_mut(SEALED_PREFIX);
-        *tag = self.sealing.aead().seal(&nonce(counter), &clear[2..], text);
+        let cipher = self.sealing.cipher();
+        self.sealed += 1;
+        *tag = cipher.seal(&nonce(counter), &clear[2..], text);
         Some(total)
     }
 
-    /// Opens a sealed packet where it lies; the plain text is then in [`plain`] of it. One that
-    /// does not fit stays as it was.
+    /// Opens a sealed packet where it lies; the plain text is then in [`plain`] of it. In one that
+    /// does not fit, there are zeros instead.
     pub(super) fn open(&mut self, counter: u64, packet: &mut [u8]) -> bool {
         let Some((rest, tag)) = packet.split_last_chunk_mut::<TAG_LEN>() else {
             return false;
@@ -69,9 +89,10 @@ impl Session {
         let Some((clear, text)) = rest.split_at_mut_checked(SEALED_PREFIX) else {
             return false;
         };
-        let aead = self.opening.aead();
-        let fits = aead.open(&nonce(counter), &clear[2..], text, tag);
+        let cipher = self.opening.cipher();
+        let fits = cipher.open(&nonce(counter), &clear[2..], text, tag);
         self.heard |= fits;
+        self.opened += u64::from(fits);
         fits
     }
 

@@ -4,11 +4,12 @@ use alloc::boxed::Box;
 use core::net::SocketAddr;
 
 use super::{
-    Dropped, peers::Pair, pending::Pending, session::Session, suite::Suite, window::Window,
+    Dropped, paths::Paths, peers::Pair, pending::Pending, rekey::Renewal, session::Session,
+    suite::Suite, told::Limits, window::Window,
 };
 use crate::{
     base::Time,
-    identity::{Hashname, PublicKey},
+    identity::{Hashname, Membership, PublicKey},
     wire::{Route, VARINT_MAX},
 };
 
@@ -45,7 +46,7 @@ pub struct Info {
     pub ours: bool,
     /// The suite of the session that packets are sealed in.
     pub suite: Suite,
-    /// Where the peer's proof came from; before that, the first candidate.
+    /// The path in use; before the line is up, the first candidate.
     pub route: Route,
     /// The boot of our end.
     pub boot: u64,
@@ -57,6 +58,14 @@ pub struct Info {
     pub peer_first_stream: Option<u64>,
     /// Our address as the peer saw it, where it answered our open.
     pub seen: Option<SocketAddr>,
+    /// What the peer bears; the least that can be meant until the line is up.
+    pub peer_limits: Limits,
+    /// The version of the space document that the peer held at the handshake, and the first bytes
+    /// of that document's hash; in a closed space.
+    pub peer_document: Option<(u64, [u8; 8])>,
+    /// Sessions that packets were sealed in, one after the other: 1, and one more for each time
+    /// that the keys were renewed within the line.
+    pub sessions: u32,
 }
 
 /// A closed line that still answers.
@@ -82,8 +91,17 @@ pub(super) struct Line {
     /// A session of the same line that is still accepted.
     pub(super) older: Option<Box<Session>>,
     pub(super) older_until: Option<Time>,
+    /// What is under way about new keys.
+    pub(super) renewal: Renewal,
+    /// The id of the session that the last packet was opened in.
+    pub(super) opened_in: u32,
     pub(super) pending: Option<Box<Pending>>,
     pub(super) closing: Option<Closing>,
+    /// What lets the peer into a closed space.
+    pub(super) membership: Option<Box<Membership>>,
+    /// When that ends, until that was told.
+    pub(super) expires: Option<Time>,
+    pub(super) paths: Paths,
 }
 
 impl Line {
@@ -98,8 +116,13 @@ impl Line {
             current: None,
             older: None,
             older_until: None,
+            renewal: Renewal::default(),
+            opened_in: 0,
             pending: None,
             closing: None,
+            membership: None,
+            expires: None,
+            paths: Paths::default(),
         }
     }
 
@@ -124,19 +147,35 @@ impl Line {
     /// The session that receives on this id.
     pub(super) fn session_mut(&mut self, ours: u32) -> Option<&mut Session> {
         let older = self.older.as_deref_mut();
-        [self.current.as_mut(), older]
+        [self.current.as_mut(), older, self.renewal.next_mut(ours)]
             .into_iter()
             .flatten()
             .find(|session| session.ours == ours)
+    }
+
+    /// The session that we seal in, if the last packet was opened in it.
+    pub(super) fn is_of_now(&self) -> Option<&Session> {
+        let current = self.current.as_ref();
+        current.filter(|current| current.ours == self.opened_in)
     }
 
     /// The next time that something is to be done about the line.
     pub(super) fn deadline(&self) -> Option<Time> {
         let closing = self.closing.as_ref().map(|closing| closing.until);
         let pending = self.pending.as_ref().map(|pending| pending.deadline());
-        [closing, pending, self.older_until]
-            .into_iter()
-            .flatten()
-            .min()
+        let exhausted = self.renewal.exhausted_until;
+        // A closed line asks nothing any more.
+        let paths = self.paths.deadline().filter(|_| closing.is_none());
+        [
+            closing,
+            pending,
+            self.older_until,
+            self.expires,
+            exhausted,
+            paths,
+        ]
+        .into_iter()
+        .flatten()
+        .min()
     }
 }

@@ -6,6 +6,8 @@ use super::{
     OpenError, Read, ReadError, Streams, WriteError, head,
     pair::Stream,
     pool::{Fx, Pool},
+    queue::SYSTEM,
+    ring::{SMALLEST, capacity_for},
 };
 use crate::base::Time;
 
@@ -33,16 +35,63 @@ impl Streams {
         Ok(id)
     }
 
-    /// Gives the head of our direction of a stream that the peer opened: JSON text of one object,
-    /// or empty. Once, before anything is written. It always finds room.
+    /// Opens a stream of the switch's own with this head. It goes before every other.
     ///
     /// # Errors
-    /// See `WriteError`; never `Blocked`.
+    /// See `OpenError`.
+    pub fn open_system(&mut self, head: &str) -> Result<u64, OpenError> {
+        let id = self.open(head)?;
+        self.set_system(id);
+        Ok(id)
+    }
+
+    /// A stream is the switch's own: it goes before every other, and `prioritize` knows it not.
+    pub fn set_system(&mut self, id: u64) {
+        if let Some(stream) = self.streams.get_mut(&id)
+            && !self.is_down
+        {
+            stream.set_rank(SYSTEM, &mut self.pool);
+        }
+    }
+
+    /// True if a stream is the switch's own.
+    pub fn is_system(&self, id: u64) -> bool {
+        self.streams
+            .get(&id)
+            .is_some_and(|stream| stream.is_system())
+    }
+
+    /// What our direction of a stream has to send goes after that of streams with a higher
+    /// priority, before that of those with a lower one, and in turns with equals. It is 0 at first.
+    ///
+    /// # Errors
+    /// `UnknownStream` or `LineDown`.
+    pub fn prioritize(&mut self, id: u64, priority: i8) -> Result<(), WriteError> {
+        let stream = self.streams.get_mut(&id);
+        let stream = stream.filter(|stream| !stream.is_system());
+        let stream = stream.ok_or(WriteError::UnknownStream)?;
+        if self.is_down {
+            return Err(WriteError::LineDown);
+        }
+        stream.set_rank(priority.into(), &mut self.pool);
+        Ok(())
+    }
+
+    /// Gives the head of our direction of a stream that the peer opened: JSON text of one object,
+    /// or empty. Once, before anything is written. It finds room unless memory is at its limit.
+    ///
+    /// # Errors
+    /// See `WriteError`.
     pub fn answer(&mut self, id: u64, head: &str) -> Result<(), WriteError> {
         let fits = head::head_fits(head.as_bytes(), self.pool.config.head_max_bytes);
         let (stream, pool) = self.writable(id)?;
         if !fits || !stream.head_owed {
             return Err(WriteError::IllegalHead);
+        }
+        let need = head::LENGTH_BYTES + head.len() as u64;
+        if need > SMALLEST && !pool.memory.has_room(capacity_for(need)) {
+            stream.block(need, pool);
+            return Err(WriteError::Blocked);
         }
         stream.push_head(head, pool);
         stream.refresh(pool);
@@ -105,7 +154,7 @@ impl Streams {
         if stream.send.is_cut() || stream.send.is_over() {
             return stream.send.check();
         }
-        stream.send.reset(code, false, &mut self.pool);
+        stream.cut(code, false, &mut self.pool);
         stream.refresh(&mut self.pool);
         Ok(())
     }

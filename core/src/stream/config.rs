@@ -2,12 +2,18 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::{head::LENGTH_BYTES, ring::capacity_for};
+
 /// Bytes that a new stream may carry each way before any credit frame (PROTOCOL, section Streams).
 pub const STREAM_CREDIT_FIRST_BYTES: u64 = 64 << 10;
 /// Bytes that all streams of a new line may carry each way before any credit frame.
 pub const LINE_CREDIT_FIRST_BYTES: u64 = 256 << 10;
 /// Streams that each end may open on a new line before any credit frame.
 pub const STREAMS_CREDIT_FIRST: u64 = 64;
+
+/// The code by which a stream is refused that finds too little memory, or nobody who listens
+/// (PROTOCOL, section Refused streams).
+pub const REFUSED: u64 = 0x130;
 
 /// Limits of the streams of one line.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -118,6 +124,11 @@ impl Config {
             Some((field, _)) => Err(field),
             None => Ok(()),
         }
+    }
+
+    /// The buffer that the longest head takes.
+    pub(crate) const fn head_buffer_bytes(&self) -> u64 {
+        capacity_for(self.head_max_bytes + LENGTH_BYTES)
     }
 
     /// The most effects that one call can have: on the end of a line every stream that lives may

@@ -21,14 +21,11 @@ impl Streams {
     }
 
     /// Writes frames while there is room and output, and notes in `carried` what they carried:
-    /// credit, resets and stops first, then what was lost, then new bytes, stream by stream in
-    /// turns.
+    /// credit, resets and stops first, then bytes: the higher rank first, of one rank what was lost
+    /// before what is new, stream by stream in turns.
     pub fn fill(&mut self, writer: &mut Writer<'_>, carried: &mut Vec<Carried>) {
-        if self.fill_line(writer, carried)
-            && self.fill_control(writer, carried)
-            && self.fill_owed(writer, carried)
-        {
-            self.fill_fresh(writer, carried);
+        if self.fill_line(writer, carried) && self.fill_control(writer, carried) {
+            self.fill_bytes(writer, carried);
         }
     }
 
@@ -166,7 +163,7 @@ impl Streams {
     }
 
     fn fill_control(&mut self, writer: &mut Writer<'_>, carried: &mut Vec<Carried>) -> bool {
-        while let Some(id) = self.pool.control.front() {
+        while let Some((_, id)) = self.pool.control.front() {
             let stream = queued(self.streams.get_mut(&id));
             let is_done = write_control(stream, writer, carried);
             stream.refresh(&mut self.pool);
@@ -177,44 +174,66 @@ impl Streams {
         true
     }
 
-    fn fill_owed(&mut self, writer: &mut Writer<'_>, carried: &mut Vec<Carried>) -> bool {
-        while let Some(id) = self.pool.owed.front() {
-            let stream = queued(self.streams.get_mut(&id));
-            let room = writer.stream_room(id, stream.send.owed_at()) as u64;
-            let wanted = stream.send.owed(u64::MAX).len;
-            let piece = stream.send.owed(room.min(self.pool.owed.left_bytes()));
-            if room < wanted.min(SPLINTER_BYTES)
-                || !write_piece(stream, piece, &mut self.pool, writer, carried)
-            {
-                return false;
+    /// Bytes by rank, of equal ranks lost ones before new ones.
+    fn fill_bytes(&mut self, writer: &mut Writer<'_>, carried: &mut Vec<Carried>) {
+        loop {
+            let owed = self.pool.owed.front();
+            let fresh = self.pool.fresh.front();
+            let fresh = fresh.filter(|_| self.pool.sendable() > 0);
+            let went = match (owed, fresh) {
+                (Some((rank, id)), Some((other, _))) if rank >= other => {
+                    self.fill_owed(id, writer, carried)
+                }
+                (_, Some((_, id))) => self.fill_fresh(id, writer, carried),
+                (Some((_, id)), None) => self.fill_owed(id, writer, carried),
+                (None, None) => return,
+            };
+            if !went {
+                return;
             }
-            if self.pool.owed.front() == Some(id) {
-                self.pool.owed.spend(piece.len);
-            }
+        }
+    }
+
+    fn fill_owed(&mut self, id: u64, writer: &mut Writer<'_>, carried: &mut Vec<Carried>) -> bool {
+        let stream = queued(self.streams.get_mut(&id));
+        let room = writer.stream_room(id, stream.send.owed_at()) as u64;
+        let wanted = stream.send.owed(u64::MAX).len;
+        let piece = stream.send.owed(room.min(self.pool.owed.left_bytes()));
+        if room < wanted.min(SPLINTER_BYTES)
+            || !write_piece(stream, piece, &mut self.pool, writer, carried)
+        {
+            return false;
+        }
+        if self.pool.owed.front().is_some_and(|(_, front)| front == id) {
+            self.pool.owed.spend(piece.len);
         }
         true
     }
 
-    fn fill_fresh(&mut self, writer: &mut Writer<'_>, carried: &mut Vec<Carried>) {
-        while let Some(id) = self.pool.fresh.front() {
-            let stream = queued(self.streams.get_mut(&id));
-            let most = stream
-                .send
-                .sendable()
-                .min(self.pool.sendable())
-                .min(self.pool.fresh.left_bytes());
-            let room = writer.stream_room(id, stream.send.next()) as u64;
-            let piece = stream.send.fresh(most.min(room));
-            if piece.len == 0
-                || room < most.min(SPLINTER_BYTES)
-                || !write_piece(stream, piece, &mut self.pool, writer, carried)
-            {
-                return;
-            }
-            if self.pool.fresh.front() == Some(id) {
-                self.pool.fresh.spend(piece.len);
-            }
+    fn fill_fresh(&mut self, id: u64, writer: &mut Writer<'_>, carried: &mut Vec<Carried>) -> bool {
+        let stream = queued(self.streams.get_mut(&id));
+        let most = stream
+            .send
+            .sendable()
+            .min(self.pool.sendable())
+            .min(self.pool.fresh.left_bytes());
+        let room = writer.stream_room(id, stream.send.next()) as u64;
+        let piece = stream.send.fresh(most.min(room));
+        if piece.len == 0
+            || room < most.min(SPLINTER_BYTES)
+            || !write_piece(stream, piece, &mut self.pool, writer, carried)
+        {
+            return false;
         }
+        if self
+            .pool
+            .fresh
+            .front()
+            .is_some_and(|(_, front)| front == id)
+        {
+            self.pool.fresh.spend(piece.len);
+        }
+        true
     }
 
     fn bytes_again(

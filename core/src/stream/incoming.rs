@@ -1,7 +1,7 @@
 //! What frames of the peer do to streams. A frame about a stream that is over changes nothing.
 
 use super::{
-    Effect, Misbehaviour, Streams,
+    Effect, Misbehaviour, Streams, Taken,
     pair::Stream,
     pool::{Fx, Pool},
 };
@@ -20,7 +20,19 @@ impl Streams {
         data: &[u8],
         end: bool,
         fx: &mut Fx,
-    ) -> Result<(), Misbehaviour> {
+    ) -> Result<Taken, Misbehaviour> {
+        if self.is_down || self.admit(id)?.is_none() {
+            return Ok(Taken::Acted);
+        }
+        let stream = self.streams.get(&id).expect("the stream was admitted");
+        let top = offset.saturating_add(data.len() as u64);
+        if !stream.recv.has_room(top, &self.pool) {
+            if stream.announced {
+                return Ok(Taken::NoRoom);
+            }
+            // Its bytes are of no use before its head is whole, and that may never be.
+            self.refuse(now, id);
+        }
         self.on_frame(id, fx, |stream, pool, fx| {
             let had_head = stream.recv.head().is_some();
             stream.credit_due |= stream.recv.on_bytes(now, offset, data, end, pool)?;
@@ -31,7 +43,8 @@ impl Streams {
             }
             stream.tell_readable(fx);
             Ok(())
-        })
+        })?;
+        Ok(Taken::Acted)
     }
 
     /// The peer gave up its direction after `size` bytes.
@@ -52,9 +65,7 @@ impl Streams {
             if !stream.announced {
                 // The application never heard of it and never will, so both directions are over.
                 stream.recv.stop(now, pool);
-                if !stream.send.is_cut() {
-                    stream.send.reset(code, false, pool);
-                }
+                stream.cut(code, false, pool);
             } else if is_news {
                 stream.told = true;
                 fx.push(Effect::Reset { id, code });
@@ -72,7 +83,7 @@ impl Streams {
             if stream.send.is_cut() || stream.send.is_over() {
                 return Ok(());
             }
-            stream.send.reset(code, true, pool);
+            stream.cut(code, true, pool);
             if stream.announced {
                 fx.push(Effect::Stopped { id, code });
             }

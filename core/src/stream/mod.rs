@@ -23,7 +23,7 @@ mod set;
 mod tests;
 
 pub use config::{
-    Config, LINE_CREDIT_FIRST_BYTES, STREAM_CREDIT_FIRST_BYTES, STREAMS_CREDIT_FIRST,
+    Config, LINE_CREDIT_FIRST_BYTES, REFUSED, STREAM_CREDIT_FIRST_BYTES, STREAMS_CREDIT_FIRST,
 };
 pub use set::Streams;
 
@@ -107,6 +107,15 @@ pub enum Effect {
     },
     /// A stream may be opened again, after `open` gave `Blocked`.
     MayOpen,
+}
+
+/// What became of bytes that came.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Taken {
+    /// They were acted on.
+    Acted,
+    /// There is no memory for them. Nothing changed; they must come again.
+    NoRoom,
 }
 
 /// What `read` gave.

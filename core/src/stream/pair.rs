@@ -2,10 +2,12 @@
 
 use super::{
     Effect,
-    config::Config,
+    config::{Config, REFUSED},
     head,
     pool::{Fx, Pool},
+    queue::{Rank, SYSTEM},
     recv::Recv,
+    ring::SMALLEST,
     send::Send,
 };
 
@@ -13,6 +15,7 @@ use super::{
 #[derive(Debug)]
 pub(super) struct Stream {
     pub(super) id: u64,
+    rank: Rank,
     pub(super) send: Send,
     pub(super) recv: Recv,
     /// The application knows of it: it opened it, or was told with the head.
@@ -39,10 +42,11 @@ impl Stream {
     pub(super) fn new(id: u64, is_ours: bool, config: &Config) -> Self {
         Self {
             id,
+            rank: 0,
             send: Send::new(),
             recv: Recv::new(config),
             announced: is_ours,
-            head_owed: !is_ours,
+            head_owed: false,
             told: false,
             blocked: false,
             waiting: false,
@@ -61,25 +65,57 @@ impl Stream {
         self.send.is_over() && self.recv.is_over()
     }
 
+    /// The stream is the peer's: our head is owed, and an empty one has its room set aside, so that
+    /// an end always finds some.
+    pub(super) fn owe_head(&mut self, pool: &mut Pool) {
+        self.head_owed = true;
+        pool.memory.take(SMALLEST);
+    }
+
+    /// The application never hears of the stream, and the peer is told so both ways.
+    pub(super) fn refuse(&mut self, pool: &mut Pool) {
+        self.recv.refuse();
+        (self.stop, self.stop_due) = (Some(REFUSED), !self.recv.is_over());
+        self.credit_due = false;
+        self.cut(REFUSED, false, pool);
+    }
+
+    /// Gives up our direction.
+    pub(super) fn cut(&mut self, code: u64, stopped: bool, pool: &mut Pool) {
+        self.unowe_head(pool);
+        if !self.send.is_cut() {
+            self.send.reset(code, stopped, pool);
+        }
+    }
+
+    /// Our head is owed no longer.
+    pub(super) fn unowe_head(&mut self, pool: &mut Pool) {
+        if core::mem::take(&mut self.head_owed) {
+            pool.memory.give(SMALLEST);
+        }
+    }
+
     /// Puts our head in front of our bytes.
     pub(super) fn push_head(&mut self, text: &str, pool: &mut Pool) {
-        self.head_owed = false;
+        self.unowe_head(pool);
         self.send.push(&head::length_of(text), pool);
         self.send.push(text.as_bytes(), pool);
     }
 
     /// Bytes that may be written now.
-    pub(super) const fn room(&self, pool: &Pool) -> u64 {
+    pub(super) fn room(&self, pool: &Pool) -> u64 {
         let most = pool.config.send_buffer_stream_max_bytes;
         let stream = most.saturating_sub(self.send.unacknowledged());
-        let line = pool.room();
-        if stream < line { stream } else { line }
+        let aside = if self.head_owed { SMALLEST } else { 0 };
+        let memory = self.send.room(pool.memory.near_room() + aside);
+        stream.min(pool.line_room()).min(memory)
     }
 
     /// A writer finds no room for `need` bytes, and is told when there is some.
     pub(super) fn block(&mut self, need: u64, pool: &mut Pool) {
         self.blocked = true;
-        if pool.room() < need && !self.waiting {
+        let waits = pool.room() < need || self.send.unacknowledged() == 0;
+        if waits && !self.waiting {
             self.waiting = true;
             pool.wait(self.id);
         }
@@ -113,20 +149,37 @@ impl Stream {
     /// Brings the queues in line with what there is to send.
     pub(super) fn refresh(&mut self, pool: &mut Pool) {
         let control = self.stop_due || self.credit_due || self.send.reset_due().is_some();
-        pool.control.set(self.id, &mut self.in_control, control);
-        pool.owed
-            .set(self.id, &mut self.in_owed, self.send.is_owed());
-        pool.fresh
-            .set(self.id, &mut self.in_fresh, self.send.sendable() > 0);
+        let (owed, fresh) = (self.send.is_owed(), self.send.sendable() > 0);
+        self.queue(pool, control, owed, fresh);
         let is_unsettled = !self.send.is_settled();
         pool.unsettled += usize::from(is_unsettled);
         pool.unsettled -= usize::from(self.is_unsettled);
         self.is_unsettled = is_unsettled;
     }
 
+    /// Gives the stream another rank; what it has to send keeps it, also what was lost.
+    pub(super) fn set_rank(&mut self, rank: Rank, pool: &mut Pool) {
+        self.queue(pool, false, false, false);
+        self.rank = rank;
+        self.refresh(pool);
+    }
+
+    /// True if the stream is the switch's own.
+    pub(super) const fn is_system(&self) -> bool {
+        self.rank == SYSTEM
+    }
+
+    fn queue(&mut self, pool: &mut Pool, control: bool, owed: bool, fresh: bool) {
+        let (id, rank) = (self.id, self.rank);
+        pool.control.set(id, rank, &mut self.in_control, control);
+        pool.owed.set(id, rank, &mut self.in_owed, owed);
+        pool.fresh.set(id, rank, &mut self.in_fresh, fresh);
+    }
+
     /// Gives everything back that it has of the pool.
     pub(super) fn release(&mut self, pool: &mut Pool) {
         self.recv.drop_bytes(pool);
+        self.recv.drop_head(pool);
         self.silence(pool);
     }
 
@@ -138,10 +191,9 @@ impl Stream {
 
     /// Nothing goes out any more.
     pub(super) fn silence(&mut self, pool: &mut Pool) {
+        self.unowe_head(pool);
         self.send.drop_bytes(pool);
-        pool.control.set(self.id, &mut self.in_control, false);
-        pool.owed.set(self.id, &mut self.in_owed, false);
-        pool.fresh.set(self.id, &mut self.in_fresh, false);
+        self.queue(pool, false, false, false);
         pool.unsettled -= usize::from(self.is_unsettled);
         self.is_unsettled = false;
         if self.waiting {

@@ -11,6 +11,9 @@ use super::{
 };
 use crate::base::{Effects, Time};
 
+/// Writers that wait for memory are woken when there are so many bytes of it.
+const MEMORY_WAKES: u64 = 1024;
+
 #[derive(Debug)]
 pub(super) struct Pool {
     pub(super) config: Config,
@@ -80,12 +83,21 @@ impl Pool {
 
     /// `bytes` that the peer sent were read or dropped.
     pub(super) fn restore(&mut self, now: Time, bytes: u64) {
-        self.line_credit_due |= self.grant.restore(now, bytes, self.rtt_us);
+        let raise = self.memory.limits.raise;
+        let before = self.grant.promised();
+        self.line_credit_due |= self.grant.restore(now, bytes, self.rtt_us, raise);
+        let raised = self.grant.promised().saturating_sub(before);
+        self.memory.limits.raise = raise.saturating_sub(raised);
     }
 
     /// What the peer may send on the line.
     pub(super) const fn line_credit(&self) -> u64 {
         self.grant.granted()
+    }
+
+    /// What the peer may send on the line beyond what it could from the first.
+    pub(super) const fn promised(&self) -> u64 {
+        self.grant.promised()
     }
 
     /// A stream had `before` gaps and has `after` now. False if that is one too many.
@@ -118,11 +130,22 @@ impl Pool {
         self.frames_in_flight = self.frames_in_flight.saturating_sub(1);
     }
 
-    /// Bytes that may still be written to the streams of the line.
-    pub(super) const fn room(&self) -> u64 {
+    /// Bytes that may still be written to the streams of the line, as far as its own limit is
+    /// concerned.
+    pub(super) const fn line_room(&self) -> u64 {
         self.config
             .send_buffer_line_max_bytes
             .saturating_sub(self.unacknowledged)
+    }
+
+    /// Bytes that may still be written to the streams of the line.
+    pub(super) fn room(&self) -> u64 {
+        self.line_room().min(self.memory.near_room())
+    }
+
+    /// True if somebody waits because there is too little memory.
+    pub(super) fn lacks_memory(&self) -> bool {
+        !self.writers.is_empty() && self.memory.near_room() < MEMORY_WAKES
     }
 
     /// `id` waits for such room.
@@ -132,7 +155,9 @@ impl Pool {
 
     /// The streams that waited, one by one, once it is worth it to wake them.
     pub(super) fn wake(&mut self) -> Option<u64> {
-        if self.room() * 8 < self.config.send_buffer_line_max_bytes {
+        let is_short = self.line_room() * 8 < self.config.send_buffer_line_max_bytes
+            || self.memory.near_room() < MEMORY_WAKES;
+        if is_short {
             return None;
         }
         self.writers.pop_front()

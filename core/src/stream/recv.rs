@@ -92,6 +92,21 @@ impl Recv {
         }
     }
 
+    /// True if there is room for bytes up to `top`, and for the head that they may complete.
+    pub(super) fn has_room(&self, top: u64, pool: &Pool) -> bool {
+        let more = top.saturating_sub(self.grant.used());
+        if self.state != State::Open || !self.grant.allows(more) {
+            // It is dropped, or misbehaviour.
+            return true;
+        }
+        let head = match self.head {
+            Some(_) => 0,
+            None => top.max(self.ring.top()).min(pool.config.head_max_bytes),
+        };
+        let need = self.ring.growth(top) + head;
+        need == 0 || pool.memory.has_room(need)
+    }
+
     /// Bytes came. True if that raised the credit.
     pub(super) fn on_bytes(
         &mut self,
@@ -209,14 +224,17 @@ impl Recv {
         let mut bytes = vec![0; usize::from(length)];
         self.ring.copy(head::LENGTH_BYTES, &mut bytes);
         self.head = Some(head::take(&bytes, pool.config.head_max_bytes)?);
+        pool.memory.take(u64::from(length));
         Ok(self.consume(now, need, pool))
     }
 
     /// The first `len` bytes are read. True if that raised the credit.
     fn consume(&mut self, now: Time, len: u64, pool: &mut Pool) -> bool {
         self.ring.advance(self.ring.base() + len, &mut pool.memory);
+        // The line's own credit may have taken all that there was to promise.
+        let raise = pool.memory.limits.raise;
         pool.restore(now, len);
-        self.grant.restore(now, len, pool.rtt_us) && self.wants_more()
+        self.grant.restore(now, len, pool.rtt_us, raise) && self.wants_more()
     }
 
     /// Drops everything up to where the peer has got to.
@@ -258,6 +276,11 @@ impl Recv {
             }
             State::Reset(_) | State::Over(_) => Ok(false),
         }
+    }
+
+    /// Nobody will read a stream that has just begun, or that was stopped.
+    pub(super) fn refuse(&mut self) {
+        self.state = State::Stopped;
     }
 
     /// We read no more. True if the peer is to be told.
@@ -313,6 +336,13 @@ impl Recv {
     /// Gives memory up that is kept for later.
     pub(super) fn rest(&mut self, pool: &mut Pool) {
         self.ring.rest(&mut pool.memory);
+    }
+
+    /// Gives up the head.
+    pub(super) fn drop_head(&mut self, pool: &mut Pool) {
+        if let Some(head) = self.head.take() {
+            pool.memory.give(head.len() as u64);
+        }
     }
 
     /// Gives all memory up.

@@ -2,15 +2,21 @@
 
 use alloc::{vec, vec::Vec};
 
-/// The smallest buffer that a ring takes, bytes.
-const SMALLEST: u64 = 256;
+use crate::base::Limits;
 
-/// What the buffers of all rings of a line take, and how much of that is kept for later only.
+/// The smallest buffer that a ring takes, bytes.
+pub(super) const SMALLEST: u64 = 256;
+
+/// What the buffers of all rings of a line take, and how much of that is kept for later only; and
+/// what is taken beside them: heads, and room set aside for those that are owed.
 #[derive(Debug)]
 pub(super) struct Memory {
     held_bytes: u64,
     spare_bytes: u64,
     spare_max_bytes: u64,
+    beside_bytes: u64,
+    /// How far all of it may go for now.
+    pub(super) limits: Limits,
 }
 
 impl Memory {
@@ -19,7 +25,34 @@ impl Memory {
             held_bytes: 0,
             spare_bytes: 0,
             spare_max_bytes,
+            beside_bytes: 0,
+            limits: Limits::NONE,
         }
+    }
+
+    /// Everything that counts against the limits.
+    pub(super) const fn charged_bytes(&self) -> u64 {
+        self.held_bytes + self.beside_bytes
+    }
+
+    /// True if what the peer sent may take so many bytes more.
+    pub(super) const fn has_room(&self, bytes: u64) -> bool {
+        self.charged_bytes().saturating_add(bytes) <= self.limits.most
+    }
+
+    /// Bytes that our own side may take more.
+    pub(super) const fn near_room(&self) -> u64 {
+        self.limits.near.saturating_sub(self.charged_bytes())
+    }
+
+    /// So many bytes beside the rings are taken.
+    pub(super) const fn take(&mut self, bytes: u64) {
+        self.beside_bytes += bytes;
+    }
+
+    /// So many bytes beside the rings are given back.
+    pub(super) const fn give(&mut self, bytes: u64) {
+        self.beside_bytes -= bytes;
     }
 
     /// Bytes that all buffers take together.
@@ -72,6 +105,27 @@ impl Ring {
         self.bytes[start..start + first].copy_from_slice(&data[..first]);
         self.bytes[..data.len() - first].copy_from_slice(&data[first..]);
         self.account(memory);
+    }
+
+    /// What the buffer would grow by if the ring went up to `top`.
+    pub(super) fn growth(&self, top: u64) -> u64 {
+        let span = top.max(self.top) - self.base;
+        if span <= self.bytes.len() as u64 {
+            return 0;
+        }
+        capacity_for(span) - self.bytes.len() as u64
+    }
+
+    /// Bytes that find room behind the top if the buffer may grow by `more`.
+    pub(super) fn room(&self, more: u64) -> u64 {
+        let capacity = self.bytes.len() as u64;
+        let most = capacity.saturating_add(more);
+        let power = if most < SMALLEST {
+            0
+        } else {
+            1 << most.ilog2()
+        };
+        capacity.max(power) - (self.top - self.base)
     }
 
     /// Copies the bytes from `offset` on into `out`, which ends at the top or before.
@@ -156,7 +210,8 @@ impl Ring {
     }
 }
 
-const fn capacity_for(span: u64) -> u64 {
+/// The buffer that so many bytes take.
+pub(super) const fn capacity_for(span: u64) -> u64 {
     if span == 0 {
         return 0;
     }

@@ -77,6 +77,11 @@ impl Send {
         pool.unacknowledged += bytes.len() as u64;
     }
 
+    /// Bytes that find room in the buffer if it may grow by `more`.
+    pub(super) fn room(&self, more: u64) -> u64 {
+        self.ring.room(more)
+    }
+
     /// Bytes written and not yet acknowledged.
     pub(super) const fn unacknowledged(&self) -> u64 {
         self.ring.top() - self.ring.base()

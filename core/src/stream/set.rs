@@ -9,7 +9,9 @@ use super::{
     ids::{Ids, Known},
     pair::Stream,
     pool::{Fx, Pool},
+    ring::SMALLEST,
 };
+use crate::base::{Limits, Time};
 
 /// The streams of one line.
 #[derive(Debug)]
@@ -20,6 +22,10 @@ pub struct Streams {
     pub(super) is_down: bool,
     /// `open` gave `Blocked`, and `MayOpen` was not told since.
     pub(super) open_blocked: bool,
+    /// Streams of the peer's are refused.
+    closed: bool,
+    /// How many were, since somebody asked.
+    refused: u64,
 }
 
 impl Streams {
@@ -33,6 +39,8 @@ impl Streams {
             pool: Pool::new(config),
             is_down: false,
             open_blocked: false,
+            closed: false,
+            refused: 0,
         }
     }
 
@@ -59,6 +67,51 @@ impl Streams {
     /// Bytes that the buffers take, of both directions.
     pub const fn buffered_bytes(&self) -> u64 {
         self.pool.memory.held_bytes()
+    }
+
+    /// Bytes that buffers and heads take: what counts against the limits.
+    pub const fn charged_bytes(&self) -> u64 {
+        self.pool.memory.charged_bytes()
+    }
+
+    /// Bytes that the peer may send on the line beyond what it could from the first.
+    pub const fn promised_bytes(&self) -> u64 {
+        self.pool.promised()
+    }
+
+    /// How far buffers may go from now on, and whether streams of the peer's are refused.
+    pub const fn set_limits(&mut self, limits: Limits, closed: bool) {
+        self.pool.memory.limits = limits;
+        self.closed = closed;
+    }
+
+    /// True if something else of the line may take so many bytes, of the peer's or, if `ours`, of
+    /// our own side's.
+    pub const fn has_room(&self, ours: bool, bytes: u64) -> bool {
+        if ours {
+            self.pool.memory.near_room() >= bytes
+        } else {
+            self.pool.memory.has_room(bytes)
+        }
+    }
+
+    /// True if somebody waits for memory.
+    pub fn lacks_memory(&self) -> bool {
+        let need = self.pool.config.head_buffer_bytes();
+        self.pool.lacks_memory() || (self.open_blocked && self.pool.memory.near_room() < need)
+    }
+
+    /// Tells those who waited, as far as there is memory for them.
+    pub fn on_room(&mut self, fx: &mut Fx) {
+        if !self.is_down {
+            self.wake_writers(fx);
+            self.tell_may_open(fx);
+        }
+    }
+
+    /// How many streams of the peer's were refused since this was last asked.
+    pub const fn take_refused(&mut self) -> u64 {
+        core::mem::replace(&mut self.refused, 0)
     }
 
     /// True if this stream lives.
@@ -92,7 +145,8 @@ impl Streams {
 
     pub(super) fn may_open(&self) -> bool {
         let head_max = self.pool.config.head_max_bytes + head::LENGTH_BYTES;
-        !self.is_down && self.ids.may_open() && self.pool.room() >= head_max
+        let has_memory = self.pool.memory.near_room() >= self.pool.config.head_buffer_bytes();
+        !self.is_down && self.ids.may_open() && self.pool.line_room() >= head_max && has_memory
     }
 
     pub(super) fn tell_may_open(&mut self, fx: &mut Fx) {
@@ -107,10 +161,25 @@ impl Streams {
         match self.ids.admit(id)? {
             Known::Begins => {
                 self.pool.streams_credit_due |= self.ids.raise();
-                let stream = Box::new(Stream::new(id, false, &self.pool.config));
+                let mut stream = Box::new(Stream::new(id, false, &self.pool.config));
+                if self.closed || self.pool.memory.near_room() < SMALLEST {
+                    self.refused += 1;
+                    stream.refuse(&mut self.pool);
+                } else {
+                    stream.owe_head(&mut self.pool);
+                }
                 Ok(Some(self.streams.entry(id).or_insert(stream)))
             }
             Known::Before => Ok(self.streams.get_mut(&id)),
+        }
+    }
+
+    /// A stream whose head is not there yet finds no memory.
+    pub(super) fn refuse(&mut self, now: Time, id: u64) {
+        if let Some(stream) = self.streams.get_mut(&id) {
+            self.refused += 1;
+            stream.recv.stop(now, &mut self.pool);
+            stream.refuse(&mut self.pool);
         }
     }
 

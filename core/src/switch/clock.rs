@@ -81,6 +81,9 @@ impl Switch {
             let due = link.flow.on_deadline(now, &mut self.fates);
             self.stats.packets_lost += u64::from(due.lost_packets);
             self.settle_fates(slot);
+            if due.silence || due.probes > 0 {
+                self.on_silence(now, slot);
+            }
             if due.probes > 0 {
                 self.ask_for_restart(now, slot);
             }
@@ -89,30 +92,10 @@ impl Switch {
             return;
         };
         match link.life_due(now, &self.periods) {
-            Some(Why::KeepAlive) => link.ping = true,
+            Some(Why::KeepAlive) => (link.ping, link.receiving) = (true, false),
             Some(Why::Idle) if link.is_held() => self.end_link(slot, DownReason::TimedOut),
             Some(Why::Idle) => self.close_link(now, slot, 0, "nobody holds the line"),
             _ => {}
-        }
-    }
-
-    /// Sends an `open` to a peer that was silent for long: if it started again, the answer says so
-    /// and ends the line, long before its idle time is over.
-    fn ask_for_restart(&mut self, now: Time, slot: Slot) {
-        let Some(link) = self.links.get(slot) else {
-            return;
-        };
-        let silent = link.flow.probes_unanswered() >= self.config.life.restart_probes
-            && now
-                >= link
-                    .heard
-                    .plus_us(self.config.life.restart_silence_ms.saturating_mul(1000));
-        let Phase::Up { line } = link.phase else {
-            return;
-        };
-        if let (true, Some(info)) = (silent, self.lines.info(line)) {
-            let route = info.route;
-            self.lines.reopen(now, line, &[route]);
         }
     }
 
@@ -120,12 +103,18 @@ impl Switch {
     /// that may send, its timer, and its end.
     pub(super) fn touch(&mut self, slot: Slot) {
         let now = self.now;
+        self.balance(slot);
         let Some(link) = self.links.get_mut(slot) else {
             return;
         };
-        if !link.queued && link.grant(now) != Grant::Nothing {
+        let line = link.line().filter(|_| link.can_seal());
+        let asks = line.is_some_and(|line| self.lines.has_path_output(line));
+        if !link.queued && (asks || link.grant(now) != Grant::Nothing) {
             link.queued = true;
             self.ready.push_back(slot);
+        }
+        if let Some(line) = line {
+            self.lines.set_held(line, link.is_held());
         }
         let deadline = link.deadline(now, &self.periods);
         if let Some(deadline) = deadline {

@@ -7,7 +7,7 @@ use super::{
     Switch, WriteError,
     error::InstallError,
     link::{Info, Link},
-    settle,
+    settle, system,
 };
 use crate::{
     base::{Effects, Slot, Time},
@@ -22,7 +22,8 @@ impl Switch {
     /// Lets the switch answer and dial as the holder of `secret` in `space`. It starts a new boot.
     ///
     /// # Errors
-    /// [`InstallError`] if it is installed already, or the switch is full.
+    /// [`InstallError`] if it is installed already, the switch is full, or the space is closed: that
+    /// takes `install_member`.
     pub fn install(
         &mut self,
         now: Time,
@@ -30,6 +31,9 @@ impl Switch {
         space: &Space,
     ) -> Result<Hashname, InstallError> {
         let now = self.advance(now);
+        if space.is_closed() {
+            return Err(InstallError::NoAdmission);
+        }
         let local = self.lines.install(now, secret, space.id())?;
         self.on_installed(now, local);
         Ok(local)
@@ -97,7 +101,7 @@ impl Switch {
     /// the first byte.
     ///
     /// # Errors
-    /// [`OpenError`] if the head is illegal, the line is over or the peer allows no more for now.
+    /// [`OpenError`] if the head is illegal or has the key `sys`, which is the switch's own, the line is over or the peer allows no more for now.
     pub fn open_stream(
         &mut self,
         now: Time,
@@ -106,13 +110,18 @@ impl Switch {
     ) -> Result<StreamId, OpenError> {
         self.advance(now);
         let slot = self.slot(line).ok_or(OpenError::UnknownLine)?;
+        self.lend(slot);
         let link = self.links.get_mut(slot).ok_or(OpenError::UnknownLine)?;
         match link.phase {
             Phase::Connecting { .. } | Phase::Up { .. } => {}
             Phase::Closing { .. } | Phase::Down(_) => return Err(OpenError::UnknownLine),
         }
-        let id = link.streams.open(head)?;
+        if system::topic(head).is_some() {
+            return Err(OpenError::IllegalHead);
+        }
+        let id = link.streams.open(head);
         self.touch(slot);
+        let id = id?;
         Ok(StreamId { line, id })
     }
 
@@ -154,6 +163,24 @@ impl Switch {
         self.writing(now, stream, |link| link.streams.reset(stream.id, code))
     }
 
+    /// Ranks what our direction of a stream has to send: it goes after that of streams in the same
+    /// line with a higher priority, before that of those with a lower one, and in turns with
+    /// equals, also when it was lost and goes again. It is 0 at first; the switch's own streams are
+    /// above all.
+    ///
+    /// # Errors
+    /// [`WriteError::UnknownStream`] or [`WriteError::LineDown`].
+    pub fn prioritize(
+        &mut self,
+        now: Time,
+        stream: StreamId,
+        priority: i8,
+    ) -> Result<(), WriteError> {
+        self.writing(now, stream, |link| {
+            link.streams.prioritize(stream.id, priority)
+        })
+    }
+
     /// Reads what has come, in order.
     ///
     /// # Errors
@@ -183,18 +210,26 @@ impl Switch {
         self.advance(now);
         let slot = self.slot(line).ok_or(LineError::UnknownLine)?;
         Packet::decode(packet).map_err(|_short| LineError::NoPacket)?;
-        let room = usize::from(self.config.life.datagram_bytes) - crate::wire::SEALED_OVERHEAD;
-        if packet.len() + PACKET_FRAME_MAX > room {
+        let link = self.links.get_mut(slot).ok_or(LineError::UnknownLine)?;
+        let info = link.line().and_then(|line| self.lines.info(line));
+        let most = self.config.life.datagram_bytes;
+        let most = info.map_or(most, |info| most.min(info.peer_limits.datagram_bytes));
+        if packet.len() > packet_room(most) {
             return Err(LineError::TooLarge);
         }
+        self.lend(slot);
         let link = self.links.get_mut(slot).ok_or(LineError::UnknownLine)?;
         match link.phase {
             Phase::Connecting { .. } | Phase::Up { .. } => {}
             Phase::Closing { .. } | Phase::Down(_) => return Err(LineError::UnknownLine),
         }
+        if !link.has_packet_room(true, packet.len()) {
+            return Err(LineError::Blocked);
+        }
         link.packets_out
             .push(packet.into())
             .map_err(|_full| LineError::Blocked)?;
+        link.packet_bytes += packet.len() as u64;
         self.touch(slot);
         Ok(())
     }
@@ -213,6 +248,7 @@ impl Switch {
         room.copy_from_slice(packet);
         let len = packet.len();
         link.packets_in.pop();
+        link.packet_bytes -= len as u64;
         self.touch(slot);
         Ok(len)
     }
@@ -225,6 +261,7 @@ impl Switch {
     ) -> Result<T, WriteError> {
         self.advance(now);
         let slot = self.slot(stream.line).ok_or(WriteError::UnknownStream)?;
+        self.lend(slot);
         let link = self.links.get_mut(slot).ok_or(WriteError::UnknownStream)?;
         let result = command(link).map_err(|error| settle::write_error(error, &link.phase));
         self.settle_streams(slot);
@@ -244,6 +281,7 @@ impl Switch {
     ) -> Result<T, ReadError> {
         let now = self.advance(now);
         let slot = self.slot(stream.line).ok_or(ReadError::UnknownStream)?;
+        self.lend(slot);
         let link = self.links.get_mut(slot).ok_or(ReadError::UnknownStream)?;
         let result = command(&mut link.streams, now, &mut self.stream_effects)
             .map_err(|error| settle::read_error(error, &link.phase));
@@ -286,6 +324,8 @@ impl Switch {
         let (id, line) = (link.id, link.line());
         if let (Phase::Connecting { .. }, Some(line)) = (&link.phase, line) {
             self.lines.reopen(now, line, routes);
+        } else if let Some(line) = line {
+            self.lines.add_paths(now, line, routes);
         }
         self.touch(slot);
         id
@@ -302,6 +342,11 @@ impl Switch {
     fn slot(&self, line: LineId) -> Option<Slot> {
         self.ids.get(&line.0).copied()
     }
+}
+
+/// The longest unreliable packet that fits into a datagram of so many bytes.
+pub(super) fn packet_room(datagram_bytes: u16) -> usize {
+    usize::from(datagram_bytes) - crate::wire::SEALED_OVERHEAD - PACKET_FRAME_MAX
 }
 
 /// A packet frame adds its type and a length of up to 4 bytes, beside ranges of up to this much.

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::ConfigError;
-use crate::{flow, line, stream};
+use crate::{base::LedgerConfig, flow, line, stream};
 
 /// Everything about a switch that is a choice. `Config::default()` is good for most programs.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
@@ -16,6 +16,8 @@ pub struct Config {
     pub stream: stream::Config,
     /// How long lines live and how much of them is kept.
     pub life: Life,
+    /// How much memory all buffers together may take.
+    pub ledger: LedgerConfig,
 }
 
 /// How long lines live and how much is queued for the caller.
@@ -24,6 +26,10 @@ pub struct Life {
     /// A line that somebody holds and that heard nothing for this long is probed. Lower finds a
     /// vanished peer sooner and costs a packet each way each time.
     pub keep_alive_ms: u64,
+    /// An end that was receiving a stream and then hears nothing for this long asks once, since a
+    /// sender that has lost sight of it hears only so where it is. Lower finds the way back sooner
+    /// and costs a packet each way whenever streams pause.
+    pub lull_ms: u64,
     /// A line that somebody holds and that heard nothing for this long is down.
     pub idle_timeout_ms: u64,
     /// A line that nobody holds and that heard nothing for this long is closed.
@@ -59,11 +65,16 @@ pub struct Life {
     /// Lines that are down and still have bytes to read; beyond it the oldest is forgotten. Each
     /// may hold the receive buffers of a line.
     pub down_lines_max: u32,
-    /// With this many events unread, a stranger's `open` is dropped.
+    /// With this many events unread, a stranger's `open` is dropped and a peer's stream refused.
+    /// A stream that lives has a few more at most.
     pub events_max: u32,
     /// Unreliable packets waiting on a line, each way. Beyond it `send` is blocked, and of those
     /// that came the oldest is dropped and counted. Each holds up to a datagram.
     pub packets_max: u32,
+    /// Packets without a line that wait, each way; 0 refuses them both ways. Of those that came
+    /// the oldest is dropped and counted. Each holds up to a datagram. Anybody can send them, and
+    /// nothing proves who did.
+    pub anon_max: u32,
     /// Bytes of a datagram that is sent; what every path carries is 1,200.
     pub datagram_bytes: u16,
 }
@@ -72,6 +83,7 @@ impl Default for Life {
     fn default() -> Self {
         Self {
             keep_alive_ms: 15_000,
+            lull_ms: 500,
             idle_timeout_ms: 30_000,
             unheld_timeout_ms: 30_000,
             restart_probes: 3,
@@ -88,6 +100,7 @@ impl Default for Life {
             down_lines_max: 64,
             events_max: 100_000,
             packets_max: 64,
+            anon_max: 0,
             datagram_bytes: 1_200,
         }
     }
@@ -119,6 +132,14 @@ impl Config {
         if life.events_max == 0 {
             return Err(ConfigError::Illegal("life.events_max"));
         }
-        Ok(())
+        self.ledger
+            .check(self.links_most(), self.stream.head_buffer_bytes())
+            .map_err(ConfigError::Illegal)
+    }
+
+    /// How many lines take memory at once: those that live, those that are down and unread, and one
+    /// that has just gone down.
+    pub(super) fn links_most(&self) -> u64 {
+        u64::from(self.line.lines) + u64::from(self.life.down_lines_max) + 1
     }
 }

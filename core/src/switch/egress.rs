@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 use super::{
     Carried, Ecn, Event, Need, Phase, Switch, Transmit,
     link::{Grant, Link},
+    paths::PLAIN_LEAST,
 };
 use crate::{
     base::{Deadline, Slot, Time, Why},
@@ -39,6 +40,7 @@ impl Switch {
         let now = self.advance(now);
         let transmit = self
             .next_handshake(buf)
+            .or_else(|| self.anonymous.next(buf))
             .or_else(|| self.next_sealed(now, buf))?;
         self.stats.datagrams_out += transmit.len.div_ceil(transmit.segment) as u64;
         self.stats.bytes_out += transmit.len as u64;
@@ -61,7 +63,8 @@ impl Switch {
         let queued = !self.ready.is_empty()
             || !self.events.is_empty()
             || !self.kept.needs.is_empty()
-            || self.lines.has_output();
+            || self.lines.has_output()
+            || self.anonymous.has_output();
         if queued {
             return Some(Deadline::new(self.now, Why::Queued));
         }
@@ -94,7 +97,9 @@ impl Switch {
             if let Some(link) = self.links.get_mut(slot) {
                 link.queued = false;
             }
-            let transmit = self.build_run(now, slot, buf);
+            let transmit = self
+                .build_alone(now, slot, buf)
+                .or_else(|| self.build_run(now, slot, buf));
             self.touch(slot);
             if transmit.is_some() {
                 return transmit;
@@ -105,9 +110,17 @@ impl Switch {
 
     /// Fills `buf` with packets of one line.
     fn build_run(&mut self, now: Time, slot: Slot, buf: &mut [u8]) -> Option<Transmit> {
-        let most = usize::from(self.config.life.datagram_bytes).min(buf.len());
         let line = self.links.get(slot)?.line()?;
-        let route = self.lines.info(line)?.route;
+        let info = self.lines.info(line)?;
+        let (route, limits) = (info.route, info.peer_limits);
+        let most = self.config.life.datagram_bytes.min(limits.datagram_bytes);
+        let most = usize::from(most).min(buf.len());
+        if self.links.get_mut(slot)?.grant(now) == Grant::Ranges
+            && let Some(elsewhere) = self.lines.route_for_ranges(line)
+            && let Some(transmit) = self.build_ranges(now, (slot, line), elsewhere, buf)
+        {
+            return Some(transmit);
+        }
         let (mut len, mut segment) = (0, 0);
         while buf.len() - len >= most.max(segment) && most > SEALED_OVERHEAD {
             let size = if segment == 0 { most } else { segment };
@@ -126,6 +139,9 @@ impl Switch {
             if built < segment || self.links.get(slot).is_none_or(|link| !link.can_seal()) {
                 break;
             }
+        }
+        if len > 0 {
+            self.note_sent(route, slot);
         }
         let (socket, path) = (route.socket, route.path);
         (len > 0).then_some(Transmit {
@@ -151,6 +167,10 @@ impl Switch {
         let Some(link) = self.links.get_mut(slot) else {
             return Built::Nothing;
         };
+        if link.can_seal() {
+            link.rekey |= self.lines.rekey_if_due(now, line);
+            link.exhausted = self.lines.is_exhausted(line);
+        }
         let grant = link.grant(now);
         if grant == Grant::Nothing {
             return Built::Nothing;
@@ -164,6 +184,7 @@ impl Switch {
         } else {
             write_ranges(now, link, grant, &mut writer, &mut self.carried);
             if grant == Grant::Anything {
+                link.write_rekeys(&self.lines, line, &mut writer, &mut self.carried);
                 write_content(
                     link,
                     &mut writer,
@@ -175,10 +196,11 @@ impl Switch {
                 writer.padding(writer.room());
             }
         }
-        let plain = writer.len();
-        if plain == 0 {
+        if writer.is_empty() {
             return Built::Nothing;
         }
+        writer.padding(PLAIN_LEAST.saturating_sub(writer.len()));
+        let plain = writer.len();
         let Some((total, counter)) = self.lines.seal(line, buf, plain) else {
             return Built::Nothing;
         };
@@ -226,10 +248,6 @@ fn write_content(
     carried: &mut Vec<Carried>,
     parts: &mut Vec<stream::Carried>,
 ) {
-    if let Some(response) = link.response.take_if(|response| writer.response(response)) {
-        debug_assert!(!response.is_empty(), "a response is what was asked");
-        carried.push(Carried::Packet);
-    }
     if link.ping && writer.ping() {
         link.ping = false;
         carried.push(Carried::Ping);
@@ -239,7 +257,8 @@ fn write_content(
         .front()
         .is_some_and(|packet| writer.packet(packet))
     {
-        link.packets_out.pop();
+        let packet = link.packets_out.pop();
+        link.packet_bytes -= packet.map_or(0, |packet| packet.len() as u64);
         carried.push(Carried::Packet);
     }
     parts.clear();

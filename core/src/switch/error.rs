@@ -4,6 +4,7 @@
 use core::fmt;
 
 use super::DownReason;
+use crate::identity::Refusal;
 
 macro_rules! errors {
     ($($(#[$about:meta])* $name:ident { $($(#[$doc:meta])* $variant:ident $(($field:ty))? => $text:literal,)+ })+) => {$(
@@ -36,6 +37,12 @@ errors! {
         Twice => "this key is installed in this space already",
         /// A switch hosts a limited number of hashnames.
         Full => "the switch hosts as many hashnames as its config allows",
+        /// The space is closed: only an admission lets somebody in.
+        NoAdmission => "the space is closed and takes an admission",
+        /// The admission is for another key.
+        OtherKey => "the admission is for another key",
+        /// The membership does not count.
+        Refused(Refusal) => "the membership does not count",
     }
     /// Why kept state cannot be restored.
     RestoreError {
@@ -54,6 +61,8 @@ errors! {
         NoAddress => "no address is known that a socket of ours can reach",
         /// The switch holds as many lines as its config allows.
         Full => "the switch holds as many lines as its config allows",
+        /// The local end is no member of its closed space any more.
+        Refused(Refusal) => "this end is no member of the closed space any more",
     }
     /// Why a command about a line did nothing.
     LineError {
@@ -65,6 +74,10 @@ errors! {
         ReservedCode => "the codes from 0x100 to 0x1ff are the protocol's own",
         /// What was given is no packet.
         NoPacket => "what was given is no packet",
+        /// Its head is one that the protocol keeps for itself, or none that may go without a line.
+        Reserved => "the head is one that may not be sent without a line",
+        /// No socket of ours can reach the address.
+        NoSocket => "no socket of ours can reach the address",
         /// It does not fit: into one datagram, or into the buffer given.
         TooLarge => "it does not fit into one datagram, or into the buffer given",
     }
@@ -109,5 +122,7 @@ errors! {
         NotInstalled => "the hashname is not installed",
         /// The hashname takes no part in this service of its space.
         NotTaking => "the hashname takes no part in this service of its space",
+        /// The hashname is in an open space, or the admission is for another key or space.
+        OtherAdmission => "the admission is for another key or space",
     }
 }

@@ -4,8 +4,8 @@ use alloc::string::String;
 use core::{fmt, net::SocketAddr};
 
 use crate::{
-    identity::{Hashname, PublicKey},
-    wire::{Path, SocketId},
+    identity::{Hashname, PublicKey, Refusal},
+    wire::{Path, Route, SocketId},
 };
 
 /// A line, in the calls and events of one switch; never used again.
@@ -96,6 +96,30 @@ pub enum Event {
     Line(LineEvent),
     /// About a stream.
     Stream(StreamEvent),
+    /// About a closed space.
+    Space(SpaceEvent),
+    /// A packet without a line came. Told once until `recv_anon` gives `Blocked`.
+    Anon,
+}
+
+/// What happened to an identity of ours in a closed space.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum SpaceEvent {
+    /// Its admission is newer than before: see `admission`.
+    Renewed {
+        /// The identity.
+        local: Hashname,
+        /// The version of the space document.
+        version: u64,
+    },
+    /// It is no member any more: its lines end, and it dials nobody.
+    Expelled {
+        /// The identity.
+        local: Hashname,
+        /// Why.
+        why: Refusal,
+    },
 }
 
 /// What happened to a line, in the order of a life.
@@ -112,6 +136,13 @@ pub enum LineEvent {
         peer: Peer,
         /// True if we opened it.
         ours: bool,
+    },
+    /// The packets of the line take another way from now on. Nothing is lost by it.
+    Moved {
+        /// The line.
+        line: LineId,
+        /// The way.
+        route: Route,
     },
     /// The line is no more. Bytes that had arrived can still be read.
     Down {
@@ -202,8 +233,21 @@ pub enum DownReason {
     Restarted,
     /// The peer opened another line in place of this one.
     Replaced,
+    /// The keys of the line were used up, and the peer renewed none.
+    Exhausted,
+    /// Nobody answered our `open`, and somebody said that the peer speaks other versions of the
+    /// protocol only. It is no proof.
+    OtherVersions {
+        /// Those versions, as in "2, 3".
+        versions: String,
+    },
     /// The peer broke the protocol.
     Misbehaved(Misbehaviour),
+    /// In a closed space: the peer does not take us for a member, or has shown nothing by which we
+    /// would take it for one.
+    Refused(Refusal),
+    /// In a closed space: the peer is no member any more, or we are none.
+    Revoked,
 }
 
 /// How an authenticated peer broke the protocol; it ends the line and is told to the peer.
@@ -226,6 +270,8 @@ pub enum Misbehaviour {
     EndMoved,
     /// The head of a stream is no JSON object, or longer than its limit.
     IllegalHead,
+    /// A stream of the switches' own carries what it may not, or there are too many of them.
+    IllegalSystem,
 }
 
 impl Misbehaviour {
@@ -240,6 +286,7 @@ impl Misbehaviour {
             Self::UnknownStream => 0x106,
             Self::EndMoved => 0x107,
             Self::IllegalHead => 0x108,
+            Self::IllegalSystem => 0x109,
         }
     }
 
@@ -254,6 +301,7 @@ impl Misbehaviour {
             Self::UnknownStream => "a frame names a stream that was never opened",
             Self::EndMoved => "the end of a stream moved, or bytes lie beyond it",
             Self::IllegalHead => "the head of a stream is no JSON object within its limit",
+            Self::IllegalSystem => "a system stream carries what it may not",
         }
     }
 }
@@ -280,7 +328,18 @@ impl fmt::Display for DownReason {
             Self::TimedOut => f.write_str("the peer fell silent"),
             Self::Restarted => f.write_str("the peer started again"),
             Self::Replaced => f.write_str("the peer opened another line in place of this one"),
+            Self::Exhausted => {
+                f.write_str("the keys of the line were used up, and the peer renewed none")
+            }
+            Self::OtherVersions { versions } => {
+                write!(
+                    f,
+                    "the peer speaks other versions of the protocol: {versions}"
+                )
+            }
             Self::Misbehaved(how) => write!(f, "the peer broke the protocol: {how}"),
+            Self::Refused(refusal) => write!(f, "not let in: {refusal}"),
+            Self::Revoked => f.write_str("a membership of the space ended"),
         }
     }
 }

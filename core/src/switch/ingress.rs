@@ -1,11 +1,11 @@
 //! B: what comes from the network. Bytes are told apart by their first bytes, opened where they
 //! lie, and each frame is handed to the room it is for.
 
-use super::{DropReason, Interface, Meta, Misbehaviour, SentError, Switch, Transmit, link::Link};
+use super::{DropReason, Meta, Misbehaviour, Switch, link::Link, spaces::refusal_of};
 use crate::{
     base::{Effects, Slot, Time},
     line::{self, Dropped, Kind, Unsealed},
-    stream,
+    stream::{self, Taken as Took},
     wire::{
         Head, Packet, Route,
         frame::{Frame, Frames, RangesFrame},
@@ -16,7 +16,10 @@ use crate::{
 #[derive(Default)]
 struct Taken {
     eliciting: bool,
+    bytes: bool,
     closed: bool,
+    /// Something found no memory: the packet did not come, and what it carried will come again.
+    no_room: bool,
 }
 
 impl Switch {
@@ -49,22 +52,6 @@ impl Switch {
         }
     }
 
-    /// Tells which sockets there are and what they are bound to; called at the start, and whenever
-    /// that or the network behind it changes. Lines that are kept are dialled at once.
-    pub fn handle_network_change(&mut self, now: Time, interfaces: &[Interface]) {
-        let now = self.advance(now);
-        self.sockets.clear();
-        self.sockets.extend_from_slice(interfaces);
-        self.redial_all(now);
-    }
-
-    /// Tells that a datagram could not be sent, and it is counted. Nothing else follows: what it
-    /// carried is found to be lost in time, and a way that is closed now may open.
-    pub fn handle_sent_error(&mut self, now: Time, _transmit: &Transmit, _error: SentError) {
-        self.advance(now);
-        self.stats.sent_errors += 1;
-    }
-
     fn on_datagram(
         &mut self,
         now: Time,
@@ -75,12 +62,17 @@ impl Switch {
         match packet.head {
             Head::Binary(head) if head.len() == 4 => self.on_sealed(now, route, datagram),
             Head::Json(head) if self.events.len() < self.config.life.events_max as usize => {
+                if self.on_anonymous(route, head, datagram) {
+                    return Ok(());
+                }
                 let taken = match line::kind(head).map_err(DropReason::Line)? {
                     Some(Kind::Open) => self.on_open(now, route, datagram),
                     Some(Kind::Answer) => {
                         let fx = &mut self.line_effects;
                         self.lines.on_answer(now, route, datagram, fx)
                     }
+                    Some(Kind::Cookie) => self.lines.on_cookie(now, datagram),
+                    Some(Kind::Versions) => self.lines.on_versions(datagram),
                     None => return Err(DropReason::UnknownHead),
                 };
                 taken.map_err(DropReason::Line)
@@ -103,11 +95,12 @@ impl Switch {
         route: Route,
         datagram: &mut [u8],
     ) -> Result<(), DropReason> {
+        let from = (route, datagram.len());
         let Unsealed {
             slot: line,
             counter,
+            newest,
             plain,
-            ..
         } = self
             .lines
             .unseal(now, route, datagram, &mut self.line_effects)
@@ -119,12 +112,24 @@ impl Switch {
         if self.links.get(slot).is_some_and(Link::is_condemned) {
             return Ok(());
         }
-        match self.on_frames(now, slot, line, plain) {
+        match self.on_frames(now, slot, (line, &route), plain) {
             Ok(taken) if taken.closed => {}
+            Ok(taken) if taken.no_room => {
+                self.stats.packets_no_room += 1;
+                if let Some(link) = self.links.get_mut(slot) {
+                    link.heard = now;
+                    // The peer is to know that somebody is there, although nothing is acknowledged.
+                    link.ping = true;
+                }
+            }
             Ok(taken) => {
                 if let Some(link) = self.links.get_mut(slot) {
                     link.heard = now;
+                    link.receiving |= taken.bytes;
                     link.flow.on_received(now, counter, taken.eliciting);
+                }
+                if newest {
+                    self.on_newest(now, slot, from);
                 }
             }
             Err(misbehaviour) => {
@@ -140,18 +145,20 @@ impl Switch {
         &mut self,
         now: Time,
         slot: Slot,
-        line: Slot,
+        (line, from): (Slot, &Route),
         plain: &[u8],
     ) -> Result<Taken, Misbehaviour> {
         let mut taken = Taken::default();
         for frame in Frames::new(plain) {
             let frame = frame?;
             taken.eliciting |= !matches!(frame, Frame::Padding | Frame::Ranges(_));
+            taken.bytes |= matches!(frame, Frame::Stream { data: [_, ..], .. });
             if let Frame::Close { code, reason } = frame {
                 self.on_close(slot, line, code, reason);
                 taken.closed = true;
                 break;
             }
+            self.lend(slot);
             let Some(link) = self.links.get_mut(slot) else {
                 break;
             };
@@ -160,16 +167,26 @@ impl Switch {
                 Frame::Skipped { .. } => self.stats.frames_skipped += 1,
                 Frame::Packet(bytes) => self.on_packet(slot, bytes)?,
                 Frame::Close { .. } | Frame::Padding | Frame::Ping => {}
-                Frame::Challenge(bytes) => link.response = Some(bytes),
-                // We challenge nobody yet, so a response answers nothing.
-                Frame::Response(_) => {}
+                Frame::Rekey { line: id, message } => {
+                    self.on_rekey(now, (slot, line), id, message)?;
+                }
+                Frame::Rekeyed { line: id, message } => {
+                    self.on_rekeyed(now, line, id, message)?;
+                }
+                Frame::Challenge(bytes) => self.lines.on_challenge(line, *from, bytes),
+                Frame::Response(bytes) => {
+                    let fx = &mut self.line_effects;
+                    self.lines.on_response(now, line, (*from, bytes), fx);
+                    self.settle_line(now);
+                }
                 Frame::Stream { .. }
                 | Frame::LineCredit { .. }
                 | Frame::StreamCredit { .. }
                 | Frame::StreamsCredit { .. }
                 | Frame::Reset { .. }
                 | Frame::Stop { .. } => {
-                    on_stream_frame(link, now, frame, &mut self.stream_effects)?;
+                    let fx = &mut self.stream_effects;
+                    taken.no_room |= on_stream_frame(link, now, frame, fx)? == Took::NoRoom;
                 }
             }
             // Each frame is a call of its own into the room, and its effects have a bound.
@@ -185,12 +202,15 @@ impl Switch {
         line: Slot,
         ranges: &RangesFrame<'_>,
     ) -> Result<(), Misbehaviour> {
-        let next = self.lines.next_counter(line).unwrap_or(0);
+        let next = self.lines.counter(line);
         let Some(link) = self.links.get_mut(slot) else {
             return Ok(());
         };
         let progress = link.flow.on_ranges(now, ranges, next, &mut self.fates)?;
         self.stats.packets_lost += u64::from(progress.lost_packets);
+        if let Some(sample_us) = progress.sample_us {
+            self.lines.on_answered(now, line, sample_us);
+        }
         if let Some(rtt_us) = link.flow.rtt_us() {
             link.streams.set_rtt(rtt_us);
         }
@@ -200,9 +220,12 @@ impl Switch {
 
     fn on_close(&mut self, slot: Slot, line: Slot, code: u64, reason: &str) {
         self.lines.forget(line);
-        let down = super::DownReason::Closed {
-            code,
-            reason: reason.into(),
+        let down = match refusal_of(code) {
+            Some(refusal) => super::DownReason::Refused(refusal),
+            None => super::DownReason::Closed {
+                code,
+                reason: reason.into(),
+            },
         };
         self.link_down(slot, down);
     }
@@ -212,9 +235,15 @@ impl Switch {
         let Some(link) = self.links.get_mut(slot) else {
             return Ok(());
         };
+        if !link.has_packet_room(false, bytes.len()) {
+            self.stats.packets_unread += 1;
+            return Ok(());
+        }
+        link.packet_bytes += bytes.len() as u64;
         if let Err(packet) = link.packets_in.push(bytes.into()) {
             // Unread packets make room for newer ones.
-            link.packets_in.pop();
+            let oldest = link.packets_in.pop();
+            link.packet_bytes -= oldest.map_or(0, |oldest| oldest.len() as u64);
             self.stats.packets_unread += 1;
             let _kept = link.packets_in.push(packet);
         }
@@ -227,7 +256,7 @@ fn on_stream_frame(
     now: Time,
     frame: Frame<'_>,
     fx: &mut Effects<stream::Effect>,
-) -> Result<(), Misbehaviour> {
+) -> Result<Took, Misbehaviour> {
     let streams = &mut link.streams;
     match frame {
         Frame::Stream {
@@ -236,7 +265,7 @@ fn on_stream_frame(
             data,
             end,
         } => {
-            streams.on_bytes(now, id, offset, data, end, fx)?;
+            return Ok(streams.on_bytes(now, id, offset, data, end, fx)?);
         }
         Frame::LineCredit { bytes } => streams.on_line_credit(bytes),
         Frame::StreamCredit { id, bytes } => streams.on_stream_credit(id, bytes, fx)?,
@@ -250,7 +279,9 @@ fn on_stream_frame(
         | Frame::Response(_)
         | Frame::Close { .. }
         | Frame::Packet(_)
+        | Frame::Rekey { .. }
+        | Frame::Rekeyed { .. }
         | Frame::Skipped { .. } => {}
     }
-    Ok(())
+    Ok(Took::Acted)
 }

@@ -2,9 +2,9 @@
 
 use alloc::{boxed::Box, string::String};
 
-use super::{DownReason, LineId, LineState, Peer, wants::Wants};
+use super::{DownReason, LineId, LineState, Peer, system::System, wants::Wants};
 use crate::{
-    base::{Bounded, Deadline, Slot, Time, Why},
+    base::{Bounded, Deadline, Share, Slot, Time, Why},
     flow::{self, Allowance, Flow},
     identity::Hashname,
     stream::{self, Streams},
@@ -17,9 +17,13 @@ pub(super) enum Carried {
     Stream(stream::Carried),
     /// Our ranges up to this counter.
     Ranges(u64),
+    /// Our rekey.
+    Rekey,
+    /// Our answer to a rekey.
+    Rekeyed,
     /// A ping; whether it arrived is all there is to know.
     Ping,
-    /// An unreliable packet, or a response: nobody asks what became of it.
+    /// An unreliable packet: nobody asks what became of it.
     Packet,
 }
 
@@ -41,17 +45,30 @@ pub(super) struct Link {
     pub(super) wants: Wants,
     pub(super) flow: Flow<Carried>,
     pub(super) streams: Streams,
+    /// Those of them that are the switch's own.
+    pub(super) system: System,
     /// Unreliable packets to send, and unread ones.
     pub(super) packets_out: Bounded<Box<[u8]>>,
     pub(super) packets_in: Bounded<Box<[u8]>>,
-    /// What proves the path to the peer, which asked for it.
-    pub(super) response: Option<[u8; 8]>,
+    /// Bytes of both.
+    pub(super) packet_bytes: u64,
+    /// What the line takes of the ledger.
+    pub(super) share: Share,
+    /// It stands among those that wait for memory.
+    pub(super) starves: bool,
     /// When something authentic came last.
     pub(super) heard: Time,
     /// When the machine woke last: a silence that it slept through does not count.
     pub(super) woken: Time,
     /// A ping is to go out.
     pub(super) ping: bool,
+    /// A rekey of ours, and an answer to the peer's, are to go out.
+    pub(super) rekey: bool,
+    pub(super) rekeyed: bool,
+    /// The keys are used up: nothing can go out before they are renewed.
+    pub(super) exhausted: bool,
+    /// Bytes of streams came, and nothing was asked since.
+    pub(super) receiving: bool,
     /// The link stands in the queue of those that may have something to send.
     pub(super) queued: bool,
     /// Why the timer of the link is set.
@@ -107,6 +124,7 @@ pub(super) struct End {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Periods {
     pub(super) keep_alive_us: u64,
+    pub(super) lull_us: u64,
     pub(super) idle_us: u64,
     pub(super) unheld_us: u64,
 }
@@ -144,10 +162,13 @@ impl Link {
             && self.packets_in.is_empty()
     }
 
-    /// True if the peer broke the protocol: nothing that it says counts any more.
+    /// True if the peer broke the protocol, or a membership ended: nothing that it says counts any
+    /// more.
     pub(super) fn is_condemned(&self) -> bool {
         match &self.phase {
-            Phase::Closing { end, .. } => matches!(end.down, DownReason::Misbehaved(_)),
+            Phase::Closing { end, .. } => {
+                matches!(end.down, DownReason::Misbehaved(_) | DownReason::Revoked)
+            }
             Phase::Connecting { .. } | Phase::Up { .. } | Phase::Down(_) => false,
         }
     }
@@ -165,14 +186,15 @@ impl Link {
     /// True if there is something that wants to be in an eliciting packet.
     pub(super) fn has_content(&self) -> bool {
         self.ping
-            || self.response.is_some()
+            || self.rekey
+            || self.rekeyed
             || self.streams.has_output()
             || !self.packets_out.is_empty()
     }
 
     /// What may go out now: nothing, what owes nobody an answer, or anything.
     pub(super) fn grant(&mut self, now: Time) -> Grant {
-        if !self.can_seal() {
+        if !self.can_seal() || self.exhausted {
             return Grant::Nothing;
         }
         let asked = self.flow.probes_owed() > 0 || self.has_content();
@@ -192,7 +214,12 @@ impl Link {
 
     /// True if somebody holds the line.
     pub(super) fn is_held(&self) -> bool {
-        self.wants.held(self.streams.count())
+        self.wants.held(self.streams_held())
+    }
+
+    /// The application's streams that live.
+    pub(super) fn streams_held(&self) -> usize {
+        self.streams.count() - self.system.count(&self.streams)
     }
 
     /// What is due when, the flow's own deadlines and those of the line's life.
@@ -204,6 +231,10 @@ impl Link {
             Phase::Closing { by, .. } => Deadline::new(*by, Why::Closing),
             Phase::Up { .. } => self.life_deadline(periods),
         };
+        if self.exhausted {
+            // What the flow asks for cannot be sent.
+            return Some(life);
+        }
         Deadline::earlier(Some(life), self.flow.deadline())
     }
 
@@ -223,7 +254,13 @@ impl Link {
         if !self.is_held() && self.flow.bytes_in_flight() == 0 {
             return Deadline::new(quiet.plus_us(periods.unheld_us), Why::Idle);
         }
-        let alive = quiet.plus_us(periods.keep_alive_us);
+        let is_lull = self.receiving && self.streams.count() > 0;
+        let quiet_us = if is_lull {
+            periods.lull_us.min(periods.keep_alive_us)
+        } else {
+            periods.keep_alive_us
+        };
+        let alive = quiet.plus_us(quiet_us);
         if self.ping || self.flow.bytes_in_flight() > 0 {
             // A probe is on its way already: all that is left is to give up.
             return Deadline::new(quiet.plus_us(periods.idle_us), Why::Idle);
@@ -236,7 +273,7 @@ impl Carried {
     /// True if the peer must answer a packet with this in it by ranges.
     pub(super) const fn elicits(&self) -> bool {
         match self {
-            Self::Stream(_) | Self::Ping | Self::Packet => true,
+            Self::Stream(_) | Self::Ping | Self::Packet | Self::Rekey | Self::Rekeyed => true,
             Self::Ranges(_) => false,
         }
     }
@@ -245,7 +282,7 @@ impl Carried {
     pub(super) const fn stream(&self) -> Option<stream::Carried> {
         match self {
             Self::Stream(part) => Some(*part),
-            Self::Ranges(_) | Self::Ping | Self::Packet => None,
+            Self::Ranges(_) | Self::Ping | Self::Packet | Self::Rekey | Self::Rekeyed => None,
         }
     }
 }

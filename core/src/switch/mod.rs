@@ -2,6 +2,7 @@
 //! the queue of what is ready to go out, and the carrying of one room's effects to another. It
 //! decides nothing that a room could decide, and it never reads a clock or a socket.
 
+mod anon;
 mod clock;
 mod commands;
 mod config;
@@ -11,15 +12,20 @@ mod event;
 mod ingress;
 mod kept;
 mod known;
+mod ledger;
 mod link;
+mod paths;
 mod service;
 mod settle;
+mod spaces;
 mod stats;
+mod system;
 mod wants;
 
 use alloc::{collections::VecDeque, vec::Vec};
 use core::fmt;
 
+use anon::Anonymous;
 use kept::Kept;
 use known::Known;
 use link::{Carried, Fates, Link, Periods, Phase};
@@ -32,7 +38,7 @@ pub use self::{
         SpaceCommandError, WriteError,
     },
     event::{
-        DownReason, Ecn, Event, Interface, LineEvent, LineId, Meta, Misbehaviour, Peer,
+        DownReason, Ecn, Event, Interface, LineEvent, LineId, Meta, Misbehaviour, Peer, SpaceEvent,
         StreamEvent, StreamId, Transmit,
     },
     kept::Need,
@@ -40,14 +46,14 @@ pub use self::{
     stats::{DropReason, Stats},
 };
 use crate::{
-    base::{Effects, Index, Rng, Seed, Slot, Slots, Time, Timers, Wall},
-    identity::{Hashname, PublicKey, SpaceId},
-    line::{self, Lines},
+    base::{Effects, Index, Ledger, Rng, Seed, Slot, Slots, Time, Timers, Wall},
+    identity::{Hashname, PublicKey, Roles, SpaceId},
+    line::{self, Lines, Provider, PureRust},
     stream,
 };
 pub use crate::{
-    line::PeerState,
-    stream::Read,
+    line::{PathInfo, PeerState},
+    stream::{REFUSED as STREAM_REFUSED, Read},
     wire::{Path, Route, SocketId},
 };
 
@@ -80,6 +86,9 @@ pub struct Switch {
     ready: VecDeque<Slot>,
     /// Links that are down, oldest first.
     down: VecDeque<Slot>,
+    ledger: Ledger,
+    /// Links that wait for memory, which others have.
+    starving: VecDeque<Slot>,
     events: VecDeque<Event>,
     kept: Kept,
     /// Peers that are remembered, and the lines wanted to them.
@@ -88,12 +97,18 @@ pub struct Switch {
     /// The wall time as it was told last, and when.
     told: Option<(Time, Wall)>,
     sockets: Vec<Interface>,
+    anonymous: Anonymous,
+    sent_lately: paths::SentLately,
     stats: Stats,
     line_effects: Effects<line::Effect>,
     stream_effects: Effects<stream::Effect>,
     fates: Fates,
     carried: Vec<Carried>,
     carried_streams: Vec<stream::Carried>,
+    /// What system streams brought, and from which link.
+    arrived: Vec<(Slot, system::Arrived)>,
+    /// Identities of ours that are no members of their spaces any more, and were told so.
+    expelled: Vec<Hashname>,
 }
 
 /// What a shell knows of a hashname that a switch hosts.
@@ -133,10 +148,17 @@ pub struct LineInfo {
     pub ours: bool,
     /// The way that its packets take.
     pub route: Option<Route>,
+    /// All the ways that are known to its peer, the one in use first.
+    pub paths: Vec<PathInfo>,
     /// The smoothed round trip in microseconds, once there was one.
     pub rtt_us: Option<u64>,
+    /// What the peer may do, in a closed space.
+    pub roles: Option<Roles>,
     /// Streams that are not over.
     pub streams: usize,
+    /// Sessions that packets were sealed in: 1, and one more for each time that the keys were
+    /// renewed; 0 once the line is over.
+    pub sessions: u32,
     /// Bytes written that the peer has not yet acknowledged.
     pub unacknowledged_bytes: u64,
 }
@@ -152,6 +174,10 @@ pub struct Status {
     pub streams: usize,
     /// Bytes in the buffers of streams.
     pub buffered_bytes: u64,
+    /// Bytes that everything the ledger counts takes.
+    pub ledger_bytes: u64,
+    /// Bytes that peers may still send because they were told so, beyond the first credit of each.
+    pub promised_bytes: u64,
     /// Events not yet polled.
     pub events: usize,
 }
@@ -180,6 +206,19 @@ impl Switch {
     /// # Errors
     /// [`ConfigError`] if a field of the config is illegal, with its name.
     pub fn new(config: Config, seed: &Seed) -> Result<Self, ConfigError> {
+        Self::with_provider(config, seed, &PureRust)
+    }
+
+    /// The same, with another's arithmetic: what it does and every byte that it sends are the
+    /// same, and only the time that it takes differs.
+    ///
+    /// # Errors
+    /// As [`Switch::new`].
+    pub fn with_provider(
+        config: Config,
+        seed: &Seed,
+        provider: &'static dyn Provider,
+    ) -> Result<Self, ConfigError> {
         config.check()?;
         let mut rng = Rng::new(seed);
         let streams_most = config.stream.effects_max();
@@ -187,11 +226,12 @@ impl Switch {
         Ok(Self {
             periods: Periods {
                 keep_alive_us: life.keep_alive_ms.saturating_mul(1000),
+                lull_us: life.lull_ms.saturating_mul(1000),
                 idle_us: life.idle_timeout_ms.saturating_mul(1000),
                 unheld_us: life.unheld_timeout_ms.saturating_mul(1000),
             },
             now: Time::ZERO,
-            lines: Lines::new(&config.line, rng.fork("line")),
+            lines: Self::new_lines(&config, provider, rng.fork("line")),
             links: Slots::new(),
             ids: Index::new(&mut rng.fork("line ids")),
             by_line: Vec::new(),
@@ -200,6 +240,8 @@ impl Switch {
             timers: Timers::new(),
             ready: VecDeque::new(),
             down: VecDeque::new(),
+            ledger: Ledger::new(config.ledger.clone(), config.links_most()),
+            starving: VecDeque::new(),
             events: VecDeque::new(),
             kept: Kept::default(),
             known: Known::new(life.kept_peers_max),
@@ -210,14 +252,28 @@ impl Switch {
             },
             told: None,
             sockets: Vec::new(),
+            anonymous: Anonymous::new(life.anon_max),
+            sent_lately: VecDeque::new(),
             stats: Stats::default(),
             line_effects: Effects::new(LINE_EFFECTS_MAX),
             stream_effects: Effects::new(streams_most),
             fates: Fates::new(),
             carried: Vec::new(),
             carried_streams: Vec::new(),
+            arrived: Vec::new(),
+            expelled: Vec::new(),
             config,
         })
+    }
+
+    /// The line room, which tells peers what we bear.
+    fn new_lines(config: &Config, provider: &'static dyn Provider, rng: Rng) -> Lines {
+        let mut lines = Lines::with_provider(&config.line, rng, provider);
+        lines.set_limits(line::Limits {
+            ranges_delay_ms: config.flow.ranges_delay_ms,
+            ..line::Limits::default()
+        });
+        lines
     }
 
     // A. Getters.
@@ -228,8 +284,10 @@ impl Switch {
         Status {
             installed: self.lines.installed().count(),
             lines: links().filter(|link| link.line().is_some()).count(),
-            streams: links().map(|link| link.streams.count()).sum(),
+            streams: links().map(Link::streams_held).sum(),
             buffered_bytes: links().map(|link| link.streams.buffered_bytes()).sum(),
+            ledger_bytes: self.ledger.held_bytes(),
+            promised_bytes: self.ledger.promised_bytes(),
             events: self.events.len(),
         }
     }
@@ -246,10 +304,23 @@ impl Switch {
             route: link
                 .line()
                 .and_then(|line| Some(self.lines.info(line)?.route)),
+            paths: link
+                .line()
+                .map_or_else(Vec::new, |line| self.lines.paths(line).collect()),
             rtt_us: link.flow.rtt_us(),
-            streams: link.streams.count(),
+            roles: link.line().and_then(|line| self.lines.roles(line)),
+            sessions: link
+                .line()
+                .and_then(|line| self.lines.info(line))
+                .map_or(0, |line| line.sessions),
+            streams: link.streams_held(),
             unacknowledged_bytes: link.streams.unacknowledged_bytes(),
         })
+    }
+
+    /// Opens of others that curves were computed for, since the start: about five operations each.
+    pub const fn opens_read(&self) -> u64 {
+        self.lines.opens_read()
     }
 
     /// Counters since the start.

@@ -15,6 +15,10 @@ pub struct Stats {
     pub bytes_out: u64,
     /// Lines that came up.
     pub lines_up: u64,
+    /// Times that the keys of a line were renewed.
+    pub rekeyed: u64,
+    /// Packets without a line dropped because nobody read them.
+    pub anonymous_unread: u64,
     /// Lines that ended because the peer broke the protocol.
     pub misbehaved: u64,
     /// Frames skipped because this version does not know them.
@@ -23,6 +27,10 @@ pub struct Stats {
     pub packets_lost: u64,
     /// Unreliable packets dropped because nobody read them.
     pub packets_unread: u64,
+    /// Sealed packets that were not acknowledged, because something in them found no memory.
+    pub packets_no_room: u64,
+    /// Streams of peers that were refused, for want of memory or because events are not polled.
+    pub streams_refused: u64,
     /// Datagrams that the shell could not send.
     pub sent_errors: u64,
     /// Calls whose time was earlier than the call's before; it was taken for the same.

@@ -388,8 +388,12 @@ impl Switch {
         let (orderly, rests) = match reason {
             DownReason::Local => (true, true),
             DownReason::Closed { .. } => (true, false),
-            DownReason::Misbehaved(_) => (false, true),
+            DownReason::Misbehaved(_) | DownReason::Refused(_) | DownReason::Revoked => {
+                (false, true)
+            }
             DownReason::Unreachable
+            | DownReason::Exhausted
+            | DownReason::OtherVersions { .. }
             | DownReason::TimedOut
             | DownReason::Restarted
             | DownReason::Replaced => (false, false),

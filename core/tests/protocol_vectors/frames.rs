@@ -22,7 +22,7 @@ pub(super) fn frame(vector: &mut Vector) -> Result<(), String> {
             Said::Bytes(bytes) => vector.same_bytes(key, bytes)?,
         }
     }
-    let mut buf = [0; 64];
+    let mut buf = [0; 256];
     let mut writer = Writer::new(&mut buf);
     if !write(&frame, bytes.len(), &mut writer) {
         return Ok(());
@@ -85,6 +85,16 @@ fn in_words<'a>(frame: &'a Frame<'_>, bytes: &'a [u8]) -> Vec<(&'static str, Sai
             vec![name("close"), said("code", code), said("reason", reason)]
         }
         Frame::Packet(packet) => vec![name("packet"), ("packet", Said::Bytes(packet))],
+        Frame::Rekey { line, message } => vec![
+            name("rekey"),
+            said("line", &format!("{line:08x}")),
+            ("message", Said::Bytes(message)),
+        ],
+        Frame::Rekeyed { line, message } => vec![
+            name("rekeyed"),
+            said("line", &format!("{line:08x}")),
+            ("message", Said::Bytes(message)),
+        ],
         // The type is in two bytes, the length in one.
         Frame::Skipped { kind } => vec![
             name("skipped"),
@@ -124,6 +134,8 @@ fn write(frame: &Frame<'_>, len: usize, writer: &mut Writer<'_>) -> bool {
         Frame::Response(eight) => writer.response(&eight),
         Frame::Close { code, reason } => writer.close(code, reason),
         Frame::Packet(packet) => writer.packet(packet),
+        Frame::Rekey { line, message } => writer.rekey(line, message),
+        Frame::Rekeyed { line, message } => writer.rekeyed(line, message),
         Frame::Skipped { .. } => false,
     }
 }

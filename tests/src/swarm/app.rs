@@ -7,8 +7,8 @@ use hydroid_core::{
     base::Time,
     identity::Hashname,
     switch::{
-        Event, LineEvent, LineId, LineState, OpenError, Read, ReadError, StreamEvent, StreamId,
-        Switch, WriteError,
+        Event, LineEvent, LineId, LineState, OpenError, Read, ReadError, STREAM_REFUSED,
+        StreamEvent, StreamId, Switch, WriteError,
     },
 };
 
@@ -91,6 +91,10 @@ impl App {
                 for (_, end) in self.streams.iter_mut().filter(|(id, _)| id.line == *line) {
                     (end.shut, end.readable) = (true, true);
                 }
+            }
+            Event::Line(LineEvent::Moved { line, .. }) => {
+                let known = &self.lines[line];
+                assert!(known.up && !known.down, "{line} moved while it was not up");
             }
             Event::Stream(event) => self.on_stream(switch, event),
             Event::Line(other) => panic!("an event of no known kind: {other:?}"),
@@ -282,7 +286,7 @@ impl App {
                 Err(ReadError::Reset(code)) => {
                     let own = truth[&(end.number, end.opener)];
                     assert!(
-                        [written.reset, own.reset].contains(&Some(code)),
+                        [written.reset, own.reset, Some(STREAM_REFUSED)].contains(&Some(code)),
                         "{stream}: reset by {code}"
                     );
                     end.over = Some(false);

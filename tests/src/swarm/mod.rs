@@ -345,7 +345,7 @@ impl Swarm {
                 status.lines,
                 status.streams,
                 status.events,
-                status.buffered_bytes as usize,
+                status.ledger_bytes as usize,
             ];
             assert_eq!(left, [0; 4], "{status:?} at {}", node.address);
             assert_eq!(node.switch.poll_timeout(), None, "nothing is left to do");
@@ -391,6 +391,14 @@ fn draw_config(rng: &mut Rng) -> Config {
         stream.streams_max = 64 + rng.below(64);
         stream.buffers_spare_max_bytes = rng.below(10_000);
         stream.frames_in_flight_max = 8 + rng.below(64);
+    }
+    if rng.below(2) == 0 {
+        config.line.lines = 16;
+        let least = [32 << 10, config.stream.head_max_bytes * 4 + 2_000][rng.below(2) as usize];
+        config.ledger.line_least_bytes = least.clamp(1_000, 32 << 10);
+        config.ledger.switch_bytes = config.ledger.line_least_bytes * 1_017 * 2;
+        config.ledger.line_bytes = config.ledger.line_least_bytes << rng.below(4);
+        config.ledger.near_percent = 60 + rng.below(40) as u8;
     }
     config.life = Life {
         close_timeout_ms: 500 + rng.below(6_000),

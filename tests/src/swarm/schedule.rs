@@ -364,6 +364,7 @@ impl Schedule {
                     "{line} of node {node}, up since {up:?}, ended for nothing: {reason}"
                 );
             }
+            LineEvent::Moved { .. } => {}
             other => panic!("an event of no known kind: {other:?}"),
         }
     }
@@ -464,6 +465,10 @@ fn draw_link(rng: &mut Rng) -> Link {
 fn draw_config(rng: &mut Rng) -> Config {
     let mut config = Config::default();
     config.line.suite = [Suite::Aes256Gcm, Suite::ChaCha20Poly1305][rng.below(2) as usize];
+    if rng.below(2) == 0 {
+        config.line.rekey_after_ms = 500 + rng.below(3_000);
+        config.line.rekeys_min_ms = 0;
+    }
     config.life = Life {
         redial_most_ms: 5_000,
         keep_every_ms: 100 + rng.below(1_000),

@@ -193,7 +193,21 @@ impl Admission {
             self.membership = other.membership;
             changed = true;
         }
-        self.renew(other.document.clone(), Some(other.gates[0].1.clone())) || changed
+        changed |= self.renew(other.document.clone(), Some(other.gates[0].1.clone()));
+        self.merge_gates(&other.gates) || changed
+    }
+
+    /// Takes over gates of earlier epochs that are missing here.
+    fn merge_gates(&mut self, others: &[(u64, Gate)]) -> bool {
+        let before = self.gates.len();
+        for (epoch, gate) in others {
+            if *epoch < self.document.epoch() && self.gates.iter().all(|(_, ours)| ours != gate) {
+                self.gates.push((*epoch, gate.clone()));
+            }
+        }
+        self.gates[1..].sort_by_key(|(epoch, _)| core::cmp::Reverse(*epoch));
+        self.gates.truncate(GATES_MOST);
+        self.gates.len() != before
     }
 
     /// Tells whether a membership that a peer showed counts here.

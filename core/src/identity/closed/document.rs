@@ -2,6 +2,7 @@ use alloc::{boxed::Box, string::String, vec::Vec};
 use core::{cmp::Ordering, fmt};
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 
 use crate::{
     identity::{PublicKey, SecretKey, Signature, Space},
@@ -48,6 +49,8 @@ struct DocumentHead {
 }
 
 impl Document {
+    /// The highest version, and the highest epoch; so that every open has room for it.
+    pub const VERSION_MOST: u64 = u32::MAX as u64;
     /// Operators of one document.
     pub const OPERATORS_MOST: usize = 64;
     /// Revoked keys of one document. Whoever reaches it founds the space anew.
@@ -148,6 +151,12 @@ impl Document {
         &self.bytes
     }
 
+    /// The first bytes of its hash, by which two of one version are told apart.
+    pub fn mark(&self) -> [u8; 8] {
+        let hash = Sha256::digest(&self.bytes);
+        *hash.first_chunk().expect("8 bytes are fewer than 32")
+    }
+
     /// What it says.
     pub const fn statement(&self) -> &Statement {
         &self.statement
@@ -190,7 +199,8 @@ impl fmt::Debug for Document {
 }
 
 fn check_limits(statement: &Statement) -> Result<(), DocumentError> {
-    if statement.version == 0 || statement.epoch == 0 {
+    let numbers = 1..=Document::VERSION_MOST;
+    if !numbers.contains(&statement.version) || !numbers.contains(&statement.epoch) {
         return Err(DocumentError::Malformed);
     }
     if statement.operators.len() > Document::OPERATORS_MOST

@@ -36,6 +36,12 @@ impl Roles {
         Self(self.0 | other.0)
     }
 
+    /// These roles but not those.
+    #[must_use]
+    pub const fn without(self, other: Self) -> Self {
+        Self(self.0 & !other.0)
+    }
+
     /// True if all of `other` are among these.
     pub const fn has(self, other: Self) -> bool {
         self.0 & other.0 == other.0
@@ -139,6 +145,27 @@ impl Membership {
         wall: Option<Wall>,
         skew_ms: u64,
     ) -> Result<Roles, Refusal> {
+        self.stands(key, space, document, wall, skew_ms)?;
+        let (signed, signature) = self.bytes.split_at(SIGNED);
+        let signature = Signature(*signature.first_chunk().expect("64 bytes are left"));
+        if !self.signer.verify(KIND, &space.id(), signed, &signature) {
+            return Err(Refusal::NoMember);
+        }
+        Ok(self.roles())
+    }
+
+    /// The same again for one that was checked before: everything but the signature.
+    ///
+    /// # Errors
+    /// [`Refusal`]: the first of its reasons that applies.
+    pub fn stands(
+        &self,
+        key: &PublicKey,
+        space: &Space,
+        document: &Document,
+        wall: Option<Wall>,
+        skew_ms: u64,
+    ) -> Result<(), Refusal> {
         if self.key != *key {
             return Err(Refusal::NoMember);
         }
@@ -151,18 +178,19 @@ impl Membership {
         if self.has_expired(wall, skew_ms) {
             return Err(Refusal::Expired);
         }
-        let (signed, signature) = self.bytes.split_at(SIGNED);
-        let signature = Signature(*signature.first_chunk().expect("64 bytes are left"));
-        if !self.signer.verify(KIND, &space.id(), signed, &signature) {
-            return Err(Refusal::NoMember);
-        }
-        Ok(self.roles())
+        Ok(())
     }
 
     /// True if its time is over.
     pub fn has_expired(&self, wall: Option<Wall>, skew_ms: u64) -> bool {
-        let until_ms = self.until_s().saturating_mul(1000).saturating_add(skew_ms);
-        self.until_s() != 0 && wall.is_some_and(|wall| wall.as_ms() > until_ms)
+        let last_ms = self.last_ms(skew_ms);
+        last_ms.is_some_and(|last_ms| wall.is_some_and(|wall| wall.as_ms() > last_ms))
+    }
+
+    /// The last millisecond, by the wall, in which it counts; `None` if it never ends.
+    pub fn last_ms(&self, skew_ms: u64) -> Option<u64> {
+        let until_s = self.until_s();
+        (until_s != 0).then(|| until_s.saturating_mul(1000).saturating_add(skew_ms))
     }
 }
 

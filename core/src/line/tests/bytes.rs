@@ -2,7 +2,7 @@
 
 use super::super::answer::Answer;
 use super::*;
-use crate::wire::Sealed;
+use crate::wire::{Sealed, TAG_LEN};
 
 pub(super) fn mac_key(n: u8) -> MacKey {
     MacKey::new(&NO_GATE, &secret(n).public(), &space())
@@ -78,7 +78,7 @@ fn line_flipped_bits_in_an_answer_are_refused() {
 }
 
 #[test]
-fn line_flipped_bits_in_a_sealed_packet_are_refused_and_left_alone() {
+fn line_flipped_bits_in_a_sealed_packet_are_refused_and_show_nothing() {
     for suite in [Suite::Aes256Gcm, Suite::ChaCha20Poly1305] {
         let config = Config {
             suite,
@@ -91,9 +91,13 @@ fn line_flipped_bits_in_a_sealed_packet_are_refused_and_left_alone() {
         for bit in 0..8 * packet.len() {
             let mut bad = packet.clone();
             bad[bit / 8] ^= 1 << (bit % 8);
-            let before = bad.clone();
-            assert!(b.unseal(now, route_to(0), &mut bad, &mut fx).is_err());
-            assert_eq!(bad, before);
+            let mut after = bad.clone();
+            let result = b.unseal(now, route_to(0), &mut bad, &mut fx);
+            if result.expect_err("it was changed") == Dropped::BadTag {
+                let text = SEALED_PREFIX..after.len() - TAG_LEN;
+                after[text].fill(0);
+            }
+            assert_eq!(bad, after);
         }
         for len in 0..packet.len() {
             let mut short = packet[..len].to_vec();
@@ -264,7 +268,7 @@ fn line_answer_that_is_not_to_our_open_is_dropped() {
     // An answer by somebody else than the one who was asked.
     let clear = open::Clear::parse(&open).unwrap();
     let mut rng = Rng::new(&Seed::new([6; 32]));
-    let home = Home::new(&secret(2), space(), &mut rng);
+    let home = Home::new(&secret(2), space(), &PureRust, &mut rng);
     let mut opened = clear.read(&home, rng).unwrap();
     let forged = Answer {
         to: opened.line ^ 1,

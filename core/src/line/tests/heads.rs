@@ -52,7 +52,7 @@ fn nested(good: &str, levels: usize) -> String {
 /// An open of identity 1 to identity 2 with these heads, its seals and MAC as they should be.
 fn open_with(clear: &[u8], inner: &[u8]) -> Vec<u8> {
     let mut rng = Rng::new(&Seed::new([3; 32]));
-    let home = Home::new(&secret(1), space(), &mut rng);
+    let home = Home::new(&secret(1), space(), &PureRust, &mut rng);
     let peer = secret(2).public();
     let prologue = open::prologue(clear, &space(), &peer);
     let (own, to) = (&home.agreement, peer.agreement());
@@ -84,7 +84,7 @@ fn answered(clear: impl Fn(u32) -> Vec<u8>, inner: &[u8]) -> Result<(), Dropped>
     a.open(now, name, key, &[route_to(2)], 0).unwrap();
     let open = poll_one(&mut a, now);
     let mut rng = Rng::new(&Seed::new([4; 32]));
-    let home = Home::new(&secret(2), space(), &mut rng);
+    let home = Home::new(&secret(2), space(), &PureRust, &mut rng);
     let clear_open = open::Clear::parse(&open).unwrap();
     let mut opened = clear_open.read(&home, rng).unwrap();
     let mut datagram = packet(&clear(opened.line));

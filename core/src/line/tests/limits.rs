@@ -13,7 +13,7 @@ fn open_from(n: u32) -> Vec<u8> {
 #[test]
 fn line_half_open_stays_bounded_under_ten_thousand_opens() {
     let config = Config {
-        half_open: 50,
+        half_open: 100,
         outputs: 20,
         peers: 10,
         ..Config::default()
@@ -25,11 +25,12 @@ fn line_half_open_stays_bounded_under_ten_thousand_opens() {
         match lines.on_open(now, route_to(3), &open_from(n)) {
             Ok(()) => assert!(n < 50),
             Err(dropped) => {
-                assert_eq!(dropped, Dropped::TooManyHalfOpen);
+                assert_eq!(dropped, Dropped::CookieAsked);
                 refused += 1;
             }
         }
         assert!(lines.answers() <= 50 && lines.ids.len() <= 50 && lines.outputs.len() <= 20);
+        assert!(lines.replies.len() <= 20);
     }
     assert_eq!((refused, lines.peers.len(), lines.len()), (9950, 0, 0));
     // Ten seconds later, and it takes more than one call, everybody may come again.

@@ -15,7 +15,10 @@ mod crossed;
 mod heads;
 mod life;
 mod limits;
+mod load;
 mod protocol;
+mod rekey;
+mod versions;
 mod window;
 
 /// The seed of a property: the environment's or a fixed one.
@@ -78,7 +81,7 @@ fn seal(lines: &mut Lines, slot: Slot, plain: &[u8]) -> Vec<u8> {
 /// An open to the identity `to` by whoever holds `secret` and says to be the holder of `key`.
 fn open_as(secret_key: &SecretKey, key: PublicKey, to: u8, line: u32, time: u64) -> Vec<u8> {
     let mut rng = Rng::new(&Seed::new([line as u8; 32]));
-    let mut home = Home::new(secret_key, space(), &mut rng);
+    let mut home = Home::new(secret_key, space(), &PureRust, &mut rng);
     home.key = key;
     let peer = secret(to).public();
     let open = Open {
@@ -92,6 +95,7 @@ fn open_as(secret_key: &SecretKey, key: PublicKey, to: u8, line: u32, time: u64)
             id: 1,
             first_stream: 0,
         },
+        cookie: None,
     };
     open.write(rng).unwrap().0.into_vec()
 }
@@ -252,7 +256,9 @@ impl World {
                     side.ups.push((slot, ours));
                     side.ping_at = Some(self.now);
                 }
+                Effect::Paths { .. } => {}
                 Effect::Down { why, .. } => side.downs.push(why),
+                Effect::Renew { .. } | Effect::Renewed { .. } => {}
             }
         }
     }

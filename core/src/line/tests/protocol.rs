@@ -19,7 +19,7 @@ fn ephemeral(vector: &mut Vector, whose: &str, seed: u8) -> Result<Rng, String> 
 fn home(vector: &mut Vector, whose: &str, space: SpaceId) -> Result<Home, String> {
     let secret = vector.array(&format!("{whose}_secret"))?;
     let mut rng = Rng::new(&Seed::new([0; 32]));
-    let mut home = Home::new(&SecretKey::from_bytes(&secret), space, &mut rng);
+    let mut home = Home::new(&SecretKey::from_bytes(&secret), space, &PureRust, &mut rng);
     home.boot = u64::from_be_bytes(vector.array(&format!("{whose}_boot"))?);
     vector.same_bytes(&format!("{whose}_key"), home.key.as_bytes())?;
     Ok(home)
@@ -56,6 +56,7 @@ fn check(vector: &mut Vector) -> Verdict {
         line: vector.one("initiator_line")?,
         time: vector.one("time")?,
         end: end(vector, "initiator")?,
+        cookie: None,
     };
     let (datagram, mut handshake) = open
         .write(ephemeral(vector, "initiator", 0xaa)?)
@@ -83,11 +84,11 @@ fn check(vector: &mut Vector) -> Verdict {
     let answered = clear.read(&mut handshake).map_err(refused)?;
     assert_eq!(answered.seen, answer.seen);
 
-    let (to_responder, to_initiator) = handshake.split();
-    vector.same_bytes("key_to_responder", &*to_responder)?;
-    vector.same_bytes("key_to_initiator", &*to_initiator)?;
+    let keys = handshake.split();
+    vector.same_bytes("key_to_responder", &*keys.to_responder)?;
+    vector.same_bytes("key_to_initiator", &*keys.to_initiator)?;
     let ids = (open.line, answered.line);
-    let mut session = Session::new(suite, true, ids, (to_responder, to_initiator));
+    let mut session = Session::new(suite, true, ids, keys);
     let (plain, counter) = (vector.bytes("plain")?, vector.one("counter")?);
     let mut packet = vec![0; plain.len() + SEALED_OVERHEAD];
     packet[SEALED_PREFIX..][..plain.len()].copy_from_slice(&plain);

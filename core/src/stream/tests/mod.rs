@@ -6,8 +6,10 @@ mod life;
 mod memory;
 mod model;
 mod output;
+mod priority;
 mod protocol;
 mod refusal;
+mod short;
 
 use std::{vec, vec::Vec};
 
@@ -60,7 +62,10 @@ impl End {
                     offset,
                     data,
                     end,
-                } => streams.on_bytes(now, id, offset, data, end, fx)?,
+                } => {
+                    let taken = streams.on_bytes(now, id, offset, data, end, fx)?;
+                    assert_eq!(taken, Taken::Acted, "there is room");
+                }
                 Frame::LineCredit { bytes } => streams.on_line_credit(bytes),
                 Frame::StreamCredit { id, bytes } => streams.on_stream_credit(id, bytes, fx)?,
                 Frame::StreamsCredit { count } => streams.on_streams_credit(count, fx),
@@ -73,6 +78,8 @@ impl End {
                 | Frame::Response(_)
                 | Frame::Close { .. }
                 | Frame::Packet(_)
+                | Frame::Rekey { .. }
+                | Frame::Rekeyed { .. }
                 | Frame::Skipped { .. } => panic!("streams send no such frame"),
             }
         }
@@ -100,6 +107,7 @@ impl End {
     ) -> Result<(), Misbehaviour> {
         self.streams
             .on_bytes(Time::ZERO, id, offset, data, end, &mut self.fx)
+            .map(|taken| assert_eq!(taken, Taken::Acted, "there is room"))
     }
 
     pub(super) fn read(&mut self, id: u64, most: usize) -> Result<Vec<u8>, ReadError> {

@@ -88,7 +88,8 @@ fn stream_that_nobody_opened_is_misbehaviour() {
     let (streams, fx) = (&mut b.streams, &mut b.fx);
     let unknown = Err(Misbehaviour::UnknownStream);
     for id in [17, 15, 4] {
-        assert_eq!(streams.on_bytes(Time::ZERO, id, 0, b"", false, fx), unknown);
+        let taken = streams.on_bytes(Time::ZERO, id, 0, b"", false, fx);
+        assert_eq!(taken.map(drop), unknown);
         assert_eq!(streams.on_reset(Time::ZERO, id, 0, 0, fx), unknown);
         assert_eq!(streams.on_stop(id, 0, fx), unknown);
         assert_eq!(streams.on_stream_credit(id, 9, fx), unknown);
@@ -96,7 +97,9 @@ fn stream_that_nobody_opened_is_misbehaviour() {
     let too_many = Err(Misbehaviour::TooManyStreams);
     for id in [6 + 2 * STREAMS_CREDIT_FIRST, VARINT_MAX - 1, u64::MAX - 1] {
         assert_eq!(
-            streams.on_bytes(Time::ZERO, id, 0, b"", false, fx),
+            streams
+                .on_bytes(Time::ZERO, id, 0, b"", false, fx)
+                .map(drop),
             too_many
         );
     }
@@ -240,7 +243,9 @@ fn stream_frames_of_any_values_never_panic() {
             let data = vec![0; usize::from(len)];
             let (streams, fx) = (&mut b.streams, &mut b.fx);
             let result = match kind % 8 {
-                0..=2 => streams.on_bytes(Time::ZERO, id, number, &data, flag, fx),
+                0..=2 => streams
+                    .on_bytes(Time::ZERO, id, number, &data, flag, fx)
+                    .map(drop),
                 3 => streams.on_reset(Time::ZERO, id, number, number, fx),
                 4 => streams.on_stop(id, number, fx),
                 5 => streams.on_stream_credit(id, number, fx),

@@ -20,6 +20,9 @@ impl Switch {
                     (Fate::Arrived, Carried::Ranges(highest)) => {
                         link.flow.on_ranges_arrived(highest);
                     }
+                    (Fate::Lost, Carried::Rekey) => link.rekey = true,
+                    (Fate::Lost, Carried::Rekeyed) => link.rekeyed = true,
+                    (Fate::Arrived, Carried::Rekey | Carried::Rekeyed) => {}
                     // Newer ranges say what older ones said, a lost ping has done its work by
                     // being noticed, and packets are unreliable.
                     (Fate::Lost, Carried::Ranges(_)) => {}

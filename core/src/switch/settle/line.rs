@@ -1,16 +1,18 @@
 //! Lines that came up or went down.
 
-use alloc::boxed::Box;
+use alloc::{boxed::Box, string::ToString as _};
 
 use crate::{
-    base::{Bounded, Slot, Time, Why},
+    base::{Bounded, Share, Slot, Time, Why},
     flow::Flow,
     line::{self, Effect},
     stream::Streams,
     switch::{
         ConnectError, DownReason, Event, InstallError, LineEvent, LineId, Misbehaviour, Peer,
         Switch,
+        commands::packet_room,
         link::{End, Info, Link, Phase},
+        system::System,
         wants::Wants,
     },
 };
@@ -26,11 +28,27 @@ impl Switch {
         while let Some(effect) = self.line_effects.pop() {
             match effect {
                 Effect::Up { slot, ours } => self.on_line_up(now, slot, ours),
+                Effect::Renew { slot } => self.on_renewal(slot, false),
+                Effect::Renewed { slot } => self.on_renewal(slot, true),
+                Effect::Paths { slot, moved } => {
+                    if let Some(link) = self.link_of(slot) {
+                        if moved {
+                            self.on_moved(now, link);
+                        }
+                        self.touch(link);
+                    }
+                }
                 Effect::Down { slot, why } => {
                     if let Some(link) = self.link_of(slot) {
                         self.link_down(link, why.into());
                     }
                 }
+                Effect::Refused { slot, why } => {
+                    if let Some(link) = self.link_of(slot) {
+                        self.end_refused(now, link, why);
+                    }
+                }
+                Effect::Expelled { local, why } => self.expel(now, local, why),
             }
         }
     }
@@ -44,6 +62,7 @@ impl Switch {
             key: info.peer,
         };
         let local = info.local;
+        let (limits, document) = (info.peer_limits, info.peer_document);
         self.next_first = self.next_first.max(info.first_stream);
         let first = info
             .peer_first_stream
@@ -61,6 +80,10 @@ impl Switch {
         link.heard = now;
         link.info.ours = ours;
         link.streams.set_peer_first(first);
+        let delay_ms = u64::from(limits.ranges_delay_ms);
+        link.flow.set_peer_ranges_delay_ms(delay_ms);
+        let room = packet_room(self.config.life.datagram_bytes.min(limits.datagram_bytes));
+        link.packets_out.retain(|packet| packet.len() <= room);
         // The peer takes the line for open once it hears something sealed.
         link.ping |= ours;
         self.stats.lines_up += 1;
@@ -71,6 +94,7 @@ impl Switch {
             peer,
             ours,
         }));
+        self.greet(slot, document);
         self.on_known_up(now, slot);
         self.touch(slot);
     }
@@ -107,12 +131,19 @@ impl Switch {
             wants: Wants::default(),
             flow: Flow::new(&self.config.flow, now),
             streams: Streams::new(&self.config.stream, smaller, first, None),
+            system: System::default(),
             packets_out: Bounded::new(packets),
             packets_in: Bounded::new(packets),
-            response: None,
+            packet_bytes: 0,
+            share: Share::default(),
+            starves: false,
             heard: now,
             woken: Time::ZERO,
             ping: false,
+            rekey: false,
+            rekeyed: false,
+            exhausted: false,
+            receiving: false,
             queued: false,
             why: Why::Idle,
         });
@@ -132,11 +163,15 @@ impl Switch {
         let Some(line) = link.line() else { return };
         link.phase = Phase::Down(reason.clone());
         link.wants = Wants::default();
-        link.packets_out.clear();
+        while let Some(packet) = link.packets_out.pop() {
+            link.packet_bytes -= packet.len() as u64;
+        }
         // What was in flight is of no use to anybody, and may be much.
         link.flow = Flow::new(&self.config.flow, self.now);
         self.next_first = self.next_first.max(link.streams.next_number());
         link.streams.on_down(&mut self.stream_effects);
+        let fx = &mut self.stream_effects;
+        link.system.clear(self.now, &mut link.streams, fx);
         let id = link.id;
         let pair = (link.info.local, link.info.peer.key);
         self.by_line[line as usize] = None;
@@ -229,7 +264,8 @@ impl Switch {
 
     /// Forgets a link that is down, with whatever nobody read of it.
     pub(in crate::switch) fn forget_link(&mut self, slot: Slot) {
-        if let Some(link) = self.links.remove(slot) {
+        if let Some(mut link) = self.links.remove(slot) {
+            self.ledger.settle(&mut link.share, 0, 0);
             self.ids.remove(&link.id.0);
             self.timers.set(slot, None);
             self.down.retain(|down| *down != slot);
@@ -243,6 +279,11 @@ impl From<line::Down> for DownReason {
             line::Down::Unreachable => Self::Unreachable,
             line::Down::Restarted => Self::Restarted,
             line::Down::Replaced => Self::Replaced,
+            line::Down::Refused(refusal) => Self::Refused(refusal),
+            line::Down::Exhausted => Self::Exhausted,
+            line::Down::Version(versions) => Self::OtherVersions {
+                versions: versions.to_string(),
+            },
         }
     }
 }
@@ -254,6 +295,7 @@ impl From<line::OpenError> for ConnectError {
             line::OpenError::Oneself => Self::Oneself,
             line::OpenError::NoRoute => Self::NoAddress,
             line::OpenError::Full => Self::Full,
+            line::OpenError::Refused(refusal) => Self::Refused(refusal),
         }
     }
 }
@@ -263,6 +305,8 @@ impl From<line::InstallError> for InstallError {
         match error {
             line::InstallError::Twice => Self::Twice,
             line::InstallError::Full => Self::Full,
+            line::InstallError::OtherKey => Self::OtherKey,
+            line::InstallError::Refused(refusal) => Self::Refused(refusal),
         }
     }
 }

@@ -3,6 +3,7 @@
 
 mod flow;
 mod line;
+mod rekey;
 mod stream;
 
 pub(super) use stream::{read_error, write_error};

@@ -17,6 +17,9 @@ impl Switch {
             return;
         };
         while let Some(effect) = self.stream_effects.pop() {
+            if self.on_system_effect(slot, effect) {
+                continue;
+            }
             let at = |id| StreamId { line, id };
             let event = match effect {
                 Effect::Opened { id } => StreamEvent::Opened { stream: at(id) },
@@ -36,6 +39,7 @@ impl Switch {
             };
             self.events.push_back(Event::Stream(event));
         }
+        self.settle_system();
     }
 }
 

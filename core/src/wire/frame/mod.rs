@@ -82,6 +82,20 @@ pub enum Frame<'a> {
     },
     /// A whole packet, unreliable.
     Packet(&'a [u8]),
+    /// The sender wants new keys for the line.
+    Rekey {
+        /// The id that it wants to receive on under them.
+        line: u32,
+        /// The first message of a handshake.
+        message: &'a [u8],
+    },
+    /// The answer to a rekey.
+    Rekeyed {
+        /// The id that its sender receives on under the new keys.
+        line: u32,
+        /// The second message of the handshake.
+        message: &'a [u8],
+    },
     /// A frame that may be ignored, and is.
     Skipped {
         /// Its type, 64 or more.
@@ -103,6 +117,8 @@ const CHALLENGE: u64 = 10;
 const RESPONSE: u64 = 11;
 const CLOSE: u64 = 12;
 const PACKET: u64 = 13;
+const REKEY: u64 = 14;
+const REKEYED: u64 = 15;
 const SKIPPABLE: u64 = 64;
 
 /// Bytes of the longest reason of a close.

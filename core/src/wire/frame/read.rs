@@ -4,8 +4,8 @@ use core::str;
 
 use super::{
     CHALLENGE, CLOSE, Frame, FrameError, LINE_CREDIT, PACKET, PADDING, PING, RANGES, REASON_MAX,
-    RESET, RESPONSE, RangesFrame, SKIPPABLE, STOP, STREAM, STREAM_CREDIT, STREAM_END,
-    STREAMS_CREDIT, varint,
+    REKEY, REKEYED, RESET, RESPONSE, RangesFrame, SKIPPABLE, STOP, STREAM, STREAM_CREDIT,
+    STREAM_END, STREAMS_CREDIT, varint,
 };
 
 /// The frames of a plain text, one after the other.
@@ -42,6 +42,12 @@ impl<'a> Frames<'a> {
     fn eight(&mut self) -> Result<[u8; 8], FrameError> {
         let bytes = self.take(8)?;
         bytes.try_into().ok().ok_or(FrameError::Truncated)
+    }
+
+    fn four(&mut self) -> Result<u32, FrameError> {
+        let bytes = self.take(4)?;
+        let bytes = bytes.try_into().ok().ok_or(FrameError::Truncated)?;
+        Ok(u32::from_be_bytes(bytes))
     }
 
     fn stream(&mut self, end: bool) -> Result<Frame<'a>, FrameError> {
@@ -105,6 +111,14 @@ impl<'a> Frames<'a> {
             RESPONSE => Frame::Response(self.eight()?),
             CLOSE => self.close()?,
             PACKET => Frame::Packet(self.counted()?),
+            REKEY => Frame::Rekey {
+                line: self.four()?,
+                message: self.counted()?,
+            },
+            REKEYED => Frame::Rekeyed {
+                line: self.four()?,
+                message: self.counted()?,
+            },
             kind if kind < SKIPPABLE => return Err(FrameError::UnknownCritical(kind)),
             kind => {
                 self.counted()?;

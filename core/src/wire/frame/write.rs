@@ -1,8 +1,8 @@
 //! Frames into a buffer.
 
 use super::{
-    CHALLENGE, CLOSE, LINE_CREDIT, PACKET, PING, RANGES, REASON_MAX, RESET, RESPONSE, STOP, STREAM,
-    STREAM_CREDIT, STREAM_END, STREAMS_CREDIT,
+    CHALLENGE, CLOSE, LINE_CREDIT, PACKET, PING, RANGES, REASON_MAX, REKEY, REKEYED, RESET,
+    RESPONSE, STOP, STREAM, STREAM_CREDIT, STREAM_END, STREAMS_CREDIT,
     varint::{self, VARINT_MAX, varint_len},
 };
 use crate::base::Ranges;
@@ -188,6 +188,27 @@ impl<'a> Writer<'a> {
     pub fn close(&mut self, code: u64, reason: &str) -> bool {
         let reason = &reason.as_bytes()[..reason.floor_char_boundary(REASON_MAX)];
         self.numbers_then(&[CLOSE, code.min(VARINT_MAX), reason.len() as u64], reason)
+    }
+
+    /// Writes the wish for new keys.
+    pub fn rekey(&mut self, line: u32, message: &[u8]) -> bool {
+        self.message(REKEY, line, message)
+    }
+
+    /// Writes the answer to such a wish.
+    pub fn rekeyed(&mut self, line: u32, message: &[u8]) -> bool {
+        self.message(REKEYED, line, message)
+    }
+
+    fn message(&mut self, kind: u64, line: u32, message: &[u8]) -> bool {
+        let len = message.len() as u64;
+        let fits = self.numbers_and(&[kind], 4 + varint_len(len) + message.len());
+        if fits {
+            self.bytes(&line.to_be_bytes());
+            self.number(len);
+            self.bytes(message);
+        }
+        fits
     }
 
     /// Writes a whole packet.

@@ -1,0 +1,67 @@
+//! Memory: each line is told how far it may go before anything happens to it, and what it takes is
+//! noted afterwards.
+
+use super::{Switch, link::Link};
+use crate::base::Slot;
+
+impl Switch {
+    /// Notes what a line takes, and tells it how far it may go from now on.
+    pub(super) fn lend(&mut self, slot: Slot) {
+        let closed = self.events.len() >= self.config.life.events_max as usize;
+        let Some(link) = self.links.get_mut(slot) else {
+            return;
+        };
+        self.stats.streams_refused += link.streams.take_refused();
+        let promised = match link.line() {
+            Some(_) => link.streams.promised_bytes(),
+            None => 0,
+        };
+        let held = link.charged_bytes();
+        self.ledger.settle(&mut link.share, held, promised);
+        let mut limits = self.ledger.limits(&link.share);
+        limits.most = limits.most.saturating_sub(link.packet_bytes);
+        limits.near = limits.near.saturating_sub(link.packet_bytes);
+        link.streams.set_limits(limits, closed);
+    }
+
+    /// The same after something happened, and whoever waits for memory is told of what there is.
+    pub(super) fn balance(&mut self, slot: Slot) {
+        self.lend(slot);
+        let Some(link) = self.links.get_mut(slot) else {
+            return;
+        };
+        link.streams.on_room(&mut self.stream_effects);
+        if self.ledger.is_near() && !link.starves && link.streams.lacks_memory() {
+            link.starves = true;
+            self.starving.push_back(slot);
+        }
+        self.settle_streams(slot);
+        while !self.ledger.is_near()
+            && let Some(slot) = self.starving.pop_front()
+        {
+            self.feed(slot);
+        }
+    }
+
+    /// There is memory again for a line that waited for what others had.
+    fn feed(&mut self, slot: Slot) {
+        self.lend(slot);
+        if let Some(link) = self.links.get_mut(slot).filter(|link| link.starves) {
+            link.starves = false;
+            link.streams.on_room(&mut self.stream_effects);
+            self.settle_streams(slot);
+        }
+    }
+}
+
+impl Link {
+    /// Bytes that everything takes that the ledger counts.
+    const fn charged_bytes(&self) -> u64 {
+        self.streams.charged_bytes() + self.packet_bytes
+    }
+
+    /// True if an unreliable packet of so many bytes finds room, going out if `ours`.
+    pub(super) fn has_packet_room(&self, ours: bool, bytes: usize) -> bool {
+        self.streams.has_room(ours, bytes as u64)
+    }
+}

@@ -1,0 +1,371 @@
+//! The switch's own streams. A stream whose opener's head has the key `sys` is none of the
+//! application's: what it carries is read, checked and acted on here (PROTOCOL, section System
+//! streams).
+
+use alloc::{borrow::Cow, vec::Vec};
+
+use serde::Deserialize;
+
+use super::{
+    Misbehaviour, Switch,
+    link::{Link, Phase},
+};
+use crate::{
+    base::{Effects, Slot, Time},
+    identity::{Document, Gate, Membership},
+    stream::{Effect, Read, ReadError, Streams},
+    wire::json::{self, Limits},
+};
+
+/// What a system stream is about.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Topic {
+    /// The space document with its gate.
+    Space,
+    /// The sender's own membership, renewed.
+    Member,
+    /// Nothing that this version knows.
+    Unknown,
+}
+
+/// Bytes of a gate, which go before the document.
+const GATE_LEN: usize = 32;
+/// System streams of a peer at once.
+const INCOMING_MOST: usize = 4;
+/// Documents and memberships that told nothing new, since something did. Two ends that learn of
+/// the same thing at the same time tell each other, and that once.
+const STALE_MOST: u32 = 16;
+
+/// The system streams of one line.
+#[derive(Debug, Default)]
+pub(super) struct System {
+    incoming: Vec<Incoming>,
+    outgoing: Vec<Outgoing>,
+    /// What is to be said as soon as a stream may be opened.
+    due: Vec<Topic>,
+    /// The mark of the document that the peer has, as far as we know.
+    peer: Option<[u8; 8]>,
+    stale: u32,
+}
+
+#[derive(Debug)]
+struct Incoming {
+    id: u64,
+    topic: Topic,
+    bytes: Vec<u8>,
+}
+
+#[derive(Debug)]
+struct Outgoing {
+    id: u64,
+    bytes: Vec<u8>,
+    written: usize,
+}
+
+/// What has come whole.
+pub(super) struct Arrived(Topic, Vec<u8>);
+
+impl Topic {
+    const fn head(self) -> &'static str {
+        match self {
+            Self::Space => r#"{"sys":"space"}"#,
+            Self::Member => r#"{"sys":"member"}"#,
+            Self::Unknown => "",
+        }
+    }
+
+    const fn len_most(self) -> usize {
+        match self {
+            Self::Space => GATE_LEN + Document::LEN_MOST,
+            Self::Member => Membership::LEN,
+            Self::Unknown => 0,
+        }
+    }
+}
+
+/// What a stream with this head is about; `None` if it is the application's.
+pub(super) fn topic(head: &str) -> Option<Topic> {
+    #[derive(Deserialize)]
+    struct SystemHead<'a> {
+        #[serde(borrow)]
+        sys: Option<Cow<'a, str>>,
+    }
+    if !head.contains("sys") && !head.contains('\\') {
+        return None;
+    }
+    let read: Result<SystemHead<'_>, _> = json::parse(head.as_bytes(), &Limits::default());
+    match read {
+        Ok(head) => Some(match head.sys?.as_ref() {
+            "space" => Topic::Space,
+            "member" => Topic::Member,
+            _ => Topic::Unknown,
+        }),
+        // The key is there, but is no text; or else the head would be legal.
+        Err(_) => Some(Topic::Unknown),
+    }
+}
+
+impl System {
+    /// How many of the streams that live are the switch's.
+    pub(super) fn count(&self, streams: &Streams) -> usize {
+        let incoming = self.incoming.iter().map(|it| it.id);
+        let outgoing = self.outgoing.iter().map(|it| it.id);
+        incoming
+            .chain(outgoing)
+            .filter(|id| streams.has(*id))
+            .count()
+    }
+
+    /// Gives up all of them: the line is down.
+    pub(super) fn clear(&mut self, now: Time, streams: &mut Streams, fx: &mut Effects<Effect>) {
+        let incoming = self.incoming.drain(..).map(|it| it.id);
+        let outgoing = self.outgoing.drain(..).map(|it| it.id);
+        for id in incoming.chain(outgoing) {
+            let _over = streams.stop(now, id, 0, fx);
+        }
+        self.due.clear();
+    }
+
+    fn has(&self, id: u64) -> bool {
+        self.incoming.iter().any(|it| it.id == id) || self.outgoing.iter().any(|it| it.id == id)
+    }
+
+    fn prune(&mut self, streams: &Streams) {
+        self.incoming.retain(|it| streams.has(it.id));
+        self.outgoing.retain(|it| streams.has(it.id));
+    }
+
+    /// Writes as much as there is room for, and the end behind everything.
+    fn write(&mut self, id: u64, streams: &mut Streams) {
+        let Some(out) = self.outgoing.iter_mut().find(|it| it.id == id) else {
+            return;
+        };
+        while out.written < out.bytes.len() {
+            let Ok(len) = streams.write(id, &out.bytes[out.written..]) else {
+                return;
+            };
+            out.written += len;
+        }
+        let _over = streams.finish(id);
+    }
+
+    /// Nothing new came; too much of that is no honest peer's.
+    fn on_stale(&mut self) -> Result<(), Misbehaviour> {
+        self.stale += 1;
+        if self.stale > STALE_MOST {
+            return Err(Misbehaviour::IllegalSystem);
+        }
+        Ok(())
+    }
+}
+
+impl Switch {
+    /// Tells the peer of a line something, unless it knows it.
+    pub(super) fn say(&mut self, slot: Slot, topic: Topic) {
+        let Some(link) = self.links.get_mut(slot) else {
+            return;
+        };
+        let Phase::Up { .. } = link.phase else { return };
+        let Some(admission) = self.lines.admission(link.info.local) else {
+            return;
+        };
+        let bytes = match topic {
+            Topic::Space => {
+                let (document, (_, gate)) = (admission.document(), &admission.gates()[0]);
+                if link.system.peer == Some(document.mark()) {
+                    return;
+                }
+                [gate.as_bytes().as_slice(), document.as_bytes()].concat()
+            }
+            Topic::Member => admission.membership().as_bytes().to_vec(),
+            Topic::Unknown => return,
+        };
+        let Ok(id) = link.streams.open(topic.head()) else {
+            if !link.system.due.contains(&topic) {
+                link.system.due.push(topic);
+            }
+            return;
+        };
+        if topic == Topic::Space {
+            link.system.peer = Some(admission.document().mark());
+        }
+        let written = 0;
+        link.system.outgoing.push(Outgoing { id, bytes, written });
+        link.system.write(id, &mut link.streams);
+        self.touch(slot);
+    }
+
+    /// A line of a closed space is up: the end that knows the newer document tells it.
+    pub(super) fn greet(&mut self, slot: Slot, peer: Option<(u64, [u8; 8])>) {
+        let (Some(link), Some((version, mark))) = (self.links.get_mut(slot), peer) else {
+            return;
+        };
+        let Some(admission) = self.lines.admission(link.info.local) else {
+            return;
+        };
+        link.system.peer = Some(mark);
+        if admission.document().version() >= version {
+            self.say(slot, Topic::Space);
+        }
+    }
+
+    /// Looks at an effect of the streams of a line: true if it is about one of the switch's own.
+    pub(super) fn on_system_effect(&mut self, slot: Slot, effect: Effect) -> bool {
+        let Some(link) = self.links.get_mut(slot) else {
+            return false;
+        };
+        let fx = &mut self.stream_effects;
+        let handled = match effect {
+            Effect::Opened { id } => on_opened(link, self.now, id, fx),
+            Effect::MayOpen => {
+                for topic in core::mem::take(&mut link.system.due) {
+                    self.say(slot, topic);
+                }
+                return false;
+            }
+            Effect::Answered { id }
+            | Effect::Readable { id }
+            | Effect::Finished { id }
+            | Effect::Writable { id }
+            | Effect::Reset { id, .. }
+            | Effect::Stopped { id, .. } => {
+                if !link.system.has(id) {
+                    return false;
+                }
+                link.system.write(id, &mut link.streams);
+                on_readable(link, self.now, id, fx).map(Some)
+            }
+        };
+        let link = self.links.get_mut(slot);
+        if let Some(link) = link {
+            link.system.prune(&link.streams);
+        }
+        match handled {
+            Ok(None) => return false,
+            Ok(Some(None)) => {}
+            Ok(Some(Some(arrived))) => self.arrived.push((slot, arrived)),
+            Err(misbehaviour) => self.misbehaved(self.now, slot, misbehaviour),
+        }
+        true
+    }
+
+    /// Acts on what has come whole, after all effects were seen to.
+    pub(super) fn settle_system(&mut self) {
+        while let Some((slot, Arrived(topic, bytes))) = self.arrived.pop() {
+            let acted = match topic {
+                Topic::Space => self.on_document(slot, &bytes),
+                Topic::Member => self.on_membership(slot, &bytes),
+                Topic::Unknown => Ok(()),
+            };
+            if let Err(misbehaviour) = acted {
+                self.misbehaved(self.now, slot, misbehaviour);
+                self.touch(slot);
+            }
+        }
+    }
+
+    fn on_document(&mut self, slot: Slot, bytes: &[u8]) -> Result<(), Misbehaviour> {
+        let illegal = Misbehaviour::IllegalSystem;
+        let Some(link) = self.links.get_mut(slot).filter(|link| link.can_seal()) else {
+            return Ok(());
+        };
+        let local = link.info.local;
+        let admission = self.lines.admission(local).ok_or(illegal)?;
+        let (gate, document) = bytes.split_first_chunk::<GATE_LEN>().ok_or(illegal)?;
+        let document = Document::parse(document, admission.space()).map_err(|_bad| illegal)?;
+        let gate = Gate::new(*gate);
+        if gate.hash() != document.statement().gate_hash {
+            return Err(illegal);
+        }
+        let is_ours = document.mark() == admission.document().mark();
+        link.system.peer = Some(document.mark());
+        if self.lines.renew_document(local, document, gate) {
+            link.system.stale = 0;
+            self.on_renewed(self.now, local);
+            return Ok(());
+        }
+        link.system.on_stale()?;
+        if !is_ours {
+            self.say(slot, Topic::Space);
+        }
+        Ok(())
+    }
+
+    fn on_membership(&mut self, slot: Slot, bytes: &[u8]) -> Result<(), Misbehaviour> {
+        let Some(link) = self.links.get_mut(slot).filter(|link| link.can_seal()) else {
+            return Ok(());
+        };
+        let shown = bytes.try_into();
+        let shown = shown.map_err(|_length| Misbehaviour::IllegalSystem)?;
+        if let Some(line) = link.line() {
+            // One that does not count changes nothing: it may rest on a document that is to come.
+            let _kept = self.lines.renew_peer(self.now, line, shown);
+        }
+        link.system.on_stale()
+    }
+}
+
+/// The peer opened a stream. `None` if it is the application's.
+fn on_opened(
+    link: &mut Link,
+    now: Time,
+    id: u64,
+    fx: &mut Effects<Effect>,
+) -> Result<Option<Option<Arrived>>, Misbehaviour> {
+    let Some(topic) = link.streams.head(id).and_then(topic) else {
+        return Ok(None);
+    };
+    if link.system.incoming.len() >= INCOMING_MOST {
+        return Err(Misbehaviour::IllegalSystem);
+    }
+    let bytes = Vec::new();
+    link.system.incoming.push(Incoming { id, topic, bytes });
+    if topic == Topic::Unknown {
+        let _over = link.streams.reset(id, 0);
+        let _over = link.streams.stop(now, id, 0, fx);
+    } else {
+        let _over = link.streams.finish(id);
+    }
+    Ok(Some(None))
+}
+
+/// Reads what has come on a stream of the switch's own.
+fn on_readable(
+    link: &mut Link,
+    now: Time,
+    id: u64,
+    fx: &mut Effects<Effect>,
+) -> Result<Option<Arrived>, Misbehaviour> {
+    let mut buf = [0; 2048];
+    loop {
+        let read = link.streams.read(now, id, &mut buf, fx);
+        let at = link.system.incoming.iter().position(|it| it.id == id);
+        let Some(at) = at else {
+            // The peer has nothing to say on a stream of ours.
+            match read {
+                Ok(Read::Bytes(_)) => {}
+                Ok(Read::End) | Err(_) => return Ok(None),
+            }
+            continue;
+        };
+        let incoming = &mut link.system.incoming[at];
+        match read {
+            Ok(Read::Bytes(len)) => {
+                incoming.bytes.extend_from_slice(&buf[..len]);
+                if incoming.bytes.len() > incoming.topic.len_most() {
+                    return Err(Misbehaviour::IllegalSystem);
+                }
+            }
+            Ok(Read::End) => {
+                let Incoming { topic, bytes, .. } = link.system.incoming.swap_remove(at);
+                return Ok(Some(Arrived(topic, bytes)));
+            }
+            Err(
+                ReadError::Blocked
+                | ReadError::UnknownStream
+                | ReadError::Reset(_)
+                | ReadError::LineDown,
+            ) => return Ok(None),
+        }
+    }
+}
