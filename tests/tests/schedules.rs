@@ -43,8 +43,8 @@ fn schedules_of_any_seed_leave_streams_intact_and_lines_that_are_kept_up() {
     });
     println!("{halves:?}");
     let some = halves[0];
-    assert!(some.whole > 0 && some.lines > 0, "something happened");
     if seeds >= SEEDS {
-        assert!(some.cut > 0 && some.sleeps > 0, "and everything did");
+        let happened = [some.whole, some.cut, some.lines, some.sleeps];
+        assert!(happened.iter().all(|it| *it > 0), "everything happened");
     }
 }
