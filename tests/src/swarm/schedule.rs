@@ -350,11 +350,8 @@ impl Schedule {
                 // A line that nobody holds ends in order, and takes no stream with it.
                 let mut streams = self.apps[node].streams.iter();
                 let empty = streams.all(|(id, end)| id.line != *line || end.over.is_some());
-                let in_order = match reason {
-                    DownReason::Local => true,
-                    DownReason::Closed { code, .. } => *code == 0,
-                    _ => false,
-                };
+                let in_order = *reason == DownReason::Local
+                    || matches!(reason, DownReason::Closed { code: 0, .. });
                 if empty && in_order {
                     return;
                 }
