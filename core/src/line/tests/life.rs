@@ -452,3 +452,27 @@ fn line_time_of_opens_rises_with_the_clock_and_without() {
     lines.handle_clock(now, Wall::from_ms(1));
     assert_eq!(next(&mut lines, Time::from_us(8)), 1_000_004);
 }
+
+#[test]
+fn line_that_is_gone_leaves_its_end_number_to_no_later_one() {
+    let (mut world, a, b) = connected(&Config::default());
+    // Side 1 asks whether side 0 is there still, and side 0 answers for the line that both have.
+    let before = world.sides[0].lines.slots.get(a).unwrap().end;
+    let (now, route) = (world.now, route_to(0));
+    world.sides[1].lines.reopen(now, b, &[route]);
+    let open = poll_one(&mut world.sides[1].lines, now);
+    let answered = world.sides[0].lines.on_open(now, route_to(1), &open);
+    assert_eq!(answered, Ok(()));
+    // Then side 0 gives the line up and dials anew: that is another life of its end.
+    world.sides[0].lines.forget(a);
+    let key = world.sides[1].key;
+    let name = world.sides[0].name;
+    let again = world.sides[0].lines.open(now, name, key, &[route_to(1)], 7);
+    let after = world.sides[0].lines.slots.get(again.unwrap()).unwrap().end;
+    assert_ne!(after, before);
+    assert_eq!(
+        world.sides[0].lines.ids.len(),
+        1,
+        "nothing waits to join the old one"
+    );
+}
