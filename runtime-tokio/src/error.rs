@@ -122,7 +122,12 @@ pub(crate) fn anon_error(error: LineError) -> io::Error {
     let kind = match error {
         LineError::Blocked => io::ErrorKind::WouldBlock,
         LineError::NoSocket => io::ErrorKind::NetworkUnreachable,
-        _ => io::ErrorKind::InvalidInput,
+        LineError::UnknownLine
+        | LineError::ReservedCode
+        | LineError::NoPacket
+        | LineError::Reserved
+        | LineError::TooLarge
+        | _ => io::ErrorKind::InvalidInput,
     };
     io::Error::new(kind, error)
 }
