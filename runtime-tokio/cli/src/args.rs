@@ -3,17 +3,24 @@
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use clap::{ArgAction, Args, Parser, Subcommand};
+use hydroid_core::identity::Roles;
 
-use crate::figures;
+use crate::{figures, spaces};
 
 const EXAMPLES: &str = "\
 Examples:
   hydroid demo                            two switches on this machine, and a file between them
   hydroid send big.bin                    prints a ticket, waits for whoever shows it
-  hydroid recv TICKET                     fetches the file into this folder
+  hydroid send photos/                    a whole folder is as good
+  hydroid recv TICKET                     fetches it into this folder; again, if it was stopped
   hydroid recv TICKET -o - | sha256sum    or prints it, each part checked before it is printed
   hydroid up --into ~/inbox               stays, answers pings, takes files
   hydroid send big.bin --to TICKET        gives a file to an `up`
+  tar c . | hydroid pipe                  prints a ticket on stderr, waits for the other end
+  hydroid pipe TICKET < /dev/null | tar x is the other end
+  hydroid space new club                  a closed space: only members get in
+  hydroid space invite club --for 30d     prints a ticket that lets one bearer in
+  hydroid space join TICKET               is that bearer
   hydroid ping TICKET -c 5                asks whether it is there, and how far away
 
 Exit codes: 0 done, 1 failed, 2 usage, 3 not found, 4 unreachable or timed out, 5 refused,
@@ -37,6 +44,9 @@ pub(crate) struct Arguments {
     /// Be the home's identity instead of one that is thrown away afterwards
     #[arg(long, global = true)]
     pub(crate) identity: bool,
+    /// Be in the closed space of this name, as the home's identity, instead of the open one
+    #[arg(long, global = true, value_name = "NAME")]
+    pub(crate) space: Option<String>,
     #[command(subcommand)]
     pub(crate) command: Command,
 }
@@ -50,10 +60,15 @@ pub(crate) enum Command {
     Up(Up),
     /// Ask whether a peer is there, and how far away
     Ping(Ping),
-    /// Give a file to whoever shows the ticket that is printed, or to an `up`
+    /// Give a file or a folder to whoever shows the ticket that is printed, or to an `up`
     Send(Send),
-    /// Fetch the file that a ticket of `send` stands for
+    /// Fetch the file or folder that a ticket of `send` stands for
     Recv(Recv),
+    /// Connect stdin and stdout with those of a peer
+    Pipe(Pipe),
+    /// Closed spaces: found one, let others in, join, put somebody out
+    #[command(subcommand)]
+    Space(Space),
     /// Two switches on this machine: a handshake, a file, and everything checked
     Demo,
 }
@@ -89,7 +104,7 @@ pub(crate) struct Ping {
 /// `hydroid send`.
 #[derive(Args, Debug)]
 pub(crate) struct Send {
-    /// The file
+    /// The file or folder
     pub(crate) file: PathBuf,
     /// The ticket of an `up` that is to take it
     #[arg(long, value_name = "TICKET")]
@@ -104,12 +119,76 @@ pub(crate) struct Send {
 pub(crate) struct Recv {
     /// What to fetch
     pub(crate) ticket: String,
-    /// The file's new name, the folder to put it into if that exists, or - for stdout
+    /// The new name, the folder to put it into if that exists, or - for stdout
     #[arg(short, long, value_name = "PATH|-")]
     pub(crate) output: Option<PathBuf>,
     /// Replace the file if it is there already
     #[arg(long)]
     pub(crate) overwrite: bool,
+}
+
+/// `hydroid pipe`.
+#[derive(Args, Debug)]
+pub(crate) struct Pipe {
+    /// The ticket of the other end; without one, a ticket for it is printed on stderr
+    pub(crate) ticket: Option<String>,
+    /// The address to listen on, which the ticket then names; otherwise every interface
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) listen: Option<SocketAddr>,
+}
+
+/// `hydroid space`.
+#[derive(Subcommand, Debug)]
+pub(crate) enum Space {
+    /// Found a closed space with the home's identity as its root operator
+    New {
+        /// Its name: 1 to 63 of the characters a-z, 0-9, '-' and '.'
+        name: String,
+    },
+    /// Print a ticket that lets one bearer in
+    Invite(Invite),
+    /// Become a member by the ticket of an invitation
+    Join {
+        /// The ticket
+        ticket: String,
+    },
+    /// Show the spaces that this home is a member of, and whom it signed in
+    Members {
+        /// The space; otherwise all
+        name: Option<String>,
+    },
+    /// Put a member out, as the root operator: its lines end at once, and nobody lets it in again
+    Kick {
+        /// The space
+        name: String,
+        /// The member's key, or the first digits of its key or hashname
+        member: String,
+    },
+    /// Forget a space of which this home is a member
+    Leave {
+        /// The space
+        name: String,
+    },
+}
+
+/// `hydroid space invite`.
+#[derive(Args, Debug)]
+pub(crate) struct Invite {
+    /// The space
+    pub(crate) name: String,
+    /// What the bearer may do there: member, spacer, relay, operator, with commas between them
+    #[arg(long, value_name = "ROLES", default_value = "spacer,relay",
+          value_parser = spaces::parse_roles)]
+    pub(crate) roles: Roles,
+    /// How long the bearer will be a member, from joining on; otherwise for ever
+    #[arg(long = "for", value_name = "TIME", value_parser = figures::parse_span)]
+    pub(crate) member_s: Option<u64>,
+    /// How long the invitation is good
+    #[arg(long, value_name = "TIME", default_value = "1d", value_parser = figures::parse_span)]
+    pub(crate) expires: u64,
+    /// The address to listen on where no `up` runs, which the ticket then names
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) listen: Option<SocketAddr>,
 }
 
 #[cfg(test)]
@@ -133,5 +212,9 @@ mod tests {
         assert!(parse("hydroid up --listen nowhere").is_err());
         assert!(parse("hydroid up -q -v").is_err());
         assert!(parse("hydroid recv x -o - --json").is_ok());
+        assert!(parse("hydroid space invite x --for 0s").is_err());
+        assert!(parse("hydroid space invite x --roles king").is_err());
+        assert!(parse("hydroid space invite x --roles operator,relay --for 2d").is_ok());
+        assert!(parse("hydroid pipe --space x").is_ok());
     }
 }

@@ -7,37 +7,66 @@ use std::{
     time::Duration,
 };
 
-use hydroid_core::identity::{SecretKey, Ticket};
+use hydroid_core::identity::{Admission, SecretKey, SpaceId, Ticket};
+
+use serde_json::json;
+use tokio::{task::JoinHandle, time::timeout};
 
 use crate::{
-    exit::Failure,
+    exit::{Exit, Failure},
+    figures,
     home::{self, Held, Home},
-    node::Node,
-    output::{Level, Output},
+    node::{self, Listen, Node},
+    output::{Level, Output, printable},
+    spaces::{self, in_home},
+    transfer::landing,
 };
 
 /// How long the last packets may take when the program ends.
 const LAST_PACKETS: Duration = Duration::from_millis(400);
+
+/// How long the last state may take to be written.
+const LAST_WORD: Duration = Duration::from_secs(1);
+
+/// What is kept of all that a switch asks to keep.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Keeps {
+    /// What peers have renewed of closed spaces: so that a command leaves `up` its own state.
+    Spaces,
+    Everything,
+}
 
 /// What a command has around it.
 #[derive(Debug)]
 pub(crate) struct Context {
     pub(crate) output: Output,
     wants_identity: bool,
+    /// The closed space that the command line names.
+    pub(crate) space: Option<String>,
     kept: Mutex<Kept>,
 }
 
 #[derive(Debug, Default)]
 struct Kept {
     nodes: Vec<Node>,
+    landing: Option<Landed>,
+    keepers: Vec<JoinHandle<()>>,
     held: Option<Held>,
 }
 
+/// What is received, and how much of it is kept.
+#[derive(Debug)]
+struct Landed {
+    name: String,
+    kept: landing::Kept,
+}
+
 impl Context {
-    pub(crate) fn new(output: Output, wants_identity: bool) -> Self {
+    pub(crate) fn new(output: Output, wants_identity: bool, space: Option<String>) -> Self {
         Self {
             output,
             wants_identity,
+            space,
             kept: Mutex::default(),
         }
     }
@@ -58,20 +87,55 @@ impl Context {
         done
     }
 
-    /// Starts the switch of a command: as nobody in particular, or with `--identity` as the home's.
+    /// Starts the switch of a command: as nobody in particular, or as the home's identity with
+    /// `--identity`, with `--space`, and where the ticket is of a closed space.
     ///
     /// # Errors
-    /// [`Failure`] if it cannot be, also of usage if `dials` is a ticket to ourselves.
+    /// [`Failure`] if it cannot be, also of usage if `dials` is a ticket to ourselves, and of
+    /// refusal if it is of a space that the home is no member of.
     pub(crate) fn start(
         &self,
         listen: Option<SocketAddr>,
         dials: Option<&Ticket>,
     ) -> Result<Node, Failure> {
-        if self.wants_identity {
-            return self.start_as_home(listen, dials);
+        let listen = Listen {
+            address: listen,
+            port: None,
+        };
+        let closed = self.closed(dials)?;
+        if self.wants_identity || closed.is_some() {
+            let node = self.start_as_home(listen, dials, closed.as_ref())?;
+            if closed.is_some() {
+                self.keep(&node, Keeps::Spaces);
+            }
+            return Ok(node);
         }
         let secret = SecretKey::from_bytes(&home::random()?);
-        self.start_as(listen, &secret)
+        self.start_as(listen, &secret, None)
+    }
+
+    /// The home's admission to the closed space that is meant, if one is.
+    fn closed(&self, dials: Option<&Ticket>) -> Result<Option<Admission>, Failure> {
+        let named = match &self.space {
+            Some(name) => Some(self.with_home(|home| home.space(name))?),
+            None => None,
+        };
+        let Some(ticket) = dials else {
+            return Ok(named);
+        };
+        let wanted = node::closed_space(ticket);
+        match (named, wanted) {
+            (Some(named), Some(id)) if named.space().id() == id => Ok(Some(named)),
+            (Some(named), _) => Err(Failure::usage(format!(
+                "the ticket is of another space than {}",
+                named.space().name()
+            ))),
+            (None, None) => Ok(None),
+            (None, Some(id)) => {
+                let held = self.with_home(|home| home.admission(&id))?;
+                held.ok_or_else(|| no_member(&id)).map(Some)
+            }
+        }
     }
 
     /// Starts the switch of a command as the home's identity, which nobody else may be meanwhile.
@@ -80,9 +144,19 @@ impl Context {
     /// As [`Context::start`], also if the identity is held by another process.
     pub(crate) fn start_as_home(
         &self,
-        listen: Option<SocketAddr>,
+        listen: Listen,
         dials: Option<&Ticket>,
+        closed: Option<&Admission>,
     ) -> Result<Node, Failure> {
+        let secret = self.hold(dials)?;
+        self.start_as(listen, &secret, closed)
+    }
+
+    /// Takes the home's identity for this process alone, and gives its secret.
+    ///
+    /// # Errors
+    /// [`Failure`] if another process holds it; of usage if `dials` is a ticket to ourselves.
+    pub(crate) fn hold(&self, dials: Option<&Ticket>) -> Result<SecretKey, Failure> {
         let (secret, held) = self.with_home(|home| {
             let secret = home.identity()?;
             if dials.is_some_and(|ticket| ticket.key == secret.public()) {
@@ -93,7 +167,7 @@ impl Context {
             Ok((secret, home.hold()?))
         })?;
         self.kept().held = Some(held);
-        self.start_as(listen, &secret)
+        Ok(secret)
     }
 
     /// Starts one more switch.
@@ -102,15 +176,44 @@ impl Context {
     /// As [`Node::start`].
     pub(crate) fn start_as(
         &self,
-        listen: Option<SocketAddr>,
+        listen: Listen,
         secret: &SecretKey,
+        closed: Option<&Admission>,
     ) -> Result<Node, Failure> {
-        let node = Node::start(listen, secret)?;
+        let node = Node::start(listen, secret, closed)?;
         let addresses = node.local_addresses();
         let text = format!("{} listens on {addresses:?}", node.key());
         self.output.log(Level::Info, &text);
         self.kept().nodes.push(node.clone());
         Ok(node)
+    }
+
+    /// Notes what is received, for the case that the command is interrupted.
+    pub(crate) fn receives(&self, name: &str, kept: landing::Kept) {
+        self.kept().landing = Some(Landed {
+            name: name.into(),
+            kept,
+        });
+    }
+
+    /// How a command ends that was interrupted.
+    pub(crate) fn interrupted(&self) -> Failure {
+        match &self.kept().landing {
+            Some(Landed { name, kept }) if kept.bytes() > 0 => {
+                let kept = figures::bytes(kept.bytes());
+                let sentence = format!(
+                    "interrupted; {kept} of {name} are kept, and the same command goes on from there"
+                );
+                Failure::new(Exit::Resumable, sentence)
+            }
+            _ => Failure::interrupted(),
+        }
+    }
+
+    /// Keeps what the switch asks to keep, until it has ended.
+    pub(crate) fn keep(&self, node: &Node, keeps: Keeps) {
+        let keeper = tokio::spawn(keep(self.output, node.clone(), keeps));
+        self.kept().keepers.push(keeper);
     }
 
     /// Ends what was started, in good order and in bounded time.
@@ -122,9 +225,40 @@ impl Context {
         for end in ends.collect::<Vec<_>>() {
             let _cut = end.await;
         }
+        let keepers = std::mem::take(&mut self.kept().keepers);
+        for keeper in keepers {
+            let _late = timeout(LAST_WORD, keeper).await;
+        }
     }
 
     fn kept(&self) -> std::sync::MutexGuard<'_, Kept> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn no_member(id: &SpaceId) -> Failure {
+    Failure::refused(format!(
+        "the ticket is of the closed space {id}, of which this home is no member; one of its \
+         operators can let it in: `hydroid space invite` there gives a ticket for `hydroid space \
+         join` here"
+    ))
+}
+
+/// One hand writes, one thing after another.
+async fn keep(output: Output, node: Node, keeps: Keeps) {
+    while let Some((key, bytes)) = node.need().await {
+        let what = key.clone();
+        let kept = if key.starts_with("space.") {
+            spaces::keep(output, bytes).await
+        } else if keeps == Keeps::Everything {
+            in_home(output, move |home| home.keep(&key, &bytes)).await
+        } else {
+            Ok(())
+        };
+        if let Err(failure) = kept {
+            let plain = format!("what changed is not kept: {failure}");
+            let object = json!({ "event": "unkept", "what": what, "text": failure.sentence });
+            output.note(&printable(&plain), &object);
+        }
     }
 }

@@ -3,9 +3,6 @@
 use std::fmt;
 
 /// The exit codes, as the help text lists them.
-///
-/// 7, "incomplete but resumable", is kept for transfers that can go on where they stopped; none of
-/// today's commands keeps a half of a file, so none ends with it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Exit {
     Done = 0,
@@ -15,12 +12,28 @@ pub(crate) enum Exit {
     Unreachable = 4,
     Refused = 5,
     Unverified = 6,
+    /// Not done, but what has come is kept, and the same command goes on from there.
+    Resumable = 7,
     Interrupted = 130,
 }
 
 impl Exit {
     pub(crate) const fn code(self) -> u8 {
         self as u8
+    }
+
+    /// The exit of this number, which a process of our own gave; any other is a failure.
+    pub(crate) fn of_code(code: u8) -> Self {
+        [
+            Self::Usage,
+            Self::NotFound,
+            Self::Unreachable,
+            Self::Refused,
+            Self::Unverified,
+        ]
+        .into_iter()
+        .find(|exit| exit.code() == code)
+        .unwrap_or(Self::Failed)
     }
 
     /// The exit that a peer's number stands for; a number that means nothing here is a failure.

@@ -21,6 +21,14 @@ pub(crate) fn bytes(count: u64) -> String {
     format!("{value:.1} {unit}")
 }
 
+/// Says in a sentence that a transfer went on from so many bytes, if it did.
+pub(crate) fn resumed(from: u64) -> String {
+    if from == 0 {
+        return String::new();
+    }
+    format!(" (from {} on)", bytes(from))
+}
+
 /// Bytes a second, in MiB/s.
 pub(crate) fn rate(count: u64, time: Duration) -> String {
     format!("{:.1} MiB/s", mib_per_s(count, time))
@@ -60,6 +68,24 @@ pub(crate) fn parse_time(text: &str) -> Result<Duration, String> {
         .filter(|ms| (1..=86_400_000).contains(ms))
         .ok_or("a time is between 1ms and 1440m")?;
     Ok(Duration::from_millis(time_ms))
+}
+
+/// Reads `30m`, `12h`, `90d` or a plain number of seconds; more than nothing, at most ten years.
+pub(crate) fn parse_span(text: &str) -> Result<u64, String> {
+    let number = text.trim_end_matches(|c: char| !c.is_ascii_digit());
+    let scale_s = match &text[number.len()..] {
+        "" | "s" => 1,
+        "m" => 60,
+        "h" => 3600,
+        "d" => 86_400,
+        _ => return Err("a time is a whole number and s, m, h or d, like 12h".into()),
+    };
+    number
+        .parse::<u64>()
+        .ok()
+        .and_then(|number| number.checked_mul(scale_s))
+        .filter(|s| (1..=3650 * 86_400).contains(s))
+        .ok_or_else(|| "a time is between 1s and 3650d".into())
 }
 
 /// Reads a number of bytes: `1000`, `64K`, `10M`, `2G`, `1T`, by powers of 1024.

@@ -1,5 +1,9 @@
 //! The home: where the identity is kept, for nobody else to read. Received files are never here.
 
+pub(crate) mod invites;
+mod kept;
+pub(crate) mod spaces;
+
 use std::{
     env,
     ffi::OsStr,
@@ -13,6 +17,11 @@ use etcetera::BaseStrategy as _;
 use hydroid_core::identity::{SecretKey, Token};
 use zeroize::{Zeroize as _, Zeroizing};
 
+use self::{
+    invites::INVITES,
+    kept::STATE,
+    spaces::{MEMBERS, SPACES},
+};
 use crate::{exit::Failure, files};
 
 /// Bytes of a ticket's token.
@@ -24,6 +33,12 @@ const SECRET_FILE_MAX: u64 = 100;
 const IDENTITY: &str = "identity";
 const TOKEN: &str = "token";
 const LOCK: &str = "lock";
+const CONTROL: &str = "control";
+
+/// All that a home may have, and it with an ending.
+const OWN: [&str; 8] = [
+    IDENTITY, TOKEN, LOCK, CONTROL, SPACES, MEMBERS, INVITES, STATE,
+];
 
 /// The folder of the identity.
 #[derive(Debug)]
@@ -71,6 +86,11 @@ impl Home {
     /// The folder.
     pub(crate) fn folder(&self) -> &Path {
         &self.folder
+    }
+
+    /// The socket by which a running `up` can be spoken to.
+    pub(crate) fn control(&self) -> PathBuf {
+        self.folder.join(CONTROL)
     }
 
     /// The identity's secret, made at first use.
@@ -206,7 +226,7 @@ fn is_own(folder: &Path) -> bool {
     let own = |name: &OsStr| {
         let name = name.to_string_lossy();
         let stem = name.split('.').next().unwrap_or_default();
-        [IDENTITY, TOKEN, LOCK].contains(&stem)
+        OWN.contains(&stem)
     };
     fs::read_dir(folder).is_ok_and(|mut entries| {
         entries.all(|entry| entry.is_ok_and(|entry| own(&entry.file_name())))
@@ -223,6 +243,12 @@ fn create_secret<const N: usize>(path: &Path) -> Result<(), Failure> {
         }
         Ok(()) | Err(_) => Ok(()),
     }
+}
+
+/// The wall clock, in seconds since 1970.
+pub(crate) fn now_s() -> u64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    since.map_or(0, |since| since.as_secs())
 }
 
 /// A token that nobody has seen.

@@ -4,15 +4,19 @@ mod addresses;
 mod args;
 mod commands;
 mod context;
+mod control;
 mod exit;
 mod figures;
 mod files;
 mod home;
 mod node;
 mod output;
+mod pipe;
 mod printer;
 mod progress;
+mod resident;
 mod signals;
+mod spaces;
 mod transfer;
 
 use std::{env, process::ExitCode, time::Duration};
@@ -56,13 +60,13 @@ fn main() -> ExitCode {
 }
 
 async fn run(arguments: Arguments, output: Output) -> Exit {
-    let context = Context::new(output, arguments.identity);
-    // To be ended is how `up` is done; to every other command it is an interruption.
-    let interrupted = if matches!(arguments.command, Command::Up(_)) {
-        Ok(())
+    let is_up = matches!(arguments.command, Command::Up(_));
+    let output = if matches!(arguments.command, Command::Pipe(_)) {
+        output.beside_stdout()
     } else {
-        Err(Failure::interrupted())
+        output
     };
+    let context = Context::new(output, arguments.identity, arguments.space);
     let mut signals = match Signals::catch() {
         Ok(signals) => signals,
         Err(error) => {
@@ -73,7 +77,8 @@ async fn run(arguments: Arguments, output: Output) -> Exit {
     };
     let (at_once, result) = tokio::select! {
         biased;
-        () = signals.caught() => (true, interrupted),
+        // To be ended is how `up` is done; to every other command it is an interruption.
+        () = signals.caught() => (true, if is_up { Ok(()) } else { Err(context.interrupted()) }),
         result = commands::run(&context, arguments.command) => (false, result),
     };
     context.stop().await;

@@ -1,9 +1,16 @@
-//! The program's switch. The only file that touches the library's endpoint, lines and streams.
+//! The program's switch. Only this file touches the library's endpoint.
+
+pub(crate) mod member;
 
 use std::{io, net::SocketAddr, time::Duration};
 
 use data_encoding::HEXLOWER;
-use hydroid_core::identity::{Hashname, PublicKey, SecretKey, Space, Ticket, Token};
+use hydroid_core::{
+    identity::{
+        Admission, Hashname, PublicKey, Refusal, SecretKey, Space, SpaceId, SpaceRef, Ticket, Token,
+    },
+    switch::{DownReason, LineEvent, Need, RestoreError},
+};
 use hydroid_tokio::{Config, ConnectError, Endpoint};
 pub(crate) use hydroid_tokio::{Line, Stream};
 use tokio::{
@@ -41,12 +48,22 @@ const KEEP_ALIVE_MS: u64 = 2_000;
 /// A peer that was silent for this long is gone.
 const IDLE_TIMEOUT_MS: u64 = 10_000;
 
-/// A switch with one identity.
+/// A switch with one key, in one space or several.
 #[derive(Clone, Debug)]
 pub(crate) struct Node {
     endpoint: Endpoint,
-    local: Hashname,
     key: PublicKey,
+    /// That of the tickets which nobody asks for another.
+    space: SpaceRef,
+}
+
+/// Where a switch is to listen.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Listen {
+    /// The address; otherwise every interface.
+    pub(crate) address: Option<SocketAddr>,
+    /// The port, unless the address has one; if it is taken, any.
+    pub(crate) port: Option<u16>,
 }
 
 /// The space that the program's members meet in.
@@ -63,35 +80,47 @@ pub(crate) fn parse_ticket(text: &str) -> Result<Ticket, Failure> {
         .trim()
         .parse()
         .map_err(|error| Failure::usage(format!("the ticket is malformed: {error}")))?;
-    if ticket.space_id() != space().id() {
-        return Err(Failure::usage(format!(
-            "the ticket is of another space than {SPACE}"
-        )));
+    match &ticket.space {
+        SpaceRef::Open(open) if *open != space() => Err(Failure::usage(format!(
+            "the ticket is of another open space than {SPACE}"
+        ))),
+        // Whether we are a member of it, the home will tell.
+        SpaceRef::Open(_) | SpaceRef::Id(_) => Ok(ticket),
     }
-    Ok(ticket)
+}
+
+/// The closed space that a ticket is for; `None` if it is for the program's open one.
+pub(crate) fn closed_space(ticket: &Ticket) -> Option<SpaceId> {
+    Some(ticket.space_id()).filter(|id| *id != space().id())
 }
 
 impl Node {
-    /// Binds the sockets and installs the identity; needs a runtime around it.
+    /// Binds the sockets and installs the identity, in the closed space or in the program's open
+    /// one; needs a runtime around it.
     ///
     /// # Errors
-    /// [`Failure`] if the address is taken or not ours.
-    pub(crate) fn start(listen: Option<SocketAddr>, secret: &SecretKey) -> Result<Self, Failure> {
-        let key = secret.public();
-        let mut config = Config::default();
-        config.listen = listen.map_or(config.listen, |address| vec![address]);
-        config.switch.life.keep_alive_ms = KEEP_ALIVE_MS;
-        config.switch.life.idle_timeout_ms = IDLE_TIMEOUT_MS;
-        let wanted = config.listen.clone();
-        let endpoint = Endpoint::bind(config).map_err(|error| unbound(&wanted, &error))?;
-        let local = endpoint
-            .install(secret, &space())
-            .map_err(|error| Failure::failed(error.to_string()))?;
-        Ok(Self {
-            endpoint,
-            local,
-            key,
-        })
+    /// [`Failure`] if the address is taken or not ours, or the admission is of no use.
+    pub(crate) fn start(
+        listen: Listen,
+        secret: &SecretKey,
+        closed: Option<&Admission>,
+    ) -> Result<Self, Failure> {
+        let node = Self {
+            endpoint: bind(listen)?,
+            key: secret.public(),
+            space: closed.map_or_else(
+                || SpaceRef::Open(space()),
+                |admission| SpaceRef::Id(admission.space().id()),
+            ),
+        };
+        match closed {
+            None => {
+                let installed = node.endpoint.install(secret, &space());
+                installed.map_err(|error| Failure::failed(error.to_string()))?;
+            }
+            Some(admission) => node.install(secret, admission)?,
+        }
+        Ok(node)
     }
 
     /// Who we are.
@@ -106,8 +135,22 @@ impl Node {
 
     /// A ticket to us, with every address by which we may be reached.
     pub(crate) fn ticket(&self, token: &Token) -> Ticket {
-        let named = addresses::to_name(&self.local_addresses(), &addresses::of_interfaces());
-        Ticket::new(self.key, space(), &named, Some(token.clone()))
+        self.ticket_in(self.space.clone(), token)
+    }
+
+    /// The same in another of our spaces.
+    pub(crate) fn ticket_in(&self, space: SpaceRef, token: &Token) -> Ticket {
+        Ticket::new(
+            self.key,
+            space,
+            &self.named_addresses(),
+            Some(token.clone()),
+        )
+    }
+
+    /// The addresses by which we may be reached.
+    pub(crate) fn named_addresses(&self) -> Vec<SocketAddr> {
+        addresses::to_name(&self.local_addresses(), &addresses::of_interfaces())
     }
 
     /// Opens a line within `time`.
@@ -119,6 +162,12 @@ impl Node {
         let places = places.join(", ");
         match timeout(time, self.dial(ticket)).await {
             Ok(Ok(line)) => Ok(line),
+            Ok(Err(ConnectError::Refused(refusal))) => {
+                Err(self.kept_out(&ticket.space_id(), refusal))
+            }
+            Ok(Err(ConnectError::Down(DownReason::Revoked))) => {
+                Err(self.kept_out(&ticket.space_id(), Refusal::Revoked))
+            }
             Ok(Err(error)) => Err(Failure::unreachable(format!(
                 "nobody with the ticket's key answers at {places}: {error}"
             ))),
@@ -131,8 +180,9 @@ impl Node {
 
     /// Dials until somebody answers: an attempt of the switch may end before the caller's time.
     async fn dial(&self, ticket: &Ticket) -> Result<Line, ConnectError> {
+        let local = Hashname::of(&self.key, &ticket.space_id());
         loop {
-            match self.endpoint.connect(self.local, ticket).await {
+            match self.endpoint.connect(local, ticket).await {
                 Err(ConnectError::Unreachable) => sleep(REDIAL_AFTER).await,
                 ended => return ended,
             }
@@ -142,6 +192,39 @@ impl Node {
     /// The next stream that a peer opens; `None` when the switch has ended.
     pub(crate) async fn accept(&self) -> Option<Stream> {
         self.endpoint.accept().await
+    }
+
+    /// The next line that comes up or goes down; `None` when the switch has ended.
+    pub(crate) async fn line_event(&self) -> Option<LineEvent> {
+        self.endpoint.line_event().await
+    }
+
+    /// Keeps a line to whom the ticket names: opened again whenever it ends.
+    ///
+    /// # Errors
+    /// [`Failure`] if there can be none.
+    pub(crate) fn keep_line(&self, ticket: &Ticket) -> Result<(), Failure> {
+        let local = Hashname::of(&self.key, &ticket.space_id());
+        let kept = self.endpoint.keep_line(local, ticket);
+        kept.map_err(|error| Failure::failed(error.to_string()))
+    }
+
+    /// The next thing that is to be kept for the next start, under its key; `None` when the switch
+    /// has ended and everything was taken.
+    pub(crate) async fn need(&self) -> Option<(String, Vec<u8>)> {
+        loop {
+            if let Need::Keep { key, bytes } = self.endpoint.need().await? {
+                return Some((key, bytes));
+            }
+        }
+    }
+
+    /// Gives back what was kept.
+    ///
+    /// # Errors
+    /// [`RestoreError`] if the switch can make nothing of it.
+    pub(crate) fn restore(&self, key: &str, bytes: &[u8]) -> Result<(), RestoreError> {
+        self.endpoint.restore(key, bytes)
     }
 
     /// Ends every line, and delivers what was written, for at most `time` and a moment.
@@ -228,6 +311,33 @@ pub(crate) async fn last_bytes(mut stream: Stream) {
         let _gone = stream.finished().await;
     };
     let _late = timeout(LAST_BYTES, delivered).await;
+}
+
+/// Binds the sockets; where the port that they had before is taken, on any.
+fn bind(listen: Listen) -> Result<Endpoint, Failure> {
+    let config = |port: Option<u16>| {
+        let mut config = Config::default();
+        config.listen = listen
+            .address
+            .map_or(config.listen, |address| vec![address]);
+        if let Some(port) = port {
+            let free = config
+                .listen
+                .iter_mut()
+                .filter(|address| address.port() == 0);
+            free.for_each(|address| address.set_port(port));
+        }
+        config.switch.life.keep_alive_ms = KEEP_ALIVE_MS;
+        config.switch.life.idle_timeout_ms = IDLE_TIMEOUT_MS;
+        config
+    };
+    let bound = match Endpoint::bind(config(listen.port)) {
+        Err(error) if error.kind() == io::ErrorKind::AddrInUse && listen.port.is_some() => {
+            Endpoint::bind(config(None))
+        }
+        bound => bound,
+    };
+    bound.map_err(|error| unbound(&config(None).listen, &error))
 }
 
 fn unbound(choice: &[SocketAddr], error: &io::Error) -> Failure {

@@ -49,6 +49,8 @@ pub(crate) struct Output {
     /// No prose and no progress.
     pub(crate) quiet: bool,
     level: Level,
+    /// Where that goes which is not prose.
+    to: To,
 }
 
 impl Output {
@@ -70,7 +72,13 @@ impl Output {
             (1, _) => Level::Info,
             (_, _) => Level::Debug,
         };
-        Ok(Self { json, quiet, level })
+        let to = To::Stdout;
+        Ok(Self {
+            json,
+            quiet,
+            level,
+            to,
+        })
     }
 
     /// The output that tells nothing but failures.
@@ -79,7 +87,14 @@ impl Output {
             json: false,
             quiet: true,
             level: Level::Error,
+            to: To::Stdout,
         }
+    }
+
+    /// The same where stdout belongs to what a peer sends: everything goes to stderr.
+    pub(crate) const fn beside_stdout(mut self) -> Self {
+        self.to = To::Stderr;
+        self
     }
 
     /// Prints what the command is for: `plain` as a line, or `object`; waits until it is taken.
@@ -92,15 +107,19 @@ impl Output {
         } else {
             plain.into()
         };
-        let printed = printer::print(To::Stdout, line).await;
-        printed.map_err(|error| Failure::failed(format!("stdout takes nothing more: {error}")))
+        let printed = printer::print(self.to, line).await;
+        let name = match self.to {
+            To::Stdout => "stdout",
+            To::Stderr => "stderr",
+        };
+        printed.map_err(|error| Failure::failed(format!("{name} takes nothing more: {error}")))
     }
 
     /// Tells what happened: prose on stderr, or `object` on stdout. A reader who has gone away, or
     /// is far behind, misses it; that is no reason to stop.
     pub(crate) fn note(&self, plain: &str, object: &Value) {
         if self.json {
-            printer::offer(To::Stdout, object.to_string());
+            printer::offer(self.to, object.to_string());
         } else if !self.quiet {
             printer::offer(To::Stderr, plain.into());
         }
@@ -120,7 +139,11 @@ impl Output {
         };
         if self.json {
             let line = object_of(failure.exit.code(), &failure.sentence);
-            let _gone = printer::print(To::Stdout, line).await;
+            let _gone = printer::print(self.to, line).await;
+        }
+        if self.json && self.to == To::Stderr {
+            // One object a line is what stderr has, and nothing else.
+            return;
         }
         let _gone = printer::print(To::Stderr, sentence_of(&failure.sentence)).await;
     }

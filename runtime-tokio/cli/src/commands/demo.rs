@@ -19,13 +19,13 @@ use crate::{
     context::Context,
     exit::{Exit, Failure},
     figures, files, home,
-    node::{self, CONNECT_WITHIN, Line, Node, Stream},
+    node::{self, CONNECT_WITHIN, Line, Listen, Node, Stream},
     output::Output,
     transfer::{
         hashes::GROUP,
         heads::{Answer, Offer, Request, Why, shows},
         landing::Landing,
-        recv::receive,
+        recv::{Moved, receive},
         send::Source,
     },
 };
@@ -47,8 +47,11 @@ pub(crate) async fn run(context: &Context) -> Result<(), Failure> {
         began: Instant::now(),
     };
     let source = prepare(&told, &folder.path).await?;
-    let loopback = Some(SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 0));
-    let start = || context.start_as(loopback, &SecretKey::from_bytes(&home::random()?));
+    let loopback = Listen {
+        address: Some(SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 0)),
+        port: None,
+    };
+    let start = || context.start_as(loopback, &SecretKey::from_bytes(&home::random()?), None);
     let (giver, taker) = (start()?, start()?);
     let token = home::fresh_token()?;
     let serving = tokio::spawn(serve(giver.clone(), source.clone(), token.clone()));
@@ -103,7 +106,7 @@ async fn prepare(told: &Told, folder: &Path) -> Result<Source, Failure> {
             file.write_all(&group)?;
         }
         drop(file);
-        Source::open(&path, |_hashed| {})
+        Source::open(&path, |_hashed, _size| {})
     };
     let source = joined(spawn_blocking(make).await)?;
     if source.offer.size != SIZE {
@@ -210,11 +213,11 @@ async fn fetch(
     if offer != source.offer {
         return Err(wrong("another file is offered than was made"));
     }
-    let landing = Landing::begin(folder, "received", offer.size, false);
+    let landing = Landing::begin(folder, "received", &offer, false);
     let landing = landing.map_err(|barred| barred.failure)?;
     let mut groups = 0;
-    let path = receive(&mut stream, &offer, landing, |bytes| {
-        groups += u64::from(bytes > 0);
+    let taken = receive(&mut stream, &offer, landing, |moved| {
+        groups += u64::from(matches!(moved, Moved::More(1..)));
     })
     .await?;
     let time = began.elapsed();
@@ -232,7 +235,7 @@ async fn fetch(
         }),
     )
     .await?;
-    let path = path.expect("a landing has a path");
+    let path = taken.path.expect("a landing has a path");
     let (size, hash) = joined(spawn_blocking(move || read_back(&path)).await)?;
     if (size, hash) != (SIZE, source.offer.root) {
         return Err(wrong(
@@ -290,7 +293,10 @@ async fn serve_one(
             give(Output::silent(), stream, source).await?;
             Ok(Some(taker))
         }
-        Some(Request::Get { .. } | Request::Put { .. }) | None => {
+        Some(
+            Request::Get { .. } | Request::Put { .. } | Request::Pipe { .. } | Request::Join { .. },
+        )
+        | None => {
             tokio::spawn(node::turn_down(stream, Why::Refused, "another token"));
             Ok(None)
         }

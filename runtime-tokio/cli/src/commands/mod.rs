@@ -4,8 +4,10 @@
 mod demo;
 mod id;
 mod ping;
+mod pipe;
 mod recv;
 mod send;
+mod space;
 mod up;
 
 use crate::{args::Command, context::Context, exit::Failure};
@@ -21,6 +23,8 @@ pub(crate) async fn run(context: &Context, command: Command) -> Result<(), Failu
         Command::Ping(args) => ping::run(context, args).await,
         Command::Send(args) => send::run(context, args).await,
         Command::Recv(args) => recv::run(context, args).await,
+        Command::Pipe(args) => pipe::run(context, args).await,
+        Command::Space(args) => space::run(context, args).await,
         Command::Demo => demo::run(context).await,
     }
 }

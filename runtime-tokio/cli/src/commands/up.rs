@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    net::SocketAddr,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -10,14 +11,18 @@ use hydroid_core::identity::Token;
 use serde_json::json;
 use tokio::task::JoinSet;
 
+use super::recv::note_restart;
+#[cfg(unix)]
+use crate::control::Control;
 use crate::{
     args,
-    context::Context,
+    context::{Context, Keeps},
     exit::Failure,
     figures, files, home,
-    node::{self, Stream},
+    node::{self, Listen, Node, Stream},
     output::{Level, Output, printable},
     progress::Progress,
+    resident::Resident,
     transfer::{
         heads::{Announced, Answer, Offer, Request, Why, shows},
         landing::Landing,
@@ -29,12 +34,12 @@ use crate::{
 const TAKEN_MAX: usize = 64;
 
 /// What every stream is served by.
-#[derive(Debug)]
 struct Host {
     output: Output,
     token: Token,
     into: PathBuf,
     max_bytes: u64,
+    resident: Arc<Resident>,
 }
 
 /// Stays until it is ended by a signal.
@@ -43,35 +48,96 @@ struct Host {
 /// [`Failure`] if it cannot begin.
 pub(crate) async fn run(context: &Context, args: args::Up) -> Result<(), Failure> {
     let output = context.output;
-    let into = match args.into {
-        Some(into) => into,
+    let into = match &args.into {
+        Some(into) => into.clone(),
         None => home::inbox()?,
     };
-    let node = context.start_as_home(args.listen, None)?;
-    let token = context.with_home(|home| {
-        if home.contains(&into) {
-            return Err(Failure::usage(
-                "received files do not belong into the home; name another folder by --into",
-            ));
-        }
-        home.token()
-    })?;
-    check_folder(&into)?;
-    let ticket = node.ticket(&token).to_string();
-    let object = json!({
-        "event": "ticket", "ticket": ticket, "key": node.key().to_string(),
-        "into": into.display().to_string(), "max_bytes": args.max_bytes,
-    });
-    output.data(&ticket, &object).await?;
+    let begun = begin(context, &args, &into)?;
+    let (node, resident) = (begun.node, begun.resident);
+    if context.space.is_none() {
+        let ticket = node.ticket(&begun.token).to_string();
+        let object = json!({
+            "event": "ticket", "ticket": ticket, "key": node.key().to_string(),
+            "space": node::space().name(), "into": into.display().to_string(),
+            "max_bytes": args.max_bytes,
+        });
+        output.data(&ticket, &object).await?;
+    }
+    resident.reload().await?;
     if !output.json {
         output.aside(&format!("up; files go into {}", into.display()));
     }
     let host = Arc::new(Host {
         output,
-        token,
+        token: begun.token,
         into,
         max_bytes: args.max_bytes,
+        resident: Arc::clone(&resident),
     });
+    let ended = || Failure::failed("the switch has ended");
+    tokio::select! {
+        served = serve(host, &node) => served,
+        () = resident.watch() => Err(ended()),
+        () = listen(context, &resident) => Err(ended()),
+    }
+}
+
+/// What `up` is made of.
+struct Begun {
+    node: Node,
+    token: Token,
+    resident: Arc<Resident>,
+}
+
+/// Starts the switch where it was before, and gives it back what it knew.
+fn begin(context: &Context, args: &args::Up, into: &Path) -> Result<Begun, Failure> {
+    let output = context.output;
+    let secret = context.hold(None)?;
+    let (token, port, kept, only) = context.with_home(|home| {
+        if home.contains(into) {
+            return Err(Failure::usage(
+                "received files do not belong into the home; name another folder by --into",
+            ));
+        }
+        let only = context.space.as_deref().map(|name| home.space(name));
+        let only = only.transpose()?.map(|admission| admission.space().id());
+        Ok((home.token()?, home.port()?, home.kept()?, only))
+    })?;
+    check_folder(into)?;
+    let listen = Listen {
+        address: args.listen,
+        port,
+    };
+    let node = context.start_as(listen, &secret, None)?;
+    let bound = node.local_addresses().first().map_or(0, SocketAddr::port);
+    let asked = args.listen.is_some_and(|address| address.port() != 0);
+    if let Some(port) = port.filter(|port| *port != bound && !asked) {
+        let plain = format!(
+            "the port {port} that this `up` had before is taken, and it has {bound} now: tickets \
+             from before lead nowhere"
+        );
+        let object = json!({ "event": "moved", "from": port, "to": bound });
+        output.note(&plain, &object);
+    }
+    context.with_home(|home| {
+        for (key, bytes) in &kept {
+            if let Err(error) = node.restore(key, bytes) {
+                home.distrust(key, &error.to_string())?;
+            }
+        }
+        home.keep_port(bound)
+    })?;
+    context.keep(&node, Keeps::Everything);
+    let resident = Resident::new(output, node.clone(), secret, token.clone(), only);
+    Ok(Begun {
+        node,
+        token,
+        resident: Arc::new(resident),
+    })
+}
+
+/// Serves the streams of peers.
+async fn serve(host: Arc<Host>, node: &Node) -> Result<(), Failure> {
     let mut taken = JoinSet::new();
     loop {
         tokio::select! {
@@ -91,6 +157,32 @@ pub(crate) async fn run(context: &Context, args: args::Up) -> Result<(), Failure
             Some(_over) = taken.join_next() => {}
         }
     }
+}
+
+/// Answers the commands that speak to this `up`, where that can be.
+#[cfg(unix)]
+async fn listen(context: &Context, resident: &Arc<Resident>) {
+    let control = context
+        .with_home(|home| Ok(home.control()))
+        .and_then(|path| Ok(Control::bind(&path)?));
+    match control {
+        Ok(control) => {
+            let resident = Arc::clone(resident);
+            let answer = move |ask| Arc::clone(&resident).answer(ask);
+            control.serve(answer).await;
+        }
+        Err(failure) => {
+            let plain = format!("other commands cannot speak to this `up`: {failure}");
+            context.output.aside(&plain);
+            std::future::pending().await
+        }
+    }
+}
+
+/// Commands speak to an `up` only where there are sockets in the file system.
+#[cfg(not(unix))]
+async fn listen(_context: &Context, _resident: &Arc<Resident>) {
+    std::future::pending().await
 }
 
 /// Makes the folder if there is none, and sees that files can be made in it.
@@ -119,7 +211,10 @@ impl Host {
                 self.output.note(&plain, &object);
                 node::turn_down(stream, Why::Refused, "the token is not the ticket's").await;
             }
-            Some(Request::Get { .. }) | None => {
+            Some(Request::Join { token }) => {
+                tokio::spawn(Arc::clone(&self.resident).let_in(stream, token));
+            }
+            Some(Request::Get { .. } | Request::Pipe { .. }) | None => {
                 node::turn_down(stream, Why::Unknown, "here files are taken, and none given").await;
             }
         }
@@ -137,28 +232,34 @@ impl Host {
         if node::answer(&mut stream, &Answer::Go { ok: true }).is_err() {
             return self.missed("the peer is gone");
         }
+        if let Some(why) = landing.useless() {
+            note_restart(self.output, &offer.name, why);
+        }
         let mut progress = Progress::begin(self.output, "receiving", &offer.name, offer.size);
         let peer = stream.peer().hashname;
-        let taken = |bytes| progress.advance(bytes);
-        let landed = receive(&mut stream, &offer, landing, taken).await;
+        let moved = |moved| _ = progress.moved(moved);
+        let taken = receive(&mut stream, &offer, landing, moved).await;
         let time = progress.time();
         drop(progress);
         node::last_bytes(stream).await;
-        let path = match landed {
-            Ok(path) => path.expect("a landing has a path"),
+        let taken = match taken {
+            Ok(taken) => taken,
             Err(error) => return self.missed(&Failure::from(error).sentence),
         };
+        let path = taken.path.expect("a landing has a path");
         let plain = format!(
-            "received {} from {peer} in {}, {}, BLAKE3 {}",
+            "received {}{} from {peer} in {}, {}, BLAKE3 {}",
             path.display(),
+            figures::resumed(taken.resumed_from),
             figures::seconds(time),
-            figures::rate(offer.size, time),
+            figures::rate(offer.size - taken.resumed_from, time),
             offer.root
         );
         let object = json!({
             "event": "received", "name": offer.name, "path": path.display().to_string(),
             "peer": peer.to_string(), "bytes": offer.size,
             "blake3": offer.root.to_hex().as_str(), "seconds": time.as_secs_f64(),
+            "resumed_from": taken.resumed_from, "came": taken.came,
         });
         self.output.note(&printable(&plain), &object);
     }
@@ -175,7 +276,7 @@ impl Host {
             );
             return Err((Why::TooLarge, tell.clone(), tell));
         }
-        let landing = Landing::begin(&self.into, &offer.name, offer.size, false)
+        let landing = Landing::begin(&self.into, &offer.name, &offer, false)
             .map_err(|barred| (barred.why, barred.tell.into(), barred.failure.sentence))?;
         Ok((offer, landing))
     }

@@ -21,8 +21,9 @@ fn homes_are_private_and_keep_who_they_are() {
     up.signal(Signal::TERM);
     up.end().by(0);
     assert_eq!(mode(&world.path("home")), 0o700);
-    assert_eq!(world.names("home"), ["identity", "lock", "token"]);
-    for name in world.names("home") {
+    assert_eq!(world.names("home"), ["identity", "lock", "state", "token"]);
+    assert_eq!(mode(&world.path("home/state")), 0o700);
+    for name in ["identity", "lock", "token", "state/port"] {
         assert_eq!(mode(&world.path("home").join(name)), 0o600);
     }
 }

@@ -15,7 +15,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
 /// What hangs for longer hangs for ever.
-const CUT_OFF: Duration = Duration::from_secs(60);
+pub(crate) const CUT_OFF: Duration = Duration::from_secs(60);
 
 /// Folders for the processes of one test.
 pub(crate) struct World {
@@ -268,6 +268,13 @@ impl Ended {
             ended.stderr
         );
         ended
+    }
+
+    /// Fails unless stderr has `words` in it.
+    #[track_caller]
+    pub(crate) fn saying(self, words: &str) -> Self {
+        assert!(self.stderr.contains(words), "{words}: {}", self.stderr);
+        self
     }
 
     pub(crate) fn text(&self) -> String {
