@@ -146,10 +146,8 @@ pub(crate) fn sync_all(paths: &[PathBuf]) -> io::Result<()> {
         let threads: Vec<_> = (0..AT_ONCE.min(paths.len()))
             .map(|_thread| scope.spawn(work))
             .collect();
-        let ended = threads.into_iter().map(thread::ScopedJoinHandle::join);
-        ended
-            .map(|ended| ended.unwrap_or_else(|_panic| Err(io::ErrorKind::Other.into())))
-            .collect()
+        let mut ended = threads.into_iter().map(thread::ScopedJoinHandle::join);
+        ended.try_for_each(|ended| ended.unwrap_or_else(|_panic| Err(io::ErrorKind::Other.into())))
     })
 }
 
