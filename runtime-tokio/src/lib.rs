@@ -32,7 +32,11 @@ mod sockets;
 mod stream;
 mod task;
 
-pub use hydroid_core::{driver, identity, switch};
+pub use hydroid_core::{
+    driver, identity,
+    line::{Provider, PureRust},
+    switch,
+};
 
 pub use self::{
     config::Config,

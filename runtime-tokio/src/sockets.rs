@@ -98,6 +98,12 @@ impl Sockets {
         };
         match socket.send(piece, bytes) {
             Ok(()) => Sent::Done,
+            // From an address that the machine no longer has, nothing can be sent.
+            Err(error)
+                if error.kind() == io::ErrorKind::InvalidInput && piece.path.local.is_some() =>
+            {
+                Sent::Failed(SentError::Unreachable)
+            }
             Err(error) => sent_error(&error),
         }
     }

@@ -8,7 +8,7 @@ use std::{
 };
 
 use hydroid_tokio::{
-    ConnectError,
+    ConnectError, PureRust,
     switch::{self, DownReason, LineEvent},
 };
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -38,6 +38,30 @@ async fn line_shutdown_delivers_what_was_written_and_says_good_bye() {
         let closed = DownReason::Closed { code, reason };
         assert_eq!(far.line().closed().await, closed);
         assert_eq!(line.closed().await, DownReason::Local);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn line_carries_bytes_between_pure_rust_and_the_default_provider() {
+    const BYTES: usize = 1 << 20;
+    bounded(async {
+        for dials in [true, false] {
+            let pure = Member::with_provider(&PureRust);
+            let other = Member::new(switch::Config::default());
+            let (a, b) = if dials { (pure, other) } else { (other, pure) };
+            let line = a.connect(&b).await;
+            let (near, mut far) = stream(&line, &b).await;
+            let (_reader, mut writer) = near.split();
+            let writing = tokio::spawn(async move {
+                writer.write_all(&content(BYTES, 3)).await.unwrap();
+                writer.shutdown().await.unwrap();
+            });
+            let mut bytes = Vec::new();
+            far.read_to_end(&mut bytes).await.unwrap();
+            writing.await.unwrap();
+            assert!(bytes == content(BYTES, 3));
+        }
     })
     .await;
 }

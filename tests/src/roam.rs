@@ -170,10 +170,11 @@ impl Roam {
     fn watch(&mut self) {
         for (node, moves) in self.world.nodes.iter_mut().zip(&mut self.moves) {
             for event in node.events.drain(..) {
-                match event {
-                    Event::Line(LineEvent::Moved { route, .. }) => moves.push(route),
-                    Event::Line(LineEvent::Down { reason, .. }) => panic!("down: {reason}"),
-                    _ => {}
+                if let Event::Line(LineEvent::Down { reason, .. }) = &event {
+                    panic!("down: {reason}");
+                }
+                if let Event::Line(LineEvent::Moved { route, .. }) = event {
+                    moves.push(route);
                 }
             }
         }

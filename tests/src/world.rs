@@ -10,6 +10,7 @@ use std::{
 use hydroid_core::{
     base::{Rng, Seed, Time, Wall},
     identity::{Hashname, PublicKey, SecretKey, Space},
+    line::{Provider, PureRust},
     switch::{
         Config, Event, Interface, LineEvent, LineId, Meta, Need, Path, SentError, SocketId, Switch,
     },
@@ -81,6 +82,7 @@ pub struct World {
     rng: Rng,
     space: Space,
     buf: Vec<u8>,
+    providers: Vec<&'static dyn Provider>,
 }
 
 /// The only socket of a node.
@@ -93,6 +95,17 @@ const STEPS_MAX: u32 = 10_000;
 impl World {
     /// A world of `count` switches.
     pub fn new(seed: u64, count: u8, config: &Config, link: Link) -> Self {
+        let providers = vec![&PureRust as &dyn Provider; count.into()];
+        Self::with_providers(seed, providers, config, link)
+    }
+
+    /// A world with a switch for each of these providers.
+    pub fn with_providers(
+        seed: u64,
+        providers: Vec<&'static dyn Provider>,
+        config: &Config,
+        link: Link,
+    ) -> Self {
         let mut bytes = [0; 32];
         bytes[..8].copy_from_slice(&seed.to_le_bytes());
         let mut rng = Rng::new(&Seed::new(bytes));
@@ -109,8 +122,9 @@ impl World {
             rng: rng.fork("world"),
             space: Space::open("world").expect("a legal name"),
             buf: vec![0; BUFFER_BYTES],
+            providers,
         };
-        for n in 0..count {
+        for n in (0..=u8::MAX).take(world.providers.len()) {
             let secret = SecretKey::from_bytes(&rng.bytes());
             let node = world.boot(n, &secret, config, &Seed::new(rng.bytes()));
             world.nodes.push(node);
@@ -121,7 +135,8 @@ impl World {
     /// A fresh switch for node `n`.
     fn boot(&self, n: u8, secret: &SecretKey, config: &Config, seed: &Seed) -> Node {
         let address = SocketAddr::from(([10, 0, 0, n], 4000));
-        let mut switch = Switch::new(config.clone(), seed).expect("a legal config");
+        let mut switch = Switch::with_provider(config.clone(), seed, self.providers[n as usize])
+            .expect("a legal config");
         switch.handle_network_change(
             self.now,
             &[Interface {
@@ -159,7 +174,7 @@ impl World {
     /// Node `n` has another address from now on; at the old one nobody is. `told` says whether its
     /// shell notices.
     pub fn move_to(&mut self, n: usize, address: SocketAddr, told: bool) {
-        let now = self.now;
+        let now = self.nodes[n].time(self.now);
         let node = &mut self.nodes[n];
         node.address = address;
         if told {
@@ -169,7 +184,7 @@ impl World {
 
     /// Node `n` has further addresses on its one socket.
     pub fn give(&mut self, n: usize, also: &[SocketAddr]) {
-        let now = self.now;
+        let now = self.nodes[n].time(self.now);
         let node = &mut self.nodes[n];
         node.also = also.to_vec();
         let any = SocketAddr::from(([0, 0, 0, 0], node.address.port()));
@@ -230,7 +245,7 @@ impl World {
 
     /// Node `from` opens a line to node `to`.
     pub fn connect(&mut self, from: usize, to: usize) -> LineId {
-        let (key, address) = (self.nodes[to].key, self.nodes[to].address);
+        let (key, address) = (self.nodes[to].key, self.nodes[to].seen());
         let now = self.nodes[from].time(self.now);
         let node = &mut self.nodes[from];
         node.switch
@@ -323,7 +338,6 @@ impl World {
             );
             let node = &mut self.nodes[n];
             let Some(from) = node.source(transmit.path.local) else {
-                let now = self.now;
                 let error = SentError::Unreachable;
                 node.switch.handle_sent_error(now, &transmit, error);
                 continue;
@@ -421,6 +435,11 @@ impl World {
 }
 
 impl Node {
+    /// Where others reach it.
+    pub fn seen(&self) -> SocketAddr {
+        self.outside.unwrap_or(self.address)
+    }
+
     /// As what others see what it sends from this address of its own; `None` if it has it not.
     fn source(&self, local: Option<IpAddr>) -> Option<SocketAddr> {
         let mut own = [self.address].into_iter().chain(self.also.iter().copied());
@@ -434,7 +453,7 @@ impl Node {
 
     /// The address of its own that a datagram to there comes to.
     fn inside(&self, to: SocketAddr) -> Option<SocketAddr> {
-        let is_ours = self.outside.unwrap_or(self.address) == to;
+        let is_ours = self.seen() == to;
         let also = || self.also.iter().copied().find(|address| *address == to);
         is_ours.then_some(self.address).or_else(also)
     }

@@ -26,11 +26,12 @@ fn swarm_of_any_seed_heals_and_leaves_nothing() {
         all.streams += tally.streams;
         all.whole += tally.whole;
         all.lines += tally.lines;
+        all.moved += tally.moved;
         all.datagrams += tally.datagrams;
     }
     println!("{all:?}");
     assert!(
-        all.whole > 0 && all.lines > 0,
+        all.whole > 0 && all.lines > 0 && all.moved > 0,
         "something happened: {all:?}"
     );
 }

@@ -53,8 +53,7 @@ use state::Line;
 pub use config::Config;
 pub use effect::{Down, Dropped, Effect, InstallError, OpenError};
 pub use head::{Kind, is_anonymous, kind};
-pub use path::{PathFrame, PathInfo};
-pub use paths::Pace;
+pub use path::{Pace, PathFrame, PathInfo};
 pub use peers::PeerState;
 #[cfg(feature = "fast")]
 pub use provider::fast;

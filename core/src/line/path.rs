@@ -4,6 +4,16 @@ use crate::{base::Time, wire::Route};
 
 /// Bytes of a packet that has nothing but a challenge in it.
 const CHALLENGE_LEN: u64 = 39;
+/// What a switch tells when it asks about the paths of a line.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Pace {
+    /// When the oldest packet was sent that waits for an answer on the path in use; if none does,
+    /// now.
+    pub since: Time,
+    /// The round trip of the path in use, in microseconds.
+    pub rtt_us: u64,
+}
+
 /// A frame that goes out alone, on a path of its own.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum PathFrame {
@@ -53,6 +63,17 @@ pub(super) struct Known {
     pub(super) rounds: u8,
     /// When it is asked again while the line is held.
     pub(super) again: Time,
+}
+
+/// The path in use may be dead.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Doubt {
+    pub(super) began: Time,
+    pub(super) until: Time,
+    /// Something of ours was not answered: only an answer ends it, and not whatever comes.
+    pub(super) unanswered: bool,
+    /// `until` has passed: the first other path that answers takes over.
+    pub(super) over: bool,
 }
 
 /// True if these are one path: a side that does not know our own address knows nothing against it.

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use super::{
     Config,
-    path::{Known, PathFrame, PathInfo, is_same},
+    path::{Doubt, Known, Pace, PathFrame, PathInfo, is_same},
 };
 use crate::{
     base::{Rng, Time},
@@ -20,27 +20,6 @@ const ROUNDS: u8 = 3;
 const NAMES: u64 = 8;
 /// The round trip that is taken for a path before one is known.
 const ROUND_US: u64 = 100_000;
-
-/// What a switch tells when it asks about the paths of a line.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Pace {
-    /// When the oldest packet was sent that waits for an answer on the path in use; if none does,
-    /// now.
-    pub since: Time,
-    /// The round trip of the path in use, in microseconds.
-    pub rtt_us: u64,
-}
-
-/// The path in use may be dead.
-#[derive(Clone, Copy, Debug)]
-struct Doubt {
-    began: Time,
-    until: Time,
-    /// Something of ours was not answered: only an answer ends it, and not whatever comes.
-    unanswered: bool,
-    /// `until` has passed: the first other path that answers takes over.
-    over: bool,
-}
 
 /// The paths of one line; the first one is in use.
 #[derive(Clone, Debug, Default)]
@@ -423,6 +402,11 @@ impl Paths {
         if let Some(doubt) = &mut self.doubt {
             doubt.unanswered |= unanswered;
         } else {
+            // An answer to what was asked earlier would say nothing.
+            self.known
+                .iter_mut()
+                .take(1)
+                .for_each(|path| path.challenge = None);
             let grace_us = config.path_grace_ms.saturating_mul(1000);
             let patience_us = pace.rtt_us.saturating_mul(3).saturating_add(grace_us);
             let until = pace.since.plus_us(patience_us);

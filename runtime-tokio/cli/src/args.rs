@@ -11,7 +11,8 @@ const EXAMPLES: &str = "\
 Examples:
   hydroid demo                            two switches on this machine, and a file between them
   hydroid send big.bin                    prints a ticket, waits for whoever shows it
-  hydroid recv TICKET                     fetches the file into this folder
+  hydroid send photos/                    a whole folder is as good
+  hydroid recv TICKET                     fetches it into this folder; again, if it was stopped
   hydroid recv TICKET -o - | sha256sum    or prints it, each part checked before it is printed
   hydroid up --into ~/inbox               stays, answers pings, takes files
   hydroid send big.bin --to TICKET        gives a file to an `up`
@@ -59,9 +60,9 @@ pub(crate) enum Command {
     Up(Up),
     /// Ask whether a peer is there, and how far away
     Ping(Ping),
-    /// Give a file to whoever shows the ticket that is printed, or to an `up`
+    /// Give a file or a folder to whoever shows the ticket that is printed, or to an `up`
     Send(Send),
-    /// Fetch the file that a ticket of `send` stands for
+    /// Fetch the file or folder that a ticket of `send` stands for
     Recv(Recv),
     /// Connect stdin and stdout with those of a peer
     Pipe(Pipe),
@@ -103,7 +104,7 @@ pub(crate) struct Ping {
 /// `hydroid send`.
 #[derive(Args, Debug)]
 pub(crate) struct Send {
-    /// The file
+    /// The file or folder
     pub(crate) file: PathBuf,
     /// The ticket of an `up` that is to take it
     #[arg(long, value_name = "TICKET")]
@@ -118,7 +119,7 @@ pub(crate) struct Send {
 pub(crate) struct Recv {
     /// What to fetch
     pub(crate) ticket: String,
-    /// The file's new name, the folder to put it into if that exists, or - for stdout
+    /// The new name, the folder to put it into if that exists, or - for stdout
     #[arg(short, long, value_name = "PATH|-")]
     pub(crate) output: Option<PathBuf>,
     /// Replace the file if it is there already

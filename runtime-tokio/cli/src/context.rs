@@ -13,11 +13,13 @@ use serde_json::json;
 use tokio::{task::JoinHandle, time::timeout};
 
 use crate::{
-    exit::Failure,
+    exit::{Exit, Failure},
+    figures,
     home::{self, Held, Home},
     node::{self, Listen, Node},
     output::{Level, Output, printable},
     spaces::{self, in_home},
+    transfer::landing,
 };
 
 /// How long the last packets may take when the program ends.
@@ -47,8 +49,16 @@ pub(crate) struct Context {
 #[derive(Debug, Default)]
 struct Kept {
     nodes: Vec<Node>,
+    landing: Option<Landed>,
     keepers: Vec<JoinHandle<()>>,
     held: Option<Held>,
+}
+
+/// What is received, and how much of it is kept.
+#[derive(Debug)]
+struct Landed {
+    name: String,
+    kept: landing::Kept,
 }
 
 impl Context {
@@ -176,6 +186,28 @@ impl Context {
         self.output.log(Level::Info, &text);
         self.kept().nodes.push(node.clone());
         Ok(node)
+    }
+
+    /// Notes what is received, for the case that the command is interrupted.
+    pub(crate) fn receives(&self, name: &str, kept: landing::Kept) {
+        self.kept().landing = Some(Landed {
+            name: name.into(),
+            kept,
+        });
+    }
+
+    /// How a command ends that was interrupted.
+    pub(crate) fn interrupted(&self) -> Failure {
+        match &self.kept().landing {
+            Some(Landed { name, kept }) if kept.bytes() > 0 => {
+                let kept = figures::bytes(kept.bytes());
+                let sentence = format!(
+                    "interrupted; {kept} of {name} are kept, and the same command goes on from there"
+                );
+                Failure::new(Exit::Resumable, sentence)
+            }
+            _ => Failure::interrupted(),
+        }
     }
 
     /// Keeps what the switch asks to keep, until it has ended.

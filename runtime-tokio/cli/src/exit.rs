@@ -3,9 +3,6 @@
 use std::fmt;
 
 /// The exit codes, as the help text lists them.
-///
-/// 7, "incomplete but resumable", is kept for transfers that can go on where they stopped; none of
-/// today's commands keeps a half of a file, so none ends with it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Exit {
     Done = 0,
@@ -15,6 +12,8 @@ pub(crate) enum Exit {
     Unreachable = 4,
     Refused = 5,
     Unverified = 6,
+    /// Not done, but what has come is kept, and the same command goes on from there.
+    Resumable = 7,
     Interrupted = 130,
 }
 

@@ -21,6 +21,14 @@ pub(crate) fn bytes(count: u64) -> String {
     format!("{value:.1} {unit}")
 }
 
+/// Says in a sentence that a transfer went on from so many bytes, if it did.
+pub(crate) fn resumed(from: u64) -> String {
+    if from == 0 {
+        return String::new();
+    }
+    format!(" (from {} on)", bytes(from))
+}
+
 /// Bytes a second, in MiB/s.
 pub(crate) fn rate(count: u64, time: Duration) -> String {
     format!("{:.1} MiB/s", mib_per_s(count, time))

@@ -42,19 +42,111 @@ pub(crate) fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
         };
         match renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
             // Some file systems cannot: a second name and then one less is the same there.
-            Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => link_then_unlink(from, to),
+            Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => move_new(from, to),
             renamed => Ok(renamed?),
         }
     }
     #[cfg(not(any(target_os = "linux", target_os = "android", target_vendor = "apple")))]
     {
-        link_then_unlink(from, to)
+        move_new(from, to)
     }
+}
+
+/// The same in two steps. A folder has no second name: it replaces an empty one that is made for it.
+fn move_new(from: &Path, to: &Path) -> io::Result<()> {
+    if !fs::symlink_metadata(from)?.is_dir() {
+        return link_then_unlink(from, to);
+    }
+    #[cfg(unix)]
+    fs::create_dir(to)?;
+    fs::rename(from, to)
 }
 
 fn link_then_unlink(from: &Path, to: &Path) -> io::Result<()> {
     fs::hard_link(from, to)?;
     fs::remove_file(from)
+}
+
+/// Opens a file, never by following a link, and never waiting for the other end of a pipe.
+///
+/// # Errors
+/// The system's; `InvalidInput` if it is no ordinary file.
+pub(crate) fn open_plain(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
+    #[cfg(unix)]
+    {
+        use rustix::fs::OFlags;
+        use std::os::unix::fs::OpenOptionsExt as _;
+        let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
+        options.custom_flags(flags.bits().cast_signed());
+    }
+    #[cfg(not(unix))]
+    if fs::symlink_metadata(path).is_ok_and(|facts| facts.is_symlink()) {
+        return Err(io::ErrorKind::InvalidInput.into());
+    }
+    let file = options.open(path)?;
+    if file.metadata()?.is_file() {
+        Ok(file)
+    } else {
+        Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            "it is no ordinary file",
+        ))
+    }
+}
+
+/// How to open a file that, if it is made, may be run or not.
+pub(crate) fn runnable(runnable: bool) -> OpenOptions {
+    let mut options = OpenOptions::new();
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, if runnable { 0o777 } else { 0o666 });
+    #[cfg(not(unix))]
+    let _unknown = runnable;
+    options
+}
+
+/// Makes a link at `path` that leads to `target`.
+///
+/// # Errors
+/// The system's; `Unsupported` where links are not for everybody.
+pub(crate) fn make_link(target: &str, path: &Path) -> io::Result<()> {
+    #[cfg(unix)]
+    {
+        std::os::unix::fs::symlink(target, path)
+    }
+    #[cfg(not(unix))]
+    {
+        let _unknown = (target, path);
+        Err(io::ErrorKind::Unsupported.into())
+    }
+}
+
+/// Makes a folder and everything in it last: by one call for the whole file system, which is as
+/// good for a thousand files as for one, or file by file where there is no such call.
+///
+/// # Errors
+/// The system's.
+pub(crate) fn sync_tree(folder: &Path) -> io::Result<()> {
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    {
+        Ok(rustix::fs::syncfs(File::open(folder)?)?)
+    }
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    {
+        for entry in fs::read_dir(folder)? {
+            let entry = entry?;
+            let kind = entry.file_type()?;
+            if kind.is_dir() {
+                sync_tree(&entry.path())?;
+            } else if kind.is_file() {
+                OpenOptions::new()
+                    .read(true)
+                    .write(cfg!(windows))
+                    .open(entry.path())?
+                    .sync_all()?;
+            }
+        }
+        sync_folder(folder)
+    }
 }
 
 /// Bytes that a user may still write where `folder` is; `None` if the system does not tell.
@@ -85,6 +177,23 @@ pub(crate) fn is_at(file: &File, path: &Path) -> bool {
     {
         let _unknown = file;
         path.exists()
+    }
+}
+
+/// True if two paths are of one owner, as far as the system tells.
+///
+/// # Errors
+/// The system's.
+pub(crate) fn have_one_owner(one: &Path, other: &Path) -> io::Result<bool> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt as _;
+        Ok(fs::symlink_metadata(one)?.uid() == fs::symlink_metadata(other)?.uid())
+    }
+    #[cfg(not(unix))]
+    {
+        let _unknown = (one, other);
+        Ok(true)
     }
 }
 

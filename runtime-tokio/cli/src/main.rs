@@ -60,18 +60,13 @@ fn main() -> ExitCode {
 }
 
 async fn run(arguments: Arguments, output: Output) -> Exit {
+    let is_up = matches!(arguments.command, Command::Up(_));
     let output = if matches!(arguments.command, Command::Pipe(_)) {
         output.beside_stdout()
     } else {
         output
     };
     let context = Context::new(output, arguments.identity, arguments.space);
-    // To be ended is how `up` is done; to every other command it is an interruption.
-    let interrupted = if matches!(arguments.command, Command::Up(_)) {
-        Ok(())
-    } else {
-        Err(Failure::interrupted())
-    };
     let mut signals = match Signals::catch() {
         Ok(signals) => signals,
         Err(error) => {
@@ -82,7 +77,8 @@ async fn run(arguments: Arguments, output: Output) -> Exit {
     };
     let (at_once, result) = tokio::select! {
         biased;
-        () = signals.caught() => (true, interrupted),
+        // To be ended is how `up` is done; to every other command it is an interruption.
+        () = signals.caught() => (true, if is_up { Ok(()) } else { Err(context.interrupted()) }),
         result = commands::run(&context, arguments.command) => (false, result),
     };
     context.stop().await;

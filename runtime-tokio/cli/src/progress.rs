@@ -12,6 +12,7 @@ use crate::{
     figures,
     output::{Output, printable},
     printer::Bar,
+    transfer::recv::Moved,
 };
 
 /// The time between two plain lines.
@@ -61,6 +62,28 @@ impl Progress {
         };
         progress.tell();
         progress
+    }
+
+    /// Tells how far it is, and of what was had before once more as an object; gives its bytes.
+    pub(crate) fn moved(&mut self, moved: Moved) -> u64 {
+        match moved {
+            Moved::Held(0) => 0,
+            Moved::Held(bytes) => {
+                self.done = bytes;
+                let (name, size) = (&self.name, figures::bytes(self.size));
+                let plain = format!("{name}: goes on from {} of {size}", figures::bytes(bytes));
+                let object = json!({
+                    "event": "resumed", "doing": self.what, "name": name,
+                    "resumed_from": bytes, "size": self.size,
+                });
+                self.output.note(&plain, &object);
+                bytes
+            }
+            Moved::More(bytes) => {
+                self.advance(bytes);
+                0
+            }
+        }
     }
 
     /// Tells that `count` more bytes are done.

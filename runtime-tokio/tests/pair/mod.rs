@@ -5,7 +5,7 @@
 use std::{net::SocketAddr, time::Duration};
 
 use hydroid_tokio::{
-    Config, Endpoint, Line, Stream, driver, fresh_secret,
+    Config, Endpoint, Line, Provider, Stream, driver, fresh_secret,
     identity::{Hashname, Space, Ticket},
     switch,
 };
@@ -42,6 +42,14 @@ impl Member {
     pub(crate) fn with_driver(driver: driver::Config) -> Self {
         let config = Config {
             driver,
+            ..Config::default()
+        };
+        Self::bind("test", config)
+    }
+
+    pub(crate) fn with_provider(provider: &'static dyn Provider) -> Self {
+        let config = Config {
+            provider,
             ..Config::default()
         };
         Self::bind("test", config)

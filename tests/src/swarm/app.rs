@@ -60,6 +60,8 @@ pub(super) struct End {
 pub(super) struct App {
     pub(super) lines: BTreeMap<LineId, Line>,
     pub(super) streams: BTreeMap<StreamId, End>,
+    /// Times that a line took another way.
+    pub(super) moved: u64,
     /// Every stream is finished as soon as it is there.
     pub(super) ending: bool,
 }
@@ -95,6 +97,7 @@ impl App {
             Event::Line(LineEvent::Moved { line, .. }) => {
                 let known = &self.lines[line];
                 assert!(known.up && !known.down, "{line} moved while it was not up");
+                self.moved += 1;
             }
             Event::Stream(event) => self.on_stream(switch, event),
             Event::Line(other) => panic!("an event of no known kind: {other:?}"),

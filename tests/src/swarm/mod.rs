@@ -3,6 +3,8 @@
 
 mod app;
 
+use std::net::SocketAddr;
+
 use hydroid_core::{
     base::{Rng, Seed, Why},
     identity::SecretKey,
@@ -25,6 +27,8 @@ pub struct Swarm {
     apps: Vec<App>,
     truth: Truth,
     numbers: u64,
+    /// Times that a node moved.
+    moves: u8,
     /// How many of four faults happen; the others are spared.
     faults: u64,
     log: Vec<String>,
@@ -39,6 +43,8 @@ pub struct Tally {
     pub whole: u64,
     /// Lines that came up, counted at each end.
     pub lines: u64,
+    /// Times that a line took another way.
+    pub moved: u64,
     /// Datagrams that arrived.
     pub datagrams: u64,
 }
@@ -91,6 +97,7 @@ impl Swarm {
             apps: Vec::new(),
             truth: Truth::new(),
             numbers: 0,
+            moves: 0,
             faults: 0,
             log: Vec::new(),
         };
@@ -161,7 +168,8 @@ impl Swarm {
                 let _none = node.switch.recv(now, line, &mut [0; 16]);
             }),
             91..92 => self.restart(node),
-            92..95 => self.world.nodes[node].online ^= true,
+            92..94 => self.world.nodes[node].online ^= true,
+            94..96 => self.move_node(node),
             _ => {
                 let other = (node + 1) % self.apps.len();
                 let address = |n: usize| self.world.nodes[n].address;
@@ -170,6 +178,20 @@ impl Swarm {
                     self.world.cuts.insert(way);
                 }
             }
+        }
+    }
+
+    /// The node is somewhere else from now on: at a fresh address, or back at its first; its shell
+    /// tells, or a router between gave another port.
+    fn move_node(&mut self, node: usize) {
+        self.moves = self.moves.wrapping_add(1);
+        let network = if self.draw(4) == 0 { 0 } else { self.moves };
+        let address = SocketAddr::from(([10, 0, network, node as u8], 4000));
+        let how = self.draw(3);
+        let port = 50_000 + u16::from(self.moves);
+        self.world.nodes[node].outside = (how == 0).then_some((address.ip(), port).into());
+        if how > 0 {
+            self.world.move_to(node, address, how == 1);
         }
     }
 
@@ -362,6 +384,7 @@ impl Swarm {
             streams: self.numbers,
             whole: ends.filter(|end| end.over == Some(true)).count() as u64,
             lines: stats.map(|stats| stats.lines_up).sum(),
+            moved: self.apps.iter().map(|app| app.moved).sum(),
             datagrams: self.world.delivered,
         }
     }

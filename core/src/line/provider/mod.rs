@@ -4,6 +4,8 @@
 #[cfg(all(feature = "fast", any(target_arch = "x86_64", target_arch = "aarch64")))]
 mod graviola;
 mod pure;
+#[cfg(test)]
+pub(in crate::line) mod tests;
 
 use alloc::boxed::Box;
 use core::fmt;

@@ -16,13 +16,14 @@ mod heads;
 mod life;
 mod limits;
 mod load;
+mod paths;
 mod protocol;
 mod rekey;
 mod versions;
 mod window;
 
 /// The seed of a property: the environment's or a fixed one.
-fn seed() -> u64 {
+pub(super) fn seed() -> u64 {
     let seed = std::env::var("HYDROID_SEED").ok();
     let seed = seed.and_then(|text| text.parse().ok()).unwrap_or(7);
     std::println!("HYDROID_SEED={seed}");
@@ -44,9 +45,12 @@ fn route_to(n: u8) -> Route {
     }
 }
 
-/// A room with the identity `n`.
+/// A room with the identity `n`. Neighbours have different providers, if there are several.
 fn room(n: u8, config: &Config) -> (Lines, Hashname) {
-    let mut lines = Lines::new(config, Rng::new(&Seed::new([n; 32])));
+    let providers = provider::tests::every();
+    let provider = providers[n as usize % providers.len()];
+    let rng = Rng::new(&Seed::new([n; 32]));
+    let mut lines = Lines::with_provider(config, rng, provider);
     let name = lines.install(Time::ZERO, &secret(n), space()).unwrap();
     (lines, name)
 }

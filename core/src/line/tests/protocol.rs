@@ -16,10 +16,15 @@ fn ephemeral(vector: &mut Vector, whose: &str, seed: u8) -> Result<Rng, String> 
     Ok(rng())
 }
 
-fn home(vector: &mut Vector, whose: &str, space: SpaceId) -> Result<Home, String> {
+fn home(
+    vector: &mut Vector,
+    whose: &str,
+    space: SpaceId,
+    provider: &'static dyn Provider,
+) -> Result<Home, String> {
     let secret = vector.array(&format!("{whose}_secret"))?;
     let mut rng = Rng::new(&Seed::new([0; 32]));
-    let mut home = Home::new(&SecretKey::from_bytes(&secret), space, &PureRust, &mut rng);
+    let mut home = Home::new(&SecretKey::from_bytes(&secret), space, provider, &mut rng);
     home.boot = u64::from_be_bytes(vector.array(&format!("{whose}_boot"))?);
     vector.same_bytes(&format!("{whose}_key"), home.key.as_bytes())?;
     Ok(home)
@@ -37,7 +42,7 @@ fn head_of(datagram: &[u8]) -> String {
     String::from_utf8_lossy(packet.head.bytes()).into_owned()
 }
 
-fn check(vector: &mut Vector) -> Verdict {
+fn check(vector: &mut Vector, provider: &'static dyn Provider) -> Verdict {
     let refused = |dropped: Dropped| format!("{dropped:?}");
     let suites = [Suite::Aes256Gcm, Suite::ChaCha20Poly1305];
     let name = vector.text("suite")?;
@@ -46,8 +51,8 @@ fn check(vector: &mut Vector) -> Verdict {
     let space = Space::open(&vector.text("space_name")?);
     let space = space.map_err(|error| format!("{error}"))?.id();
     vector.same_bytes("space", space.as_bytes())?;
-    let initiator = home(vector, "initiator", space)?;
-    let responder = home(vector, "responder", space)?;
+    let initiator = home(vector, "initiator", space, provider)?;
+    let responder = home(vector, "responder", space, provider)?;
     let open = Open {
         suite,
         home: &initiator,
@@ -103,5 +108,7 @@ fn check(vector: &mut Vector) -> Verdict {
 fn line_examples_of_the_protocol_are_true_and_nothing_else_is() {
     let vectors = of_protocol(|kind| kind == "line");
     assert_eq!(vectors.len(), 2, "one for each suite");
-    demand(&vectors, check);
+    for provider in provider::tests::every() {
+        demand(&vectors, |vector| check(vector, provider));
+    }
 }

@@ -240,7 +240,7 @@ fn line_rekey_of_another_key_is_refused() {
     let hash = world.sides[1].lines.slots.get(b).unwrap().current.as_ref();
     let prologue = super::super::rekey::prologue(&hash.unwrap().hash);
     let mut rng = Rng::new(&Seed::new([9; 32]));
-    let other = Home::new(&secret(77), space(), &mut rng);
+    let other = Home::new(&secret(77), space(), &PureRust, &mut rng);
     let peer = world.sides[1].key.agreement();
     let suite = Config::default().suite;
     let mut handshake = noise::Handshake::initiator(suite, &other.agreement, &peer, &prologue, rng);

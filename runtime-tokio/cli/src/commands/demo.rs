@@ -25,7 +25,7 @@ use crate::{
         hashes::GROUP,
         heads::{Answer, Offer, Request, Why, shows},
         landing::Landing,
-        recv::receive,
+        recv::{Moved, receive},
         send::Source,
     },
 };
@@ -106,7 +106,7 @@ async fn prepare(told: &Told, folder: &Path) -> Result<Source, Failure> {
             file.write_all(&group)?;
         }
         drop(file);
-        Source::open(&path, |_hashed| {})
+        Source::open(&path, |_hashed, _size| {})
     };
     let source = joined(spawn_blocking(make).await)?;
     if source.offer.size != SIZE {
@@ -213,11 +213,11 @@ async fn fetch(
     if offer != source.offer {
         return Err(wrong("another file is offered than was made"));
     }
-    let landing = Landing::begin(folder, "received", offer.size, false);
+    let landing = Landing::begin(folder, "received", &offer, false);
     let landing = landing.map_err(|barred| barred.failure)?;
     let mut groups = 0;
-    let path = receive(&mut stream, &offer, landing, |bytes| {
-        groups += u64::from(bytes > 0);
+    let taken = receive(&mut stream, &offer, landing, |moved| {
+        groups += u64::from(matches!(moved, Moved::More(1..)));
     })
     .await?;
     let time = began.elapsed();
@@ -235,7 +235,7 @@ async fn fetch(
         }),
     )
     .await?;
-    let path = path.expect("a landing has a path");
+    let path = taken.path.expect("a landing has a path");
     let (size, hash) = joined(spawn_blocking(move || read_back(&path)).await)?;
     if (size, hash) != (SIZE, source.offer.root) {
         return Err(wrong(

@@ -1,10 +1,11 @@
-//! `hydroid recv`: fetches the file that a ticket stands for.
+//! `hydroid recv`: fetches the file or folder that a ticket stands for.
 
 use std::{
     ffi::OsString,
     path::{Path, PathBuf},
 };
 
+use hydroid_core::identity::Ticket;
 use serde_json::json;
 
 use crate::{
@@ -12,13 +13,14 @@ use crate::{
     context::Context,
     exit::{Exit, Failure},
     figures,
-    node::{self, Stream},
-    output::printable,
+    node::{self, Line, Stream},
+    output::{Output, printable},
     progress::Progress,
     transfer::{
+        TransferError,
         heads::{Answer, Offer, Request},
         landing::{Barred, Landing, check_target},
-        recv::{Stdout, Target, decline, receive},
+        recv::{Moved, Stdout, Target, decline, receive},
     },
 };
 
@@ -32,10 +34,18 @@ enum Place {
     File(PathBuf, OsString),
 }
 
-/// Fetches the file.
+/// How a fetch ends that did not fail for good.
+enum Fetched {
+    Done,
+    /// What is kept can be gone on from, or is to be begun anew; this is why it ended.
+    Again(Failure),
+}
+
+/// Fetches the file or folder. Where the line is lost, or what was kept turns out to be damaged, it
+/// tries again for as long as every attempt gets further.
 ///
 /// # Errors
-/// [`Failure`]; nothing is left of the file then.
+/// [`Failure`]; nothing is left of the file then, unless it says so.
 pub(crate) async fn run(context: &Context, args: args::Recv) -> Result<(), Failure> {
     let ticket = node::parse_ticket(&args.ticket)?;
     let place = place(args.output.as_deref())?;
@@ -49,36 +59,66 @@ pub(crate) async fn run(context: &Context, args: args::Recv) -> Result<(), Failu
         check_target(&folder.join(name), args.overwrite).map_err(with_hint)?;
     }
     let node = context.start(None, Some(&ticket))?;
-    let line = node.connect(&ticket, node::CONNECT_WITHIN).await?;
-    let token = node::token_text(&ticket);
-    let (stream, answer) = node::ask(&line, &Request::Get { token }).await?;
+    let mut lost: Option<Failure> = None;
+    loop {
+        let done = match node.connect(&ticket, node::CONNECT_WITHIN).await {
+            Ok(line) => attempt(context, &line, &ticket, &place, args.overwrite).await,
+            Err(failure) => Err(failure),
+        };
+        match done {
+            Ok(Fetched::Done) => return Ok(()),
+            // That something is kept is what counts.
+            Err(failure) if failure.exit == Exit::Unreachable => {
+                return Err(lost.unwrap_or(failure));
+            }
+            Err(failure) => return Err(failure),
+            Ok(Fetched::Again(failure)) => {
+                let object = json!({ "event": "again", "text": failure.sentence });
+                let plain = format!("{failure}; trying again");
+                context.output.note(&printable(&plain), &object);
+                lost = Some(failure);
+            }
+        }
+    }
+}
+
+async fn attempt(
+    context: &Context,
+    line: &Line,
+    ticket: &Ticket,
+    place: &Place,
+    overwrite: bool,
+) -> Result<Fetched, Failure> {
+    let token = node::token_text(ticket);
+    let (stream, answer) = node::ask(line, &Request::Get { token }).await?;
     let Answer::File { file } = answer else {
         return Err(Failure::failed("the peer has no file to give"));
     };
     let offer = match Offer::try_from(file) {
         Ok(offer) => offer,
         Err(failure) => {
-            give_up(
-                stream,
-                failure.clone(),
-                "the receiver does not take that name",
-            )
-            .await;
+            let tell = "the receiver does not take that name";
+            give_up(stream, failure.clone(), tell).await;
             return Err(failure);
         }
     };
     let (folder, name) = match place {
-        Place::Stdout => {
-            fetch(context, stream, &offer, Stdout).await?;
-            return Ok(());
+        Place::Stdout if offer.listing.is_some() => {
+            let failure = Failure::usage("it is a folder, and stdout holds a file only");
+            give_up(stream, failure.clone(), "the receiver takes no folder").await;
+            return Err(failure);
         }
+        Place::Stdout => return fetch(context, stream, &offer, Stdout).await,
         Place::Folder(folder) => (folder, offer.name.clone().into()),
-        Place::File(folder, name) => (folder, name),
+        Place::File(folder, name) => (folder, name.clone()),
     };
-    match Landing::begin(&folder, &name, offer.size, args.overwrite) {
+    match Landing::begin(folder, &name, &offer, overwrite) {
         Ok(landing) => {
-            fetch(context, stream, &offer, landing).await?;
-            Ok(())
+            context.receives(&offer.name, landing.kept());
+            if let Some(why) = landing.useless() {
+                note_restart(context.output, &offer.name, why);
+            }
+            fetch(context, stream, &offer, landing).await
         }
         Err(barred) => {
             let tell = barred.tell;
@@ -87,6 +127,13 @@ pub(crate) async fn run(context: &Context, args: args::Recv) -> Result<(), Failu
             Err(failure)
         }
     }
+}
+
+/// Tells that what an earlier run left is of no use.
+pub(super) fn note_restart(output: Output, name: &str, why: &str) {
+    let name = printable(name);
+    let object = json!({ "event": "restarted", "name": name, "text": why });
+    output.note(&format!("{name}: {why}, so it starts over"), &object);
 }
 
 async fn give_up(mut stream: Stream, failure: Failure, tell: &'static str) {
@@ -99,31 +146,49 @@ async fn fetch(
     mut stream: Stream,
     offer: &Offer,
     target: impl Target,
-) -> Result<(), Failure> {
+) -> Result<Fetched, Failure> {
     let output = context.output;
     let mut progress = Progress::begin(output, "receiving", &offer.name, offer.size);
-    let taken = |bytes| progress.advance(bytes);
-    let landed = receive(&mut stream, offer, target, taken).await;
+    let mut more = false;
+    let moved = |moved| {
+        more |= matches!(moved, Moved::More(1..));
+        progress.moved(moved);
+    };
+    let taken = receive(&mut stream, offer, target, moved).await;
     let time = progress.time();
     drop(progress);
     node::last_bytes(stream).await;
-    let landed = landed?;
-    let shown = landed.as_deref().map(|path| path.display().to_string());
+    let taken = match taken {
+        Ok(taken) => taken,
+        Err(error) => {
+            let again = matches!(error, TransferError::Stale)
+                || (more && matches!(error, TransferError::Kept { .. }));
+            let failure = Failure::from(error);
+            return if again {
+                Ok(Fetched::Again(failure))
+            } else {
+                Err(failure)
+            };
+        }
+    };
+    let shown = taken.path.as_deref().map(|path| path.display().to_string());
     let plain = format!(
-        "received {} in {}, {}, BLAKE3 {}",
+        "received {}{} in {}, {}, BLAKE3 {}",
         shown
             .as_deref()
             .map_or_else(|| printable(&offer.name), printable),
+        figures::resumed(taken.resumed_from),
         figures::seconds(time),
-        figures::rate(offer.size, time),
+        figures::rate(offer.size - taken.resumed_from, time),
         offer.root
     );
     let object = json!({
         "event": "received", "name": offer.name, "path": shown, "bytes": offer.size,
         "blake3": offer.root.to_hex().as_str(), "seconds": time.as_secs_f64(),
+        "resumed_from": taken.resumed_from, "came": taken.came,
     });
     output.note(&plain, &object);
-    Ok(())
+    Ok(Fetched::Done)
 }
 
 fn with_hint(barred: Barred) -> Failure {

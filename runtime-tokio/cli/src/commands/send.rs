@@ -1,10 +1,13 @@
-//! `hydroid send`: gives a file to whoever shows the ticket, or to an `up`.
+//! `hydroid send`: gives a file or a folder to whoever shows the ticket, or to an `up`.
 
-use std::path::Path;
+use std::{path::Path, time::Duration};
 
 use hydroid_core::identity::{Ticket, Token};
 use serde_json::json;
-use tokio::task::{JoinSet, spawn_blocking};
+use tokio::{
+    task::{JoinSet, spawn_blocking},
+    time::timeout,
+};
 
 use crate::{
     args,
@@ -21,8 +24,11 @@ use crate::{
     },
 };
 
-/// Receivers that are served at once; each holds at most a few MiB.
-const SERVED_MAX: usize = 64;
+/// Receivers that are served at once; one that reads nothing costs about 5 MiB.
+const SERVED_MAX: usize = 16;
+
+/// How long receivers that take nothing are waited for when another one has everything.
+const STALLED: Duration = Duration::from_secs(3);
 
 /// Gives the file.
 ///
@@ -41,9 +47,8 @@ pub(crate) async fn run(context: &Context, args: args::Send) -> Result<(), Failu
 async fn open(output: Output, path: &Path) -> Result<Source, Failure> {
     let path = path.to_owned();
     let hash = move || {
-        let size = std::fs::metadata(&path).map_or(0, |facts| facts.len());
         let mut progress = None;
-        Source::open(&path, |bytes| {
+        Source::open(&path, |bytes, size| {
             // The first object of `--json` is the ticket, for whoever reads one line.
             if output.json {
                 return;
@@ -110,12 +115,34 @@ async fn serve(context: &Context, node: &Node, source: Source) -> Result<(), Fai
                 }
             }
             Some(outcome) = served.join_next() => match outcome {
-                Ok(Ok(true)) => return Ok(()),
+                Ok(Ok(true)) => {
+                    finish(output, &source, served).await;
+                    return Ok(());
+                }
                 Ok(Err(TransferError::Changed)) => return Err(TransferError::Changed.into()),
                 Ok(Ok(false)) => {}
                 Ok(Err(error)) => waits(output, &Failure::from(error)),
                 Err(error) => waits(output, &Failure::failed(error.to_string())),
             },
+        }
+    }
+}
+
+/// Lets the others that are being served have the rest, as long as any of them takes some of it.
+async fn finish(output: Output, source: &Source, mut served: JoinSet<Result<bool, TransferError>>) {
+    let mut given = source.given();
+    loop {
+        match timeout(STALLED, served.join_next()).await {
+            Ok(None) => return,
+            Ok(Some(Ok(Err(error)))) => {
+                let failure = Failure::from(error);
+                let plain = format!("a receiver did not get the file: {failure}");
+                let object = json!({ "event": "missed", "text": failure.sentence });
+                output.note(&printable(&plain), &object);
+            }
+            Ok(Some(_served)) => {}
+            Err(_elapsed) if source.given() == given => return,
+            Err(_elapsed) => given = source.given(),
         }
     }
 }
@@ -171,7 +198,8 @@ pub(super) async fn give(
     let offer = &source.offer;
     let peer = stream.peer().hashname;
     let mut progress = Progress::begin(output, "sending", &offer.name, offer.size);
-    let sent = |bytes| progress.advance(bytes);
+    let mut held = 0;
+    let sent = |moved| held += progress.moved(moved);
     let given = send(&mut stream, source, sent).await;
     let time = progress.time();
     drop(progress);
@@ -181,15 +209,17 @@ pub(super) async fn give(
     }
     given?;
     let plain = format!(
-        "sent {} to {peer} in {}, {}, BLAKE3 {}",
+        "sent {}{} to {peer} in {}, {}, BLAKE3 {}",
         offer.name,
+        figures::resumed(held),
         figures::seconds(time),
-        figures::rate(offer.size, time),
+        figures::rate(offer.size - held, time),
         offer.root
     );
     let object = json!({
         "event": "sent", "name": offer.name, "peer": peer.to_string(), "bytes": offer.size,
         "blake3": offer.root.to_hex().as_str(), "seconds": time.as_secs_f64(),
+        "resumed_from": held,
     });
     output.note(&plain, &object);
     Ok(())

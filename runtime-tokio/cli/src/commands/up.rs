@@ -11,6 +11,7 @@ use hydroid_core::identity::Token;
 use serde_json::json;
 use tokio::task::JoinSet;
 
+use super::recv::note_restart;
 #[cfg(unix)]
 use crate::control::Control;
 use crate::{
@@ -231,28 +232,34 @@ impl Host {
         if node::answer(&mut stream, &Answer::Go { ok: true }).is_err() {
             return self.missed("the peer is gone");
         }
+        if let Some(why) = landing.useless() {
+            note_restart(self.output, &offer.name, why);
+        }
         let mut progress = Progress::begin(self.output, "receiving", &offer.name, offer.size);
         let peer = stream.peer().hashname;
-        let taken = |bytes| progress.advance(bytes);
-        let landed = receive(&mut stream, &offer, landing, taken).await;
+        let moved = |moved| _ = progress.moved(moved);
+        let taken = receive(&mut stream, &offer, landing, moved).await;
         let time = progress.time();
         drop(progress);
         node::last_bytes(stream).await;
-        let path = match landed {
-            Ok(path) => path.expect("a landing has a path"),
+        let taken = match taken {
+            Ok(taken) => taken,
             Err(error) => return self.missed(&Failure::from(error).sentence),
         };
+        let path = taken.path.expect("a landing has a path");
         let plain = format!(
-            "received {} from {peer} in {}, {}, BLAKE3 {}",
+            "received {}{} from {peer} in {}, {}, BLAKE3 {}",
             path.display(),
+            figures::resumed(taken.resumed_from),
             figures::seconds(time),
-            figures::rate(offer.size, time),
+            figures::rate(offer.size - taken.resumed_from, time),
             offer.root
         );
         let object = json!({
             "event": "received", "name": offer.name, "path": path.display().to_string(),
             "peer": peer.to_string(), "bytes": offer.size,
             "blake3": offer.root.to_hex().as_str(), "seconds": time.as_secs_f64(),
+            "resumed_from": taken.resumed_from, "came": taken.came,
         });
         self.output.note(&printable(&plain), &object);
     }
@@ -269,7 +276,7 @@ impl Host {
             );
             return Err((Why::TooLarge, tell.clone(), tell));
         }
-        let landing = Landing::begin(&self.into, &offer.name, offer.size, false)
+        let landing = Landing::begin(&self.into, &offer.name, &offer, false)
             .map_err(|barred| (barred.why, barred.tell.into(), barred.failure.sentence))?;
         Ok((offer, landing))
     }

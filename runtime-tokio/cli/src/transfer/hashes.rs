@@ -53,6 +53,35 @@ pub(crate) struct Proof {
 }
 
 impl Proof {
+    /// Groups of the part.
+    pub(crate) fn groups(&self) -> u64 {
+        groups_of(self.len)
+    }
+
+    /// Checks a part that is had already: `values` are the [`group_value`]s of all that is had.
+    ///
+    /// # Errors
+    /// [`Mismatch`] if they are those of something else.
+    pub(crate) fn check_held(&self, values: &[ChainingValue]) -> Result<(), Mismatch> {
+        let first = (self.offset / GROUP) as usize;
+        let values = values.get(first..first + self.groups() as usize);
+        let value = match values.ok_or(Mismatch)? {
+            [value] => *value,
+            values => {
+                let (left, right) = collect_parents(values, self.len, &mut Vec::new());
+                match self.expected {
+                    Expected::Root(_) => *merge_subtrees_root(&left, &right, Mode::Hash).as_bytes(),
+                    Expected::Node(_) => merge_subtrees_non_root(&left, &right, Mode::Hash),
+                }
+            }
+        };
+        let right = match self.expected {
+            Expected::Root(root) => root == Hash::from_bytes(value),
+            Expected::Node(node) => node == value,
+        };
+        if right { Ok(()) } else { Err(Mismatch) }
+    }
+
     /// Checks the bytes of a group.
     ///
     /// # Errors
@@ -72,6 +101,8 @@ impl Proof {
 pub(crate) enum Step {
     /// A parent: hand it to [`Walk::parent`].
     Parent,
+    /// A part that is had already: check it by [`Proof::check_held`].
+    Held(Proof),
     /// A group: check it by its proof.
     Group(Proof),
     /// Nothing: this was the whole file.
@@ -82,25 +113,29 @@ pub(crate) enum Step {
 #[derive(Debug)]
 pub(crate) struct Walk {
     ahead: Vec<Proof>,
+    held: u64,
 }
 
 impl Walk {
-    /// The walk over a file of `size` bytes, at most [`SIZE_MAX`].
-    pub(crate) fn new(root: Hash, size: u64) -> Self {
+    /// The walk over a file of `size` bytes, at most [`SIZE_MAX`], of which the first `groups` are
+    /// had already.
+    pub(crate) fn new(root: Hash, size: u64, groups: u64) -> Self {
         Self {
             ahead: vec![Proof {
                 expected: Expected::Root(root),
                 offset: 0,
                 len: size,
             }],
+            held: groups.saturating_mul(GROUP).min(size),
         }
     }
 
-    /// What comes next. A group counts as done once it was given; a parent is given again until
-    /// [`Walk::parent`] has proved it.
+    /// What comes next. A group or what is held counts as done once it was given; a parent is given
+    /// again until [`Walk::parent`] has proved it.
     pub(crate) fn step(&mut self) -> Step {
         match self.ahead.pop() {
             None => Step::End,
+            Some(node) if self.held > 0 && node.offset + node.len <= self.held => Step::Held(node),
             Some(node) if node.len <= GROUP => Step::Group(node),
             Some(node) => {
                 self.ahead.push(node);
@@ -161,20 +196,17 @@ impl Outline {
     ) -> io::Result<Self> {
         let mut buffer = vec![0; size.min(GROUP) as usize];
         let mut values = Vec::new();
-        let mut offset = 0;
-        while offset < size {
+        for index in 0..groups_of(size) {
+            let offset = index * GROUP;
             let len = (size - offset).min(GROUP);
             let group = &mut buffer[..len as usize];
             read(group, offset)?;
-            if size > GROUP {
-                values.push(chaining_value(offset, group));
-            }
+            values.push(group_value(size, offset, group));
             done(len);
-            offset += len;
         }
         let mut parents = Vec::with_capacity(values.len().saturating_sub(1));
-        let root = if size <= GROUP {
-            blake3::hash(&buffer)
+        let root = if let [value] = values[..] {
+            Hash::from_bytes(value)
         } else {
             let (left, right) = collect_parents(&values, size, &mut parents);
             merge_subtrees_root(&left, &right, Mode::Hash)
@@ -204,6 +236,20 @@ fn collect_parents(
     parents[here][..32].copy_from_slice(&left);
     parents[here][32..].copy_from_slice(&right);
     (left, right)
+}
+
+/// Groups of so many bytes; nothing is one group as well.
+pub(crate) fn groups_of(len: u64) -> u64 {
+    len.div_ceil(GROUP).max(1)
+}
+
+/// What a group of a file of `size` bytes hashes to: the root itself where it is the only one.
+pub(crate) fn group_value(size: u64, offset: u64, data: &[u8]) -> ChainingValue {
+    if size <= GROUP {
+        *blake3::hash(data).as_bytes()
+    } else {
+        chaining_value(offset, data)
+    }
 }
 
 fn chaining_value(offset: u64, data: &[u8]) -> ChainingValue {
@@ -266,7 +312,7 @@ mod tests {
         for size in SIZES {
             let data = bytes(size);
             let outline = outline(&data);
-            let mut walk = Walk::new(outline.root, size);
+            let mut walk = Walk::new(outline.root, size, 0);
             let (mut parents, mut taken) = (outline.parents.iter(), 0);
             loop {
                 match walk.step() {
@@ -282,6 +328,7 @@ mod tests {
                         }
                         taken += proof.len;
                     }
+                    Step::Held(_) => panic!("nothing is held"),
                     Step::End => break,
                 }
             }
@@ -294,7 +341,7 @@ mod tests {
         let data = bytes(5 * GROUP + 1);
         let outline = outline(&data);
         for (bad, byte) in (0..outline.parents.len()).flat_map(|bad| [(bad, 0), (bad, 63)]) {
-            let mut walk = Walk::new(outline.root, data.len() as u64);
+            let mut walk = Walk::new(outline.root, data.len() as u64, 0);
             let mut seen = 0;
             let found = loop {
                 match walk.step() {
@@ -306,7 +353,7 @@ mod tests {
                         }
                         seen += 1;
                     }
-                    Step::Group(_) => {}
+                    Step::Group(_) | Step::Held(_) => {}
                     Step::End => panic!("parent {bad} was taken"),
                 }
             };
@@ -316,8 +363,51 @@ mod tests {
 
     #[test]
     fn hashes_a_huge_size_costs_one_value_a_level() {
-        let mut walk = Walk::new(Hash::from_bytes([1; 32]), SIZE_MAX);
+        let mut walk = Walk::new(Hash::from_bytes([1; 32]), SIZE_MAX, 0);
         assert!(matches!(walk.step(), Step::Parent));
         assert_eq!(walk.parent(&[0; 64]), Err(Mismatch));
+    }
+
+    #[test]
+    fn hashes_what_is_held_is_proved_by_the_parents_beside_it() {
+        for (size, held) in SIZES
+            .iter()
+            .flat_map(|size| (1..=5).map(move |held| (*size, held)))
+        {
+            if size == 0 || held > groups_of(size) {
+                continue;
+            }
+            let data = bytes(size);
+            let outline = outline(&data);
+            let mut values: Vec<_> = (0..held)
+                .map(|group| {
+                    let offset = group * GROUP;
+                    let end = size.min(offset + GROUP);
+                    group_value(size, offset, &data[offset as usize..end as usize])
+                })
+                .collect();
+            let groups = |values: &[ChainingValue]| {
+                let mut walk = Walk::new(outline.root, size, held);
+                let (mut parent, mut groups) = (0, 0);
+                loop {
+                    match walk.step() {
+                        Step::Parent => {
+                            walk.parent(&outline.parents[parent]).unwrap();
+                            parent += 1;
+                        }
+                        Step::Held(proof) => {
+                            proof.check_held(values)?;
+                            parent += proof.groups() as usize - 1;
+                        }
+                        Step::Group(_) => groups += 1,
+                        Step::End => return Ok(groups),
+                    }
+                }
+            };
+            assert_eq!(groups(&values), Ok(groups_of(size) - held), "{size} {held}");
+            values[held as usize - 1][0] ^= 1;
+            assert_eq!(groups(&values), Err(Mismatch), "{size} {held}");
+            assert_eq!(groups(&[]), Err(Mismatch), "{size} {held}");
+        }
     }
 }

@@ -5,7 +5,7 @@ use hydroid_core::identity::Token;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use super::{hashes::SIZE_MAX, landing_name::plain_name};
+use super::{hashes::SIZE_MAX, landing_name::plain_name, listing::LISTING_MAX};
 use crate::exit::{Exit, Failure};
 
 /// What an opener asks for.
@@ -52,6 +52,9 @@ pub(crate) struct Announced {
     pub(crate) size: u64,
     /// The BLAKE3 hash, in hex.
     pub(crate) root: String,
+    /// Bytes of the listing that it begins with, if it is a folder.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) listing: Option<u64>,
 }
 
 /// What an acceptor answers.
@@ -126,6 +129,8 @@ pub(crate) struct Offer {
     pub(crate) size: u64,
     /// The BLAKE3 hash.
     pub(crate) root: blake3::Hash,
+    /// Bytes of the listing that it begins with, if it is a folder; at most [`LISTING_MAX`].
+    pub(crate) listing: Option<u64>,
 }
 
 impl Offer {
@@ -135,6 +140,7 @@ impl Offer {
             name: self.name.clone(),
             size: self.size,
             root: self.root.to_hex().to_string(),
+            listing: self.listing,
         }
     }
 }
@@ -150,12 +156,17 @@ impl TryFrom<Announced> for Offer {
                 file.size
             )));
         }
+        let listing_max = LISTING_MAX.min(file.size);
+        if file.listing.is_some_and(|listing| listing > listing_max) {
+            return Err(Failure::refused("the listing of that folder is too long"));
+        }
         let root = blake3::Hash::from_hex(&file.root)
             .map_err(|error| Failure::refused(format!("the file's hash is malformed: {error}")))?;
         Ok(Self {
             name: file.name,
             size: file.size,
             root,
+            listing: file.listing,
         })
     }
 }
@@ -203,13 +214,26 @@ mod tests {
             name: "a b".into(),
             size: 7,
             root: "00".into(),
+            listing: None,
         };
         same(
             &Request::Put {
                 token: "0a".into(),
-                file,
+                file: file.clone(),
             },
             r#"{"put":{"token":"0a","name":"a b","size":7,"root":"00"}}"#,
+        );
+        let folder = Announced {
+            listing: Some(5),
+            ..file.clone()
+        };
+        let put = Request::Put {
+            token: "0a".into(),
+            file: folder,
+        };
+        same(
+            &put,
+            r#"{"put":{"token":"0a","name":"a b","size":7,"root":"00","listing":5}}"#,
         );
         let unknown_keys = r#"{"get":{"token":"0a","later":1}}"#;
         assert!(serde_json::from_str::<Request>(unknown_keys).is_ok());
@@ -223,6 +247,7 @@ mod tests {
             name: "n".into(),
             size: u64::MAX,
             root: "00".into(),
+            listing: None,
         };
         let no = Answer::No {
             error: "a sentence".into(),
@@ -253,6 +278,7 @@ mod tests {
             name: "n".into(),
             size: 1,
             root: blake3::hash(b"n").to_hex().to_string(),
+            listing: None,
         };
         let offer = Offer::try_from(good.clone()).unwrap();
         assert_eq!(offer.announce(), good);
@@ -267,6 +293,15 @@ mod tests {
             },
             Announced {
                 root: "00".into(),
+                ..good.clone()
+            },
+            Announced {
+                listing: Some(2),
+                ..good.clone()
+            },
+            Announced {
+                listing: Some(LISTING_MAX + 1),
+                size: SIZE_MAX,
                 ..good
             },
         ] {

@@ -1,74 +1,91 @@
-//! Where a file lands: beside its place under another name, and under its own only when it is
-//! whole and synced.
+//! Where a file or folder lands: it grows in a part beside its place, and gets its own name only
+//! when it is whole and synced. What a stop leaves there is gone on from.
 
 use std::{
-    ffi::{OsStr, OsString},
-    fs::{self, File, OpenOptions},
-    io::{self, Write as _},
+    ffi::OsStr,
+    fs::{self, File},
+    io::{self, Seek as _, SeekFrom, Write as _},
     path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    thread::{self, JoinHandle},
+    time::{Duration, Instant},
 };
 
-use super::{TransferError, heads::Why, recv::Target};
+use blake3::hazmat::ChainingValue;
+
+pub(crate) use super::barred::Barred;
+use super::{
+    TransferError,
+    barred::{FULL, is_full, unwritable},
+    folder::{FolderError, Growing},
+    hashes::{GROUP, group_value},
+    heads::Offer,
+    part::{Found, Part},
+    recv::Target,
+};
 use crate::{
     exit::{Exit, Failure},
     figures, files,
 };
 
-/// What the name of a file ends with until it is whole.
-const PART: &str = ".hydroid-part";
+/// Progress is made durable when so many bytes have come since, or so much time has passed.
+const DURABLE_EVERY_BYTES: u64 = 64 << 20;
+const DURABLE_EVERY: Duration = Duration::from_millis(250);
 
-/// Bytes of the longest name that a file system takes.
-const NAME_MAX: usize = 255;
-
-/// A file that may not land, for our user and for the peer.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) struct Barred {
-    /// What our user reads.
-    pub(crate) failure: Failure,
-    /// What the peer's program reads.
-    pub(crate) why: Why,
-    /// What the peer's user reads; no path of ours.
-    pub(crate) tell: &'static str,
+/// How many bytes the part of a landing has for good; shared with whoever must say so at the end.
+#[derive(Clone, Default, Debug)]
+pub(crate) struct Kept {
+    bytes: Arc<AtomicU64>,
+    /// Times that everything was synced.
+    syncs: Arc<AtomicU64>,
 }
 
-impl Barred {
-    fn exists(sentence: String) -> Self {
-        Self {
-            failure: Failure::refused(sentence),
-            why: Why::Exists,
-            tell: "the receiver has a file of this name",
-        }
+impl Kept {
+    /// Bytes that the same command goes on from; nothing once the landing is over.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.bytes.load(Ordering::Relaxed)
     }
 
-    fn failed(exit: Exit, sentence: String) -> Self {
-        Self {
-            failure: Failure::new(exit, sentence),
-            why: Why::Failed,
-            tell: "the receiver cannot write there",
-        }
+    /// Times that everything was synced.
+    #[cfg(test)]
+    pub(super) fn syncs(&self) -> u64 {
+        self.syncs.load(Ordering::Relaxed)
     }
 
-    fn full(sentence: String) -> Self {
-        Self {
-            failure: Failure::failed(sentence),
-            why: Why::Full,
-            tell: FULL,
-        }
+    fn set(&self, bytes: u64) {
+        self.bytes.store(bytes, Ordering::Relaxed);
     }
 }
 
-const FULL: &str = "the receiver's disk is full";
+/// What grows in the part.
+#[derive(Debug)]
+enum Store {
+    File(File),
+    Folder(Box<Growing>),
+}
 
-/// A file on its way. Dropped before it has landed, it leaves nothing.
+/// A file or folder on its way.
 #[derive(Debug)]
 pub(crate) struct Landing {
-    part: PathBuf,
+    part: Arc<Part>,
+    store: Store,
+    offer: Offer,
     target: PathBuf,
     folder: PathBuf,
-    file: File,
     overwrite: bool,
+    kept: Kept,
+    /// What there is to say of what was found.
+    useless: Option<&'static str>,
+    /// Groups that are written.
+    groups: u64,
+    /// Groups that are durable, or being made so.
+    durable: u64,
+    durable_since: Instant,
+    syncing: Option<JoinHandle<io::Result<()>>>,
     on_the_way: bool,
-    written: u64,
 }
 
 /// Refuses a target that is there, unless it may be replaced; never follows a link.
@@ -80,7 +97,9 @@ pub(crate) fn check_target(target: &Path, overwrite: bool) -> Result<(), Barred>
     match fs::symlink_metadata(target) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         Err(error) => Err(unwritable(target, &error)),
-        Ok(facts) if facts.is_dir() => Err(Barred::exists(format!("{shown} is a folder"))),
+        Ok(facts) if facts.is_dir() => Err(Barred::exists(format!(
+            "{shown} is a folder, and a folder is never replaced: what is in it would be lost"
+        ))),
         // Whoever names a device does not mean to have it replaced, nor a link to one.
         Ok(_) if fs::metadata(target).is_ok_and(|facts| !facts.is_file() && !facts.is_dir()) => {
             Err(Barred::exists(format!("{shown} is no ordinary file")))
@@ -90,15 +109,26 @@ pub(crate) fn check_target(target: &Path, overwrite: bool) -> Result<(), Barred>
     }
 }
 
+fn check_target_of(target: &Path, offer: &Offer, overwrite: bool) -> Result<(), Barred> {
+    let shown = target.display();
+    match (offer.listing, check_target(target, overwrite)) {
+        (None, checked) => checked,
+        (Some(_), Ok(())) if fs::symlink_metadata(target).is_err() => Ok(()),
+        (Some(_), _) => Err(Barred::exists(format!(
+            "{shown} is there, and a folder replaces nothing, with --overwrite neither"
+        ))),
+    }
+}
+
 impl Landing {
-    /// Prepares for a file of `size` bytes at `folder/name`.
+    /// Prepares for the offer at `folder/name`, and finds what an earlier run has kept of it.
     ///
     /// # Errors
     /// [`Barred`] if it may not or cannot land there; nothing was touched then.
     pub(crate) fn begin(
         folder: &Path,
         name: impl AsRef<OsStr>,
-        size: u64,
+        offer: &Offer,
         overwrite: bool,
     ) -> Result<Self, Barred> {
         let name = name.as_ref();
@@ -111,42 +141,82 @@ impl Landing {
             ));
         }
         let target = folder.join(name);
-        check_target(&target, overwrite)?;
-        if let Some(free) = files::free_bytes(&folder).filter(|free| *free < size) {
-            return Err(Barred::full(format!(
-                "the disk of {} is full: {} are free, and the file has {}",
-                folder.display(),
-                figures::bytes(free),
-                figures::bytes(size)
-            )));
-        }
-        let part = folder.join(part_name(name));
-        let file = create_part(&part)?;
-        Ok(Self {
-            part,
+        check_target_of(&target, offer, overwrite)?;
+        let (part, found) = Part::open(&folder, name, offer)?;
+        let (mut groups, mut useless) = match found {
+            Found::Nothing => (0, None),
+            Found::Groups(groups) => (groups, None),
+            Found::Useless(why) => (0, Some(why)),
+        };
+        let opened = Store::open(&part, offer, groups).or_else(|error| {
+            if groups == 0 {
+                return Err(error);
+            }
+            (groups, useless) = (0, Some("what was kept is not all there"));
+            part.empty()?;
+            Store::open(&part, offer, 0)
+        });
+        let landing = opened.map_err(|error| unwritable(&part.path, &error));
+        let landing = landing.map(|store| Self {
+            part: Arc::new(part),
+            store,
+            offer: offer.clone(),
             target,
             folder,
-            file,
             overwrite,
+            kept: Kept::default(),
+            useless,
+            groups,
+            durable: groups,
+            durable_since: Instant::now(),
+            syncing: None,
             on_the_way: true,
-            written: 0,
-        })
+        })?;
+        landing.kept.set(landing.bytes());
+        landing.check_room()?;
+        Ok(landing)
+    }
+
+    fn check_room(&self) -> Result<(), Barred> {
+        let missing = self.offer.size - self.bytes();
+        match files::free_bytes(&self.folder).filter(|free| *free < missing) {
+            None => Ok(()),
+            Some(free) => Err(Barred::full(format!(
+                "the disk of {} is full: {} are free, and {} are missing",
+                self.folder.display(),
+                figures::bytes(free),
+                figures::bytes(missing)
+            ))),
+        }
+    }
+
+    /// What becomes known of how much is kept.
+    pub(crate) fn kept(&self) -> Kept {
+        self.kept.clone()
+    }
+
+    /// Why something that was there of an earlier run is of no use, if it was so.
+    pub(crate) const fn useless(&self) -> Option<&'static str> {
+        self.useless
+    }
+
+    /// Bytes that are written.
+    fn bytes(&self) -> u64 {
+        (self.groups * GROUP).min(self.offer.size)
     }
 
     /// The same, but what is written goes to another file.
     #[cfg(test)]
     pub(super) fn onto(mut self, file: &Path) -> Self {
-        self.file = OpenOptions::new()
-            .write(true)
-            .open(file)
-            .expect("the test names one");
+        let file = fs::OpenOptions::new().write(true).open(file);
+        self.store = Store::File(file.expect("the test names one"));
         self
     }
 
     fn local(&self, error: &io::Error) -> TransferError {
         let shown = self.target.display();
         let (sentence, tell) = if is_full(error) {
-            let written = figures::bytes(self.written);
+            let written = figures::bytes(self.bytes());
             (
                 format!("the disk is full: {written} of {shown} had come; nothing was kept"),
                 FULL,
@@ -162,29 +232,165 @@ impl Landing {
             tell,
         }
     }
-}
 
-impl Target for Landing {
-    fn write(&mut self, group: &[u8]) -> Result<(), TransferError> {
-        self.file
-            .write_all(group)
-            .map_err(|error| self.local(&error))?;
-        self.written += group.len() as u64;
+    fn folder_error(&self, error: FolderError) -> TransferError {
+        match error {
+            FolderError::System(error) => self.local(&error),
+            FolderError::Listing(failure) => TransferError::Local {
+                failure,
+                tell: "the receiver does not take what is in that folder",
+            },
+        }
+    }
+
+    /// Begins to make durable what is written, beside what goes on, if it is time to.
+    fn make_durable_if_due(&mut self) -> io::Result<()> {
+        let due = (self.groups - self.durable) * GROUP >= DURABLE_EVERY_BYTES
+            || self.durable_since.elapsed() >= DURABLE_EVERY;
+        let busy = self
+            .syncing
+            .as_ref()
+            .is_some_and(|sync| !sync.is_finished());
+        if due && !busy && self.groups > self.durable {
+            self.make_durable()?;
+        }
         Ok(())
     }
 
-    fn land(mut self) -> Result<Option<PathBuf>, TransferError> {
-        self.file.sync_all().map_err(|error| self.local(&error))?;
-        if !files::is_at(&self.file, &self.part) {
-            let error = io::Error::other("another file took its place meanwhile");
-            return Err(self.local(&error));
+    fn make_durable(&mut self) -> io::Result<()> {
+        self.durable_made()?;
+        let sync = self.store.sync()?;
+        let (part, offer, kept) = (
+            Arc::clone(&self.part),
+            self.offer.clone(),
+            self.kept.clone(),
+        );
+        let (groups, bytes, folder) = (self.groups, self.bytes(), self.folder.clone());
+        let first = kept.bytes() == 0;
+        self.syncing = Some(thread::spawn(move || {
+            sync()?;
+            part.record(&offer, groups)?;
+            if first {
+                files::sync_folder(&folder)?;
+            }
+            kept.set(bytes);
+            Ok(())
+        }));
+        self.kept.syncs.fetch_add(1, Ordering::Relaxed);
+        self.durable = groups;
+        self.durable_since = Instant::now();
+        Ok(())
+    }
+
+    /// Waits until what is being made durable is so.
+    fn durable_made(&mut self) -> io::Result<()> {
+        match self.syncing.take().map(JoinHandle::join) {
+            None => Ok(()),
+            Some(Ok(synced)) => synced,
+            Some(Err(_panic)) => Err(io::Error::other("the sync was interrupted")),
         }
-        let renamed = if self.overwrite {
-            fs::rename(&self.part, &self.target)
-        } else {
-            files::rename_new(&self.part, &self.target)
+    }
+
+    fn put_in_place(&mut self) -> io::Result<()> {
+        self.durable_made()?;
+        let grown = match &mut self.store {
+            Store::File(file) => {
+                let grown = self.part.path.join("data");
+                if !files::is_at(file, &grown) {
+                    return Err(io::Error::other("another file took its place meanwhile"));
+                }
+                grown
+            }
+            Store::Folder(growing) => {
+                growing.finish()?;
+                growing.tree.clone()
+            }
         };
-        renamed.map_err(|error| {
+        self.store.sync()?()?;
+        self.kept.syncs.fetch_add(1, Ordering::Relaxed);
+        if self.overwrite && matches!(self.store, Store::File(_)) {
+            fs::rename(grown, &self.target)
+        } else {
+            files::rename_new(&grown, &self.target)
+        }
+    }
+}
+
+impl Store {
+    fn open(part: &Part, offer: &Offer, groups: u64) -> io::Result<Self> {
+        let held = (groups * GROUP).min(offer.size);
+        if let Some(listing) = offer.listing {
+            let growing = Growing::open(&part.path, listing, offer.size, held);
+            let growing = growing.map_err(|error| match error {
+                FolderError::System(error) => error,
+                FolderError::Listing(failure) => io::Error::other(failure.sentence),
+            })?;
+            return Ok(Self::Folder(Box::new(growing)));
+        }
+        let mut options = files::runnable(false);
+        options.read(true).write(true).create_new(groups == 0);
+        let mut file = files::open_plain(&part.path.join("data"), &mut options)?;
+        if file.metadata()?.len() < held {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        // What came after the last record is not known to be right.
+        file.set_len(held)?;
+        file.seek(SeekFrom::End(0))?;
+        Ok(Self::File(file))
+    }
+
+    fn read_exact_at(&self, into: &mut [u8], offset: u64) -> io::Result<()> {
+        match self {
+            Self::File(file) => files::read_exact_at(file, into, offset),
+            Self::Folder(growing) => growing.read_exact_at(into, offset),
+        }
+    }
+
+    /// What makes everything that is written until now durable.
+    fn sync(&self) -> io::Result<impl FnOnce() -> io::Result<()> + Send + 'static> {
+        let (file, tree) = match self {
+            Self::File(file) => (Some(file.try_clone()?), None),
+            Self::Folder(growing) => (None, growing.tree.parent().map(Path::to_owned)),
+        };
+        Ok(move || {
+            file.map_or(Ok(()), |file| file.sync_all())?;
+            tree.map_or(Ok(()), |tree| files::sync_tree(&tree))
+        })
+    }
+}
+
+impl Target for Landing {
+    fn held(&mut self) -> Result<Vec<ChainingValue>, TransferError> {
+        let mut values = Vec::new();
+        let mut buffer = Vec::new();
+        for group in 0..self.groups {
+            let offset = group * GROUP;
+            buffer.resize((self.offer.size - offset).min(GROUP) as usize, 0);
+            let read = self.store.read_exact_at(&mut buffer, offset);
+            read.map_err(|_error| TransferError::Stale)?;
+            values.push(group_value(self.offer.size, offset, &buffer));
+        }
+        Ok(values)
+    }
+
+    fn write(&mut self, group: &[u8]) -> Result<(), TransferError> {
+        let written = match &mut self.store {
+            Store::File(file) => file.write_all(group).map_err(FolderError::System),
+            Store::Folder(growing) => growing.write(group),
+        };
+        written.map_err(|error| self.folder_error(error))?;
+        self.groups += 1;
+        self.make_durable_if_due()
+            .map_err(|error| self.local(&error))
+    }
+
+    fn land(mut self) -> Result<Option<PathBuf>, TransferError> {
+        let placed = self.put_in_place();
+        // Either way there is nothing more to go on from.
+        self.on_the_way = false;
+        self.kept.set(0);
+        self.part.remove();
+        placed.map_err(|error| {
             if error.kind() != io::ErrorKind::AlreadyExists {
                 return self.local(&error);
             }
@@ -196,234 +402,38 @@ impl Target for Landing {
                 tell: "the receiver has a file of this name",
             }
         })?;
-        self.on_the_way = false;
         // The file is whole under its name; a folder that cannot be synced changes nothing of that.
         let _lasting = files::sync_folder(&self.folder);
         Ok(Some(self.target.clone()))
+    }
+
+    fn give_up(mut self, error: TransferError) -> TransferError {
+        let lost = match error {
+            TransferError::Vanished(lost) if self.groups > 0 => lost,
+            other => {
+                let _over = self.durable_made();
+                self.kept.set(0);
+                return other;
+            }
+        };
+        let mut kept = self.durable_made();
+        if kept.is_ok() && self.durable < self.groups {
+            kept = self.make_durable().and_then(|()| self.durable_made());
+        }
+        match (kept, self.kept.bytes()) {
+            (Ok(()), bytes @ 1..) => TransferError::Kept { lost, bytes },
+            (Ok(()) | Err(_), _) => TransferError::Vanished(lost),
+        }
     }
 }
 
 impl Drop for Landing {
     fn drop(&mut self) {
-        if self.on_the_way {
-            let _gone = fs::remove_file(&self.part);
+        if self.on_the_way && self.kept.bytes() == 0 {
+            self.part.remove();
         }
-    }
-}
-
-/// The name until then: `.name.hydroid-part`, or with the name's hash where that would be too long.
-fn part_name(name: &OsStr) -> OsString {
-    let mut part = OsString::from(".");
-    if name.len() + 1 + PART.len() <= NAME_MAX {
-        part.push(name);
-    } else {
-        part.push(blake3::hash(name.as_encoded_bytes()).to_hex().as_str());
-    }
-    part.push(PART);
-    part
-}
-
-/// Creates the part, and holds a lock on it for as long as it is open: one that is there without a
-/// lock was left by a process that was killed, and is replaced.
-fn create_part(part: &Path) -> Result<File, Barred> {
-    let create = || OpenOptions::new().write(true).create_new(true).open(part);
-    let file = match create() {
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-            remove_left_over(part)?;
-            create()
-        }
-        created => created,
-    };
-    let file = file.map_err(|error| unwritable(part.parent().unwrap_or(part), &error))?;
-    hold(&file, part)?;
-    Ok(file)
-}
-
-/// Locks a part. Between its opening and the lock another may have removed it as left over.
-fn hold(file: &File, part: &Path) -> Result<(), Barred> {
-    let held = file.try_lock().is_ok() && files::is_at(file, part);
-    held.then_some(()).ok_or_else(|| in_the_way(part))
-}
-
-fn remove_left_over(part: &Path) -> Result<(), Barred> {
-    let is_file = fs::symlink_metadata(part).is_ok_and(|facts| facts.is_file());
-    let left = is_file.then(|| File::open(part).ok()).flatten();
-    let left = left.ok_or_else(|| in_the_way(part))?;
-    hold(&left, part)?;
-    fs::remove_file(part).map_err(|_error| in_the_way(part))
-}
-
-fn in_the_way(part: &Path) -> Barred {
-    Barred::exists(format!(
-        "the file is being received already: {} is there",
-        part.display()
-    ))
-}
-
-fn is_full(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
-    )
-}
-
-fn unwritable(path: &Path, error: &io::Error) -> Barred {
-    let shown = path.display();
-    if error.kind() == io::ErrorKind::NotFound {
-        Barred::failed(Exit::NotFound, format!("there is no folder {shown}"))
-    } else if is_full(error) {
-        Barred::full(format!("the disk of {shown} is full"))
-    } else {
-        Barred::failed(Exit::Failed, format!("cannot write in {shown}: {error}"))
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn land(folder: &Path, overwrite: bool, content: &[u8]) -> Result<PathBuf, Failure> {
-        let size = content.len() as u64;
-        let mut landing =
-            Landing::begin(folder, "name", size, overwrite).map_err(|barred| barred.failure)?;
-        assert!(folder.join(".name.hydroid-part").exists());
-        landing.write(content)?;
-        Ok(landing.land()?.unwrap())
-    }
-
-    fn names(folder: &Path) -> Vec<String> {
-        let entries = fs::read_dir(folder).unwrap();
-        entries
-            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-            .collect()
-    }
-
-    #[test]
-    fn landing_replaces_only_where_that_was_asked() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = land(folder.path(), false, b"one").unwrap();
-        assert_eq!(fs::read(&path).unwrap(), b"one");
-        let refused = land(folder.path(), false, b"two").unwrap_err();
-        assert_eq!(refused.exit, Exit::Refused);
-        assert_eq!(fs::read(&path).unwrap(), b"one");
-        land(folder.path(), true, b"two").unwrap();
-        assert_eq!(fs::read(&path).unwrap(), b"two");
-        assert_eq!(names(folder.path()), ["name"]);
-    }
-
-    #[test]
-    fn landing_leaves_nothing_when_dropped() {
-        let folder = tempfile::tempdir().unwrap();
-        let mut landing = Landing::begin(folder.path(), "name", 3, false).unwrap();
-        landing.write(b"on").unwrap();
-        drop(landing);
-        assert!(names(folder.path()).is_empty());
-    }
-
-    #[test]
-    fn landing_does_not_replace_what_came_meanwhile() {
-        let folder = tempfile::tempdir().unwrap();
-        let mut landing = Landing::begin(folder.path(), "name", 3, false).unwrap();
-        landing.write(b"new").unwrap();
-        fs::write(folder.path().join("name"), b"old").unwrap();
-        let refused = Failure::from(landing.land().unwrap_err());
-        assert_eq!(refused.exit, Exit::Refused);
-        assert_eq!(fs::read(folder.path().join("name")).unwrap(), b"old");
-        assert_eq!(names(folder.path()), ["name"]);
-    }
-
-    #[test]
-    fn landing_allows_one_at_a_time_and_clears_what_a_killed_one_left() {
-        let folder = tempfile::tempdir().unwrap();
-        let first = Landing::begin(folder.path(), "name", 3, false).unwrap();
-        let second = Landing::begin(folder.path(), "name", 3, false).unwrap_err();
-        assert_eq!(second.why, Why::Exists);
-        assert!(folder.path().join(".name.hydroid-part").exists());
-        drop(first);
-        fs::write(folder.path().join(".name.hydroid-part"), b"left over").unwrap();
-        land(folder.path(), false, b"new").unwrap();
-        assert_eq!(names(folder.path()), ["name"]);
-    }
-
-    #[test]
-    #[cfg(unix)]
-    fn landing_follows_no_link() {
-        let folder = tempfile::tempdir().unwrap();
-        let other = tempfile::tempdir().unwrap();
-        let victim = other.path().join("victim");
-        fs::write(&victim, b"untouched").unwrap();
-        let link = folder.path().join("name");
-        std::os::unix::fs::symlink(&victim, &link).unwrap();
-        assert!(land(folder.path(), false, b"new").is_err());
-        land(folder.path(), true, b"new").unwrap();
-        assert!(!fs::symlink_metadata(&link).unwrap().is_symlink());
-        assert_eq!(fs::read(&victim).unwrap(), b"untouched");
-
-        let part = folder.path().join(".name.hydroid-part");
-        std::os::unix::fs::symlink(&victim, &part).unwrap();
-        assert!(Landing::begin(folder.path(), "name", 3, true).is_err());
-        assert_eq!(fs::read(&victim).unwrap(), b"untouched");
-    }
-
-    #[test]
-    #[cfg(unix)]
-    fn landing_replaces_no_device_and_no_pipe() {
-        for device in ["/dev/null", "/dev/tty"].map(Path::new) {
-            let folder = tempfile::tempdir().unwrap();
-            let link = folder.path().join("link");
-            std::os::unix::fs::symlink(device, &link).unwrap();
-            for target in [device, &link] {
-                let barred = check_target(target, true).unwrap_err();
-                assert!(barred.failure.sentence.ends_with("no ordinary file"));
-            }
-        }
-    }
-
-    #[test]
-    #[cfg(unix)]
-    fn landing_parts_that_another_replaced_are_not_landed() {
-        let folder = tempfile::tempdir().unwrap();
-        let part = folder.path().join("part");
-        let early = File::create(&part).unwrap();
-        remove_left_over(&part).unwrap();
-        let late = create_part(&part).unwrap();
-        assert!(hold(&early, &part).is_err());
-        assert!(remove_left_over(&part).is_err());
-        drop(late);
-
-        let mut landing = Landing::begin(folder.path(), "name", 4, false).unwrap();
-        landing.write(b"mine").unwrap();
-        let part = folder.path().join(".name.hydroid-part");
-        fs::remove_file(&part).unwrap();
-        fs::write(&part, b"half").unwrap();
-        assert!(landing.land().is_err());
-        assert!(!folder.path().join("name").exists());
-    }
-
-    #[test]
-    fn landing_asks_for_room_and_a_folder_first() {
-        let folder = tempfile::tempdir().unwrap();
-        if files::free_bytes(folder.path()).is_some() {
-            let full = Landing::begin(folder.path(), "name", 1 << 55, false).unwrap_err();
-            assert_eq!((full.why, full.failure.exit), (Why::Full, Exit::Failed));
-        }
-        assert!(names(folder.path()).is_empty());
-        let missing = folder.path().join("missing");
-        let missing = Landing::begin(&missing, "name", 1, false).unwrap_err();
-        assert_eq!(missing.failure.exit, Exit::NotFound);
-        fs::create_dir(folder.path().join("name")).unwrap();
-        let is_folder = Landing::begin(folder.path(), "name", 1, true).unwrap_err();
-        assert_eq!(is_folder.failure.exit, Exit::Refused);
-    }
-
-    #[test]
-    fn landing_long_names_have_a_part_too() {
-        let folder = tempfile::tempdir().unwrap();
-        let name = "x".repeat(255);
-        let landing = Landing::begin(folder.path(), &name, 0, false).unwrap();
-        assert_eq!(
-            landing.land().unwrap().unwrap().file_name().unwrap(),
-            name.as_str()
-        );
-    }
-}
+mod tests;

@@ -29,6 +29,8 @@ pub(super) enum Kind {
     Whole = 3,
     /// One byte, the exit, and a sentence: the transfer ends here.
     Stop = 4,
+    /// Eight bytes, from the taker before everything else: the groups that it has.
+    From = 5,
 }
 
 /// The first bytes of a piece.

@@ -3,10 +3,13 @@
 use std::{
     io::{self, Write as _},
     path::PathBuf,
+    pin::Pin,
+    task::{self, Poll},
 };
 
+use blake3::hazmat::ChainingValue;
 use tokio::{
-    io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, split},
+    io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, ReadBuf, split},
     task::{JoinError, JoinHandle, spawn_blocking},
     time::timeout,
 };
@@ -21,6 +24,14 @@ use crate::exit::Failure;
 
 /// Where the proved bytes of a file go. What it does may block.
 pub(crate) trait Target: Send + 'static {
+    /// What the groups hash to that an earlier run has kept; they are proved later, like the others.
+    ///
+    /// # Errors
+    /// [`TransferError::Stale`] if they cannot be read.
+    fn held(&mut self) -> Result<Vec<ChainingValue>, TransferError> {
+        Ok(Vec::new())
+    }
+
     /// Takes the next bytes, which are proved.
     ///
     /// # Errors
@@ -32,31 +43,86 @@ pub(crate) trait Target: Send + 'static {
     /// # Errors
     /// [`TransferError::Local`].
     fn land(self) -> Result<Option<PathBuf>, TransferError>;
+
+    /// The file does not become whole: keeps what can be gone on from, and says so by the error.
+    fn give_up(self, error: TransferError) -> TransferError
+    where
+        Self: Sized,
+    {
+        error
+    }
+}
+
+/// How far a transfer is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Moved {
+    /// So many bytes need not move, since an earlier run has kept them.
+    Held(u64),
+    /// So many more have moved.
+    More(u64),
+}
+
+/// A file that was taken.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Taken {
+    /// Where it is, if it has a path.
+    pub(crate) path: Option<PathBuf>,
+    /// Bytes that had been kept before.
+    pub(crate) resumed_from: u64,
+    /// Bytes that have come on the stream after the heads.
+    pub(crate) came: u64,
 }
 
 /// Takes a file, after the heads; returns when it is where it belongs and the giver was told so.
-/// `taken` is told the bytes of each group that was proved and written.
+/// `moved` is told first what is held, then the bytes of each group that was proved and written.
 ///
 /// # Errors
-/// [`TransferError`]; the giver was told, as far as it can be. The target was dropped unlanded.
+/// [`TransferError`]; the giver was told, as far as it can be. The target was given up.
 pub(crate) async fn receive<T: Target>(
     stream: impl AsyncRead + AsyncWrite,
     offer: &Offer,
     target: T,
-    taken: impl FnMut(u64),
-) -> Result<Option<PathBuf>, TransferError> {
-    let (mut reader, mut writer) = split(stream);
-    match take(&mut reader, offer, target, taken).await {
-        Ok(landed) => {
+    moved: impl FnMut(Moved),
+) -> Result<Taken, TransferError> {
+    let (reader, mut writer) = split(stream);
+    let mut reader = Counted {
+        inner: reader,
+        count: 0,
+    };
+    match take(&mut reader, &mut writer, offer, target, moved).await {
+        Ok((path, resumed_from)) => {
             // The file is there, whatever becomes of the confirmation.
             let _gone = pieces::write(&mut writer, Kind::Whole, &[], SILENCE).await;
             end(&mut writer).await;
-            Ok(landed)
+            Ok(Taken {
+                path,
+                resumed_from,
+                came: reader.count,
+            })
         }
         Err(error) => {
             pieces::stop(&mut writer, &error, SILENCE).await;
             Err(error)
         }
+    }
+}
+
+/// Counts what is read.
+struct Counted<R> {
+    inner: R,
+    count: u64,
+}
+
+impl<R: AsyncRead + Unpin> AsyncRead for Counted<R> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut task::Context<'_>,
+        into: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = into.filled().len();
+        let read = Pin::new(&mut self.inner).poll_read(context, into);
+        self.count += (into.filled().len() - before) as u64;
+        read
     }
 }
 
@@ -77,28 +143,56 @@ async fn end(writer: &mut (impl AsyncWrite + Unpin)) {
 
 async fn take<T: Target>(
     reader: &mut (impl AsyncRead + Unpin),
+    writer: &mut (impl AsyncWrite + Unpin),
     offer: &Offer,
-    target: T,
-    mut taken: impl FnMut(u64),
-) -> Result<Option<PathBuf>, TransferError> {
+    mut target: T,
+    mut moved: impl FnMut(Moved),
+) -> Result<(Option<PathBuf>, u64), TransferError> {
+    let (held, target) = joined(spawn_blocking(move || match target.held() {
+        Ok(held) => Ok((held, target)),
+        Err(error) => Err(target.give_up(error)),
+    }))
+    .await?;
+    let resumed_from = (held.len() as u64 * GROUP).min(offer.size);
+    moved(Moved::Held(resumed_from));
     let mut desk = Desk::new(target);
-    let read = take_groups(reader, offer, &mut desk, &mut taken).await;
+    let groups = (held.len() as u64).to_be_bytes();
+    let asked = pieces::write(writer, Kind::From, &groups, SILENCE).await;
+    let read = match asked {
+        Ok(()) => take_groups(reader, offer, &held, &mut desk, &mut moved).await,
+        Err(error) => Err(error),
+    };
     // Also after a failure: what is being written must be over before anybody hears of it.
     let cleared = desk.clear().await;
-    read?;
-    let (written, target) = cleared?;
-    taken(written);
-    pieces::read(reader, Kind::Whole, &mut [], SILENCE).await?;
-    joined(spawn_blocking(move || target.land())).await
+    let (written, target) = match (read, cleared) {
+        (Ok(()), Ok(cleared)) => cleared,
+        // Where writing has failed, the target was given up there, and reading has given the reason.
+        (Err(error), Err(_)) | (Ok(()), Err(error)) => return Err(error),
+        (Err(error), Ok((_, target))) => return Err(given_up(target, error).await),
+    };
+    moved(Moved::More(written));
+    match pieces::read(reader, Kind::Whole, &mut [], SILENCE).await {
+        Ok(()) => {
+            let path = joined(spawn_blocking(move || target.land())).await?;
+            Ok((path, resumed_from))
+        }
+        Err(error) => Err(given_up(target, error).await),
+    }
+}
+
+async fn given_up<T: Target>(target: T, error: TransferError) -> TransferError {
+    let given_up = joined(spawn_blocking(move || Err::<(), _>(target.give_up(error))));
+    given_up.await.expect_err("giving up gives an error")
 }
 
 async fn take_groups<T: Target>(
     reader: &mut (impl AsyncRead + Unpin),
     offer: &Offer,
+    held: &[ChainingValue],
     desk: &mut Desk<T>,
-    taken: &mut impl FnMut(u64),
+    moved: &mut impl FnMut(Moved),
 ) -> Result<(), TransferError> {
-    let mut walk = Walk::new(offer.root, offer.size);
+    let mut walk = Walk::new(offer.root, offer.size, held.len() as u64);
     let mut buffer = Vec::new();
     loop {
         match walk.step() {
@@ -107,13 +201,16 @@ async fn take_groups<T: Target>(
                 pieces::read(reader, Kind::Parent, &mut parent, SILENCE).await?;
                 walk.parent(&parent).map_err(mismatch)?;
             }
+            Step::Held(proof) => proof
+                .check_held(held)
+                .map_err(|Mismatch| TransferError::Stale)?,
             Step::Group(proof) => {
                 debug_assert!(proof.len <= GROUP, "the walk gives groups");
                 buffer.resize(proof.len as usize, 0);
                 pieces::read(reader, Kind::Group, &mut buffer, SILENCE).await?;
                 // While one group is proved and written the next one may come.
                 let (written, free) = desk.put(proof, buffer).await?;
-                taken(written);
+                moved(Moved::More(written));
                 buffer = free;
             }
             Step::End => return Ok(()),
@@ -158,8 +255,10 @@ impl<T: Target> Desk<T> {
             written,
         } = self.done().await?;
         self.work = Some(spawn_blocking(move || {
-            proof.check(&buffer).map_err(mismatch)?;
-            target.write(&buffer)?;
+            let written = proof.check(&buffer).map_err(mismatch);
+            if let Err(error) = written.and_then(|()| target.write(&buffer)) {
+                return Err(target.give_up(error));
+            }
             Ok(Done {
                 target,
                 buffer,

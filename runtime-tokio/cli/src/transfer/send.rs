@@ -3,8 +3,11 @@
 use std::{
     fs::{self, File},
     io,
-    path::Path,
-    sync::Arc,
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     time::{Duration, SystemTime},
 };
 
@@ -15,11 +18,14 @@ use tokio::{
 };
 
 use super::{
-    PATIENCE, TransferError,
-    hashes::{Outline, Proof, Step, Walk},
+    PATIENCE, TransferError, folder,
+    hashes::{GROUP, Outline, Parent, Proof, Step, Walk, groups_of},
     heads::Offer,
     landing_name::plain_name,
+    listing::Listing,
     pieces::{self, Kind, PREFIX},
+    recv::Moved,
+    scan::scan,
 };
 use crate::{
     exit::{Exit, Failure},
@@ -29,95 +35,154 @@ use crate::{
 /// How long a stream that takes no more may still bring the reason.
 const LAST_WORD: Duration = Duration::from_secs(2);
 
-/// A file that was hashed and can be given, to several peers at once.
+/// A file or folder that was hashed and can be given, to several peers at once.
 #[derive(Clone, Debug)]
 pub(crate) struct Source {
     /// What is told of it.
     pub(crate) offer: Offer,
-    parents: Arc<Vec<[u8; 64]>>,
-    file: Arc<File>,
-    state: State,
+    parents: Arc<Vec<Parent>>,
+    body: Arc<Body>,
+    given: Arc<AtomicU64>,
 }
 
-/// By what a change of a file is noticed that no group shows: one behind the place that is read,
-/// or one that made the file longer.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-struct State {
-    size: u64,
-    modified: Option<SystemTime>,
+/// What the bytes come from, and by what a change is noticed that no group shows: one behind the
+/// place that is read, or one that made it longer.
+#[derive(Debug)]
+enum Body {
+    File {
+        file: File,
+        modified: Option<SystemTime>,
+        size: u64,
+    },
+    Folder {
+        root: PathBuf,
+        listing: Listing,
+        mark: blake3::Hash,
+    },
 }
 
-impl State {
-    fn of(file: &File) -> io::Result<Self> {
-        let facts = file.metadata()?;
-        Ok(Self {
-            size: facts.len(),
-            modified: facts.modified().ok(),
+impl Body {
+    fn of_file(path: &Path) -> Result<Self, Failure> {
+        let open = || {
+            let file = File::open(path)?;
+            let facts = file.metadata()?;
+            let (size, modified) = (facts.len(), facts.modified().ok());
+            Ok(Self::File {
+                file,
+                modified,
+                size,
+            })
+        };
+        open().map_err(|error| missing(path, &error))
+    }
+
+    fn of_folder(root: PathBuf) -> Result<Self, Failure> {
+        let scan = scan(&root)?;
+        let listing = Listing::parse(scan.listing).map_err(|wrong| wrong.refused())?;
+        Ok(Self::Folder {
+            root,
+            listing,
+            mark: scan.mark,
         })
+    }
+
+    fn size(&self) -> u64 {
+        match self {
+            Self::File { size, .. } => *size,
+            Self::Folder { listing, .. } => listing.bytes().len() as u64 + listing.content(),
+        }
+    }
+
+    fn read_exact_at(&self, into: &mut [u8], offset: u64) -> io::Result<()> {
+        match self {
+            Self::File { file, .. } => files::read_exact_at(file, into, offset),
+            Self::Folder { root, listing, .. } => {
+                folder::read_exact_at(listing, root, into, offset)
+            }
+        }
+    }
+
+    fn is_unchanged(&self) -> bool {
+        match self {
+            Self::File {
+                file,
+                modified,
+                size,
+            } => file
+                .metadata()
+                .is_ok_and(|facts| facts.len() == *size && facts.modified().ok() == *modified),
+            Self::Folder { root, mark, .. } => scan(root).is_ok_and(|scan| scan.mark == *mark),
+        }
     }
 }
 
 impl Source {
-    /// Opens and hashes a file; it blocks. `done` is told the bytes of each group.
+    /// Opens and hashes a file, or all files of a folder; it blocks. `done` is told the bytes of
+    /// each group, and of the whole.
     ///
     /// # Errors
-    /// [`Failure`] if there is none, if it is no file, if it cannot be read, or if its name can
-    /// not be told to a peer.
-    pub(crate) fn open(path: &Path, done: impl FnMut(u64)) -> Result<Self, Failure> {
+    /// [`Failure`] if there is none, if it is neither, if it cannot be read, or if a name or a link
+    /// in it can not be told to a peer.
+    pub(crate) fn open(path: &Path, mut done: impl FnMut(u64, u64)) -> Result<Self, Failure> {
         let shown = path.display();
         let facts = fs::metadata(path).map_err(|error| missing(path, &error))?;
+        let mut path = path.to_owned();
         if facts.is_dir() {
-            return Err(Failure::usage(format!(
-                "{shown} is a folder, and only a file can be sent"
-            )));
-        }
-        if !facts.is_file() {
+            // `.` has a name too, and the folder is the same wherever the process goes.
+            path = fs::canonicalize(&path).map_err(|error| missing(&path, &error))?;
+        } else if !facts.is_file() {
             return Err(Failure::usage(format!("{shown} is no ordinary file")));
         }
         let name = path.file_name().and_then(|name| name.to_str());
-        let name =
-            name.ok_or_else(|| Failure::failed(format!("the name of {shown} is not UTF-8")))?;
-        plain_name(name)?;
-        let file = File::open(path).map_err(|error| missing(path, &error))?;
-        let (state, outline) = State::of(&file)
-            .and_then(|state| {
-                let read = |into: &mut [u8], offset| files::read_exact_at(&file, into, offset);
-                Ok((state, Outline::of(state.size, read, done)?))
-            })
-            .map_err(|error| {
-                if error.kind() == io::ErrorKind::UnexpectedEof {
-                    TransferError::Changed.into()
-                } else {
-                    missing(path, &error)
-                }
-            })?;
+        let name = name
+            .ok_or_else(|| Failure::failed(format!("{shown} has no name, or none in UTF-8")))?
+            .to_owned();
+        plain_name(&name)?;
+        let body = if facts.is_dir() {
+            Body::of_folder(path.clone())?
+        } else {
+            Body::of_file(&path)?
+        };
+        let size = body.size();
+        let read = |into: &mut [u8], offset| body.read_exact_at(into, offset);
+        let outline = Outline::of(size, read, |bytes| done(bytes, size));
+        let outline = outline.map_err(|error| {
+            if error.kind() == io::ErrorKind::UnexpectedEof || !body.is_unchanged() {
+                TransferError::Changed.into()
+            } else {
+                missing(&path, &error)
+            }
+        })?;
+        let listing = match &body {
+            Body::File { .. } => None,
+            Body::Folder { listing, .. } => Some(listing.bytes().len() as u64),
+        };
         Ok(Self {
             offer: Offer {
-                name: name.into(),
-                size: state.size,
+                name,
+                size,
                 root: outline.root,
+                listing,
             },
             parents: Arc::new(outline.parents),
-            file: Arc::new(file),
-            state,
+            body: Arc::new(body),
+            given: Arc::default(),
         })
+    }
+
+    /// Bytes that streams have taken, to all peers together.
+    pub(crate) fn given(&self) -> u64 {
+        self.given.load(Ordering::Relaxed)
     }
 
     /// The bytes of a group, checked against what was hashed.
     fn group(&self, proof: &Proof, into: &mut [u8]) -> Result<(), TransferError> {
-        match files::read_exact_at(&self.file, into, proof.offset) {
+        match self.body.read_exact_at(into, proof.offset) {
             Ok(()) => proof.check(into).map_err(|_other| TransferError::Changed),
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
                 Err(TransferError::Changed)
             }
-            Err(error) => Err(unreadable(&error)),
-        }
-    }
-
-    fn is_unchanged(&self) -> Result<(), TransferError> {
-        match State::of(&self.file) {
-            Ok(state) if state == self.state => Ok(()),
-            Ok(_other) => Err(TransferError::Changed),
+            Err(_error) if !self.body.is_unchanged() => Err(TransferError::Changed),
             Err(error) => Err(unreadable(&error)),
         }
     }
@@ -139,17 +204,25 @@ fn unreadable(error: &io::Error) -> TransferError {
     }
 }
 
-/// Gives the file, after the heads; returns when the peer has it whole and has said so. `sent` is
-/// told the bytes of each group that the stream has taken.
+/// Gives the file, after the heads; returns when the peer has it whole and has said so. `moved` is
+/// told first what the peer has already, then the bytes of each group that the stream has taken.
 ///
 /// # Errors
 /// [`TransferError`]; the peer was told, as far as it can be.
 pub(crate) async fn send(
     stream: impl AsyncRead + AsyncWrite,
     source: &Source,
-    mut sent: impl FnMut(u64),
+    mut moved: impl FnMut(Moved),
 ) -> Result<(), TransferError> {
     let (mut reader, mut writer) = split(stream);
+    let held = match held(&mut reader, source).await {
+        Ok(held) => held,
+        Err(error) => {
+            pieces::stop(&mut writer, &error, PATIENCE).await;
+            return Err(error);
+        }
+    };
+    moved(Moved::Held((held * GROUP).min(source.offer.size)));
     let verdict = pieces::read(&mut reader, Kind::Whole, &mut [], PATIENCE);
     tokio::pin!(verdict);
     // The taker may speak first, to say that it stops.
@@ -159,7 +232,7 @@ pub(crate) async fn send(
             early?;
             Err(TransferError::Mismatch("the peer confirms what it cannot have yet"))
         }
-        written = write_file(&mut writer, source, &mut sent) => written,
+        written = write_file(&mut writer, source, held, &mut moved) => written,
     };
     match written {
         Ok(()) => verdict.await,
@@ -175,12 +248,27 @@ pub(crate) async fn send(
     }
 }
 
+/// The groups that the taker has already.
+async fn held(
+    reader: &mut (impl AsyncRead + Unpin),
+    source: &Source,
+) -> Result<u64, TransferError> {
+    let mut groups = [0; 8];
+    pieces::read(reader, Kind::From, &mut groups, PATIENCE).await?;
+    let groups = u64::from_be_bytes(groups);
+    if groups > groups_of(source.offer.size) {
+        return Err(TransferError::Mismatch("the peer has more than there is"));
+    }
+    Ok(groups)
+}
+
 async fn write_file(
     writer: &mut (impl AsyncWrite + Unpin),
     source: &Source,
-    sent: &mut impl FnMut(u64),
+    held: u64,
+    moved: &mut impl FnMut(Moved),
 ) -> Result<(), TransferError> {
-    let mut walk = Walk::new(source.offer.root, source.offer.size);
+    let mut walk = Walk::new(source.offer.root, source.offer.size, held);
     let mut parents = source.parents.iter();
     let mut piece = Vec::new();
     loop {
@@ -190,15 +278,24 @@ async fn write_file(
                 walk.parent(parent).expect("the outline is the root's own");
                 pieces::write(writer, Kind::Parent, parent, PATIENCE).await?;
             }
+            Step::Held(proof) => {
+                let inside = proof.groups() as usize - 1;
+                parents = parents.as_slice()[inside..].iter();
+            }
             Step::Group(proof) => {
                 piece = read_group(source.clone(), proof, piece).await?;
                 pieces::write_raw(writer, &piece, PATIENCE).await?;
-                sent(proof.len);
+                source.given.fetch_add(proof.len, Ordering::Relaxed);
+                moved(Moved::More(proof.len));
             }
             Step::End => break,
         }
     }
-    source.is_unchanged()?;
+    let body = Arc::clone(&source.body);
+    let unchanged = spawn_blocking(move || body.is_unchanged()).await;
+    if !unchanged.unwrap_or(false) {
+        return Err(TransferError::Changed);
+    }
     pieces::write(writer, Kind::Whole, &[], PATIENCE).await?;
     writer.shutdown().await.map_err(TransferError::Vanished)
 }

@@ -10,16 +10,23 @@ use std::{
 use data_encoding::HEXLOWER;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex, join};
 
+mod folders;
+mod listings;
+mod resume;
+
 use super::{
     TransferError,
     hashes::{GROUP, SIZE_MAX},
     heads::{self, Answer, Offer, Request},
     landing::Landing,
     pieces::PREFIX,
-    recv::receive,
+    recv::{Moved, Taken, receive},
     send::{Source, send},
 };
 use crate::exit::{Exit, Failure};
+
+/// What a taker says first that has nothing yet.
+const FROM_NOTHING: [u8; 13] = [5, 0, 0, 0, 8, 0, 0, 0, 0, 0, 0, 0, 0];
 
 /// Bytes that the pipe holds; less than a group, so that both sides wait for each other.
 const PIPE: usize = 64 << 10;
@@ -48,11 +55,11 @@ impl Place {
         let mut bytes = vec![0; size as usize];
         blake3::Hasher::new().finalize_xof().fill(&mut bytes);
         fs::write(self.sent(), bytes).unwrap();
-        Source::open(&self.sent(), |_done| {}).unwrap()
+        Source::open(&self.sent(), |_done, _size| {}).unwrap()
     }
 
-    fn landing(&self, size: u64) -> Landing {
-        Landing::begin(&self.inbox(), "file", size, false).unwrap()
+    fn landing(&self, offer: &Offer) -> Landing {
+        Landing::begin(&self.inbox(), "file", offer, false).unwrap()
     }
 
     fn is_untouched(&self) -> bool {
@@ -63,13 +70,17 @@ impl Place {
 type Outcome<T> = Result<T, TransferError>;
 
 /// Sends and receives over a pipe.
-async fn transfer(place: &Place, source: &Source) -> (Outcome<()>, Outcome<Option<PathBuf>>) {
+async fn transfer(place: &Place, source: &Source) -> (Outcome<()>, Outcome<Taken>) {
     let (near, far) = duplex(PIPE);
-    let landing = place.landing(source.offer.size);
+    let landing = place.landing(&source.offer);
     let mut counted = (0, 0);
+    let bytes = |moved| match moved {
+        Moved::Held(bytes) | Moved::More(bytes) => bytes,
+    };
     let outcome = tokio::join!(
-        send(near, source, |bytes| counted.0 += bytes),
-        receive(far, &source.offer, landing, |bytes| counted.1 += bytes),
+        send(near, source, |moved| counted.0 += bytes(moved)),
+        receive(far, &source.offer, landing, |moved| counted.1 +=
+            bytes(moved)),
     );
     if outcome.1.is_ok() {
         assert_eq!(counted, (source.offer.size, source.offer.size));
@@ -83,10 +94,11 @@ async fn recorded(source: &Source) -> Vec<u8> {
     let (mut reader, mut writer) = tokio::io::split(far);
     let mut bytes = Vec::new();
     let taker = async {
+        writer.write_all(&FROM_NOTHING).await.unwrap();
         reader.read_to_end(&mut bytes).await.unwrap();
         writer.write_all(&[3, 0, 0, 0, 0]).await.unwrap();
     };
-    let (sent, ()) = tokio::join!(send(near, source, |_bytes| {}), taker);
+    let (sent, ()) = tokio::join!(send(near, source, |_moved| {}), taker);
     sent.unwrap();
     bytes
 }
@@ -102,9 +114,10 @@ async fn replayed(place: &Place, offer: &Offer, bytes: &[u8]) -> (Outcome<()>, V
         let _refused = writer.shutdown().await;
         said_reader.read_to_end(&mut said).await.unwrap();
     };
-    let landing = place.landing(offer.size);
-    let (taken, ()) = tokio::join!(receive(far, offer, landing, |_bytes| {}), giver);
-    (taken.map(|_path| ()), said)
+    let landing = place.landing(offer);
+    let (taken, ()) = tokio::join!(receive(far, offer, landing, |_moved| {}), giver);
+    let said = said.strip_prefix(&FROM_NOTHING).map(<[u8]>::to_vec);
+    (taken.map(|_taken| ()), said.unwrap())
 }
 
 fn exit(error: TransferError) -> Exit {
@@ -118,7 +131,7 @@ async fn transfer_files_of_every_edge_arrive_as_they_were() {
         let source = place.source(size);
         let (sent, received) = transfer(&place, &source).await;
         sent.unwrap();
-        let path = received.unwrap().unwrap();
+        let path = received.unwrap().path.unwrap();
         assert_eq!(path.file_name().unwrap(), "file");
         assert!(
             fs::read(path).unwrap() == fs::read(place.sent()).unwrap(),
@@ -166,7 +179,7 @@ async fn transfer_document_has_the_bytes_that_are_sent() {
     let place = Place::new();
     let path = place.folder.path().join("hello.txt");
     fs::write(&path, "hello").unwrap();
-    let source = Source::open(&path, |_done| {}).unwrap();
+    let source = Source::open(&path, |_done, _size| {}).unwrap();
     let token = HEXLOWER.encode(&[7; 16]);
     let file = source.offer.announce();
     let heads = [
@@ -184,7 +197,7 @@ async fn transfer_document_has_the_bytes_that_are_sent() {
     super::recv::decline(near, Failure::failed("ours"), full).await;
     let mut stop = Vec::new();
     far.read_to_end(&mut stop).await.unwrap();
-    let said = [whole, stop].map(|said| HEXLOWER.encode(&said));
+    let said = [FROM_NOTHING.to_vec(), whole, stop].map(|said| HEXLOWER.encode(&said));
     assert_eq!(documented("taker"), said);
 }
 
@@ -233,16 +246,30 @@ async fn transfer_of_one_group_is_checked_against_the_root_itself() {
 }
 
 #[tokio::test]
-async fn transfer_cut_off_anywhere_leaves_nothing() {
+async fn transfer_cut_off_anywhere_leaves_nothing_but_what_can_be_gone_on_from() {
     let place = Place::new();
     let source = place.source(2 * GROUP + 1);
     let bytes = recorded(&source).await;
     let all = bytes.len();
-    for cut in [0, 1, PREFIX + 10, all / 2, all - PREFIX, all - 1] {
+    for cut in [
+        0,
+        1,
+        PREFIX + 10,
+        all / 2,
+        all / 2 + 1000,
+        all - PREFIX,
+        all - 1,
+    ] {
         let (taken, said) = replayed(&place, &source.offer, &bytes[..cut]).await;
-        assert_eq!(exit(taken.unwrap_err()), Exit::Unreachable, "{cut}");
+        let expected = if cut <= all / 2 {
+            Exit::Unreachable
+        } else {
+            Exit::Resumable
+        };
+        assert_eq!(exit(taken.unwrap_err()), expected, "{cut}");
         assert!(said.is_empty(), "{cut}");
-        assert!(place.is_untouched(), "{cut}");
+        assert_eq!(place.is_untouched(), expected == Exit::Unreachable, "{cut}");
+        let _kept = fs::remove_dir_all(place.inbox().join(".file.hydroid-part"));
     }
 }
 
@@ -253,7 +280,7 @@ async fn transfer_of_an_untrue_size_takes_no_memory_and_no_disk() {
     let bytes = recorded(&source).await;
     let offer = Offer {
         size: SIZE_MAX,
-        ..source.offer
+        ..source.offer.clone()
     };
     let (near, far) = duplex(PIPE);
     let (mut reader, mut writer) = tokio::io::split(near);
@@ -263,8 +290,8 @@ async fn transfer_of_an_untrue_size_takes_no_memory_and_no_disk() {
         reader.read_to_end(&mut said).await.unwrap();
     };
     // The landing was asked for less room than the offer says: only the proofs stand in the way.
-    let landing = place.landing(1);
-    let (taken, ()) = tokio::join!(receive(far, &offer, landing, |_bytes| {}), giver);
+    let landing = place.landing(&source.offer);
+    let (taken, ()) = tokio::join!(receive(far, &offer, landing, |_moved| {}), giver);
     assert_eq!(exit(taken.unwrap_err()), Exit::Unverified);
     assert!(place.is_untouched());
 }
@@ -305,12 +332,10 @@ async fn transfer_onto_a_disk_that_becomes_full_ends_and_leaves_nothing() {
     let place = Place::new();
     let source = place.source(3 * GROUP);
     let (near, far) = duplex(PIPE);
-    let landing = place
-        .landing(source.offer.size)
-        .onto(Path::new("/dev/full"));
+    let landing = place.landing(&source.offer).onto(Path::new("/dev/full"));
     let (sent, received) = tokio::join!(
-        send(near, &source, |_bytes| {}),
-        receive(far, &source.offer, landing, |_bytes| {}),
+        send(near, &source, |_moved| {}),
+        receive(far, &source.offer, landing, |_moved| {}),
     );
     let (sent, received) = (sent.unwrap_err(), received.unwrap_err());
     let (sent, received) = (Failure::from(sent), Failure::from(received));
@@ -323,7 +348,7 @@ async fn transfer_onto_a_disk_that_becomes_full_ends_and_leaves_nothing() {
 /// Lets a giver send to somebody who behaves as given.
 async fn sent_to(source: &Source, taker: impl AsyncFnOnce(DuplexStream)) -> TransferError {
     let (near, far) = duplex(PIPE);
-    let (sent, ()) = tokio::join!(send(near, source, |_bytes| {}), taker(far));
+    let (sent, ()) = tokio::join!(send(near, source, |_moved| {}), taker(far));
     sent.unwrap_err()
 }
 
@@ -348,6 +373,7 @@ async fn transfer_giver_notices_that_the_taker_is_gone() {
     let error = sent_to(&source, async |far| drop(far)).await;
     assert_eq!(exit(error), Exit::Unreachable);
     let error = sent_to(&source, async |mut far| {
+        far.write_all(&FROM_NOTHING).await.unwrap();
         let mut some = vec![0; 100_000];
         far.read_exact(&mut some).await.unwrap();
     })
@@ -360,6 +386,7 @@ async fn transfer_giver_believes_no_early_confirmation() {
     let place = Place::new();
     let source = place.source(3 * GROUP);
     let error = sent_to(&source, async |mut far| {
+        far.write_all(&FROM_NOTHING).await.unwrap();
         far.write_all(&[3, 0, 0, 0, 0]).await.unwrap();
         let mut rest = Vec::new();
         far.read_to_end(&mut rest).await.unwrap();
@@ -393,10 +420,10 @@ async fn transfer_dropped_halfway_leaves_nothing() {
     let source = place.source(3 * GROUP);
     let bytes = recorded(&source).await;
     let (mut near, far) = duplex(PIPE);
-    let landing = place.landing(source.offer.size);
+    let landing = place.landing(&source.offer);
     assert!(!place.is_untouched());
     let far = join(far, tokio::io::sink());
-    let taking = receive(far, &source.offer, landing, |_bytes| {});
+    let taking = receive(far, &source.offer, landing, |_moved| {});
     tokio::select! {
         _taken = taking => panic!("half a file is no file"),
         written = near.write_all(&bytes[..bytes.len() / 2]) => written.unwrap(),
@@ -416,9 +443,8 @@ async fn transfer_dropped_halfway_leaves_nothing() {
 #[test]
 fn transfer_source_is_an_ordinary_file_that_is_there() {
     let place = Place::new();
-    let open = |path: &Path| Source::open(path, |_done| {}).unwrap_err().exit;
+    let open = |path: &Path| Source::open(path, |_done, _size| {}).unwrap_err().exit;
     assert_eq!(open(&place.folder.path().join("missing")), Exit::NotFound);
-    assert_eq!(open(place.folder.path()), Exit::Usage);
     #[cfg(unix)]
     assert_eq!(open(Path::new("/dev/null")), Exit::Usage);
 }

@@ -5,10 +5,13 @@
 #![allow(clippy::unwrap_used, reason = "what fails here fails its test")]
 
 mod ends;
+mod folders;
 mod homes;
 mod hostile;
 mod mistakes;
 mod pipe;
+mod resume;
+mod roaming;
 mod running;
 mod spaces;
 mod state;

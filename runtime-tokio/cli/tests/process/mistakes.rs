@@ -51,7 +51,6 @@ fn mistakes_in_a_ticket_are_named() {
 fn mistakes_about_files_and_folders_are_told_before_anything_happens() {
     let world = World::new();
     world.run(&["send", "missing"]).by_saying(3, "missing");
-    world.run(&["send", "."]).by_saying(2, "folder");
     world.run(&["send", "/dev/null"]).by_saying(2, "ordinary");
     let file = world.file("file", 5);
     let (sender, ticket) = world.send(&file);

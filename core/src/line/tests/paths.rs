@@ -1,0 +1,259 @@
+//! The paths of one line, alone: who is asked where, what counts as an answer, and who is left.
+
+use super::*;
+use crate::line::{path::is_same, paths::Paths};
+
+const RTT_US: u64 = 20_000;
+const LEN: usize = 39;
+
+/// The paths of a line that is up on `route_to(1)`, and what they need.
+struct Ways {
+    paths: Paths,
+    rng: Rng,
+    config: Config,
+    now: Time,
+}
+
+impl Ways {
+    fn new(config: Config) -> Self {
+        let mut paths = Paths::default();
+        paths.start(Time::ZERO, route_to(1), &config);
+        Self {
+            paths,
+            rng: Rng::new(&Seed::new([5; 32])),
+            config,
+            now: Time::ZERO,
+        }
+    }
+
+    fn pace(&self) -> Pace {
+        Pace {
+            since: self.now,
+            rtt_us: RTT_US,
+        }
+    }
+
+    /// A packet of so many bytes with the highest counter so far.
+    fn hear(&mut self, n: u8, len: usize) {
+        let (pace, from) = (self.pace(), (route_to(n), len));
+        self.paths
+            .on_newest(self.now, from, pace, &self.config, &mut self.rng);
+    }
+
+    fn silence(&mut self) {
+        let pace = self.pace();
+        self.paths
+            .on_silence(self.now, pace, &self.config, &mut self.rng);
+    }
+
+    fn answer(&mut self, n: u8, bytes: [u8; 8]) -> bool {
+        self.paths
+            .on_response(self.now, &route_to(n), bytes, &self.config)
+    }
+
+    /// All that goes out now: where to, and which challenge.
+    fn sent(&mut self) -> Vec<(Route, [u8; 8])> {
+        let sent = core::iter::from_fn(|| self.paths.poll(self.now));
+        sent.map(|(route, frame)| match frame {
+            PathFrame::Challenge(bytes) => (route, bytes),
+            PathFrame::Response(_) => panic!("nobody asked"),
+        })
+        .collect()
+    }
+
+    fn sent_to(&mut self, n: u8) -> Option<[u8; 8]> {
+        let sent = self.sent();
+        let found = sent.iter().find(|(route, _)| *route == route_to(n));
+        found.map(|(_, bytes)| *bytes)
+    }
+
+    /// Runs for so long; true if the path in use became another one.
+    fn run(&mut self, ms: u64) -> (bool, usize) {
+        let end = self.now.plus_ms(ms);
+        let (mut moved, mut sent) = (false, 0);
+        while let Some(at) = self.paths.deadline().filter(|at| *at <= end) {
+            self.now = self.now.max(at);
+            moved |= self
+                .paths
+                .on_deadline(self.now, &self.config, &mut self.rng);
+            sent += self.sent().len();
+        }
+        self.now = end;
+        (moved, sent)
+    }
+
+    fn routes(&self) -> Vec<Route> {
+        self.paths.infos().map(|path| path.route).collect()
+    }
+}
+
+#[test]
+fn line_path_in_use_stays_while_it_answers_and_the_other_is_kept() {
+    let mut ways = Ways::new(Config::default());
+    ways.hear(2, LEN);
+    let sent = ways.sent();
+    let to: Vec<_> = sent.iter().map(|(route, _)| *route).collect();
+    assert_eq!(to, [route_to(1), route_to(2)], "both are asked");
+    ways.now = Time::from_us(RTT_US);
+    assert!(!ways.answer(2, sent[1].1));
+    assert!(!ways.answer(1, sent[0].1));
+    assert_eq!(ways.run(5_000), (false, 0));
+    let infos: Vec<_> = ways.paths.infos().collect();
+    assert_eq!(infos[0].route, route_to(1));
+    assert!(infos[1].proven && infos[1].rtt_us == Some(RTT_US));
+}
+
+#[test]
+fn line_path_that_does_not_answer_is_left_after_three_round_trips_and_the_grace() {
+    for path_grace_ms in [200, 50] {
+        let config = Config {
+            path_grace_ms,
+            ..Config::default()
+        };
+        let mut ways = Ways::new(config);
+        ways.hear(2, LEN);
+        let asked = ways.sent_to(2).unwrap();
+        ways.now = Time::from_us(RTT_US);
+        assert!(!ways.answer(2, asked), "not before its time");
+        let patience_us = 3 * RTT_US + path_grace_ms * 1000;
+        ways.run((patience_us - RTT_US) / 1000 - 1);
+        assert_eq!(ways.routes()[0], route_to(1));
+        assert!(ways.run(1).0);
+        assert_eq!(ways.routes(), [route_to(2), route_to(1)]);
+    }
+}
+
+#[test]
+fn line_path_that_answers_late_takes_over_at_once() {
+    let mut ways = Ways::new(Config::default());
+    ways.hear(2, LEN);
+    let asked = ways.sent_to(2).unwrap();
+    assert!(!ways.run(300).0, "nobody answered");
+    assert!(ways.answer(2, asked));
+    assert_eq!(ways.routes()[0], route_to(2));
+}
+
+#[test]
+fn line_response_counts_only_with_its_bytes_and_on_its_path() {
+    let mut ways = Ways::new(Config::default());
+    ways.hear(2, LEN);
+    let sent = ways.sent();
+    // Crossed, of nothing, and from somewhere else.
+    ways.answer(1, sent[1].1);
+    ways.answer(2, sent[0].1);
+    ways.answer(2, [0; 8]);
+    ways.answer(3, sent[1].1);
+    assert!(ways.paths.infos().skip(1).all(|path| !path.proven));
+    let mut other_socket = route_to(2);
+    other_socket.socket = SocketId(1);
+    let config = ways.config.clone();
+    ways.paths
+        .on_response(ways.now, &other_socket, sent[1].1, &config);
+    assert!(ways.paths.infos().skip(1).all(|path| !path.proven));
+    ways.answer(2, sent[1].1);
+    assert!(ways.paths.infos().skip(1).all(|path| path.proven));
+    // Our own address tells paths apart only where both sides know it.
+    let with = |last: u8| {
+        let mut route = route_to(2);
+        route.path.local = Some([127, 0, 0, last].into());
+        route
+    };
+    assert!(is_same(&with(1), &route_to(2)) && !is_same(&with(1), &with(2)));
+}
+
+#[test]
+fn line_challenge_is_no_larger_than_what_named_the_place() {
+    let mut ways = Ways::new(Config::default());
+    ways.hear(2, LEN - 1);
+    assert_eq!(ways.sent_to(2), None, "38 bytes ask for 39");
+    ways.run(2_000);
+    assert_eq!(ways.routes(), [route_to(1), route_to(2)]);
+    ways.hear(2, LEN);
+    assert!(ways.sent_to(2).is_some());
+    // What was named once is asked once; then it is forgotten.
+    let (_, sent) = ways.run(5_000);
+    assert_eq!(sent, 2, "the path in use is asked again");
+    assert_eq!(ways.routes(), [route_to(1)]);
+}
+
+#[test]
+fn line_paths_are_few_however_many_are_named() {
+    for (paths, path_named_ms) in [(4, 250), (2, 250), (4, 0)] {
+        let config = Config {
+            paths,
+            path_named_ms,
+            ..Config::default()
+        };
+        let mut ways = Ways::new(config);
+        let mut asked = 0;
+        for n in 2..200 {
+            ways.hear(n, LEN);
+            ways.hear(1, LEN);
+            asked += ways.sent().iter().filter(|it| it.0 != route_to(1)).count();
+            assert!(ways.routes().len() <= paths as usize);
+            asked += ways.run(10).1;
+        }
+        assert!(asked <= 198 * 3, "{asked}");
+        if path_named_ms == 250 {
+            assert!(
+                asked < 60,
+                "eight at once, then one in a quarter of a second: {asked}"
+            );
+        }
+        ways.run(10_000);
+        assert_eq!(ways.routes(), [route_to(1)], "none of them answered");
+    }
+}
+
+#[test]
+fn line_other_paths_are_asked_while_it_is_held_and_forgotten_after_three_rounds() {
+    let config = Config {
+        path_probe_ms: 10_000,
+        path_again_ms: 2_000,
+        ..Config::default()
+    };
+    let mut ways = Ways::new(config.clone());
+    ways.paths.remember(&[route_to(1), route_to(2)], 16);
+    ways.paths.start(Time::ZERO, route_to(1), &config);
+    assert_eq!(ways.run(60_000).1, 0, "nobody holds it");
+    ways.paths.set_held(true);
+    let before = ways.now;
+    assert_eq!(ways.run(0).1, 1, "it was due long ago");
+    assert_eq!(ways.run(35_000), (false, 2), "once in ten seconds and some");
+    assert!(ways.now.since_us(before) >= 30_000_000);
+    assert_eq!(ways.routes(), [route_to(1)]);
+}
+
+#[test]
+fn line_paths_are_all_asked_when_nothing_answers_and_the_quickest_takes_over() {
+    let config = Config::default();
+    let mut ways = Ways::new(config.clone());
+    ways.paths
+        .remember(&[route_to(1), route_to(2), route_to(3)], 16);
+    ways.paths.start(Time::ZERO, route_to(1), &config);
+    ways.silence();
+    let sent = ways.sent();
+    assert_eq!(sent.len(), 3);
+    ways.now = Time::from_us(10_000);
+    ways.answer(3, sent[2].1);
+    ways.now = Time::from_us(20_000);
+    ways.answer(2, sent[1].1);
+    // Whatever comes on the path in use answers nothing; it may work one way only.
+    ways.hear(1, LEN);
+    assert!(ways.run(300).0);
+    assert_eq!(ways.routes()[0], route_to(3));
+}
+
+#[test]
+fn line_challenges_are_answered_one_a_path() {
+    let mut ways = Ways::new(Config::default());
+    for n in 0..20 {
+        let config = ways.config.clone();
+        ways.paths.on_challenge(route_to(n % 10), [n; 8], &config);
+    }
+    let answers: Vec<_> = core::iter::from_fn(|| ways.paths.poll(Time::ZERO)).collect();
+    let expected: Vec<_> = (16..20)
+        .map(|n| (route_to(n % 10), PathFrame::Response([n; 8])))
+        .collect();
+    assert_eq!(answers, expected);
+}

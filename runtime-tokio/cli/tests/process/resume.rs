@@ -1,0 +1,240 @@
+//! Transfers that stop in the middle and are run again.
+
+use std::{fs, path::PathBuf, thread};
+
+use rustix::process::Signal;
+use serde_json::Value;
+
+use crate::running::{Ended, Running, World};
+
+const MIB: u64 = 1 << 20;
+
+fn record(world: &World, part: &str) -> Option<Value> {
+    let text = fs::read_to_string(world.path(part).join("record")).ok()?;
+    serde_json::from_str(&text).ok()
+}
+
+/// Waits until something of the part is durable, and ends the process by the signal; the bytes that
+/// are there for good then. `None` if the process was done before.
+fn stop(world: &World, part: &str, running: &Running, signal: Signal) -> Option<u64> {
+    let groups = loop {
+        match record(world, part) {
+            Some(record) => break record["groups"].as_u64().unwrap(),
+            None if world.path(part).exists() || world.names("here").is_empty() => {
+                thread::yield_now();
+            }
+            None => return None,
+        }
+    };
+    running.signal(signal);
+    Some(groups * MIB)
+}
+
+/// What the last object says of where it went on, and of what came.
+fn resumed(ended: &Ended) -> (u64, u64) {
+    let objects = ended.objects();
+    let last = objects.last().unwrap();
+    assert_eq!(last["event"], "received");
+    let number = |key: &str| last[key].as_u64().unwrap();
+    (number("resumed_from"), number("came"))
+}
+
+fn big(world: &World) -> (PathBuf, u64) {
+    (world.file("file", 256 * MIB), 256 * MIB)
+}
+
+#[test]
+fn resume_after_a_kill_receives_what_was_missing() {
+    let world = World::new();
+    let (file, size) = big(&world);
+    let (sender, ticket) = world.send(&file);
+    let part = "here/.out.hydroid-part";
+    let recv = ["recv", &ticket, "-o", "out", "--json"];
+    let receiver = world.start(&recv);
+    let Some(durable) = stop(&world, part, &receiver, Signal::KILL) else {
+        return println!("this machine has received all of it before it could be killed");
+    };
+    receiver.end();
+    let ended = world.run(&recv).by(0);
+    sender.end().by(0);
+    let (from, came) = resumed(&ended);
+    println!("resumed from {from} of {size}, {came} bytes came");
+    assert!(from >= durable && from > 0, "{from} {durable}");
+    assert!(came <= size - from + 2 * MIB, "{came}");
+    assert!(
+        ended
+            .objects()
+            .iter()
+            .any(|object| object["event"] == "resumed")
+    );
+    assert_eq!(world.names("here"), ["out"]);
+    assert!(fs::read(world.path("here/out")).unwrap() == fs::read(&file).unwrap());
+}
+
+#[test]
+fn resume_after_an_interrupt_and_of_a_folder() {
+    let world = World::new();
+    let (file, _size) = big(&world);
+    let root = world.path("tree");
+    fs::create_dir(&root).unwrap();
+    let bytes = fs::read(&file).unwrap();
+    for (n, content) in bytes.chunks(300_000).enumerate() {
+        fs::write(root.join(format!("{n:04}")), content).unwrap();
+    }
+    let (sender, ticket) = world.send(&root);
+    let recv = ["recv", &ticket, "--json"];
+    let receiver = world.start(&recv);
+    let Some(durable) = stop(&world, "here/.tree.hydroid-part", &receiver, Signal::INT) else {
+        return println!("this machine has received all of it before it could be stopped");
+    };
+    let ended = receiver.end();
+    if ended.code == Some(0) {
+        return println!("this machine has received all of it before it stopped");
+    }
+    ended.by_saying(7, "the same command goes on from there");
+    let ended = world.run(&recv).by(0);
+    sender.end().by(0);
+    assert!(resumed(&ended).0 >= durable);
+    for (n, content) in bytes.chunks(300_000).enumerate() {
+        let received = fs::read(world.path("here/tree").join(format!("{n:04}"))).unwrap();
+        assert!(received == content, "{n}");
+    }
+    assert_eq!(world.names("here"), ["tree"]);
+}
+
+#[test]
+fn resume_when_the_sender_is_gone_and_another_run_of_it_gives_the_same_file() {
+    let world = World::new();
+    let (file, size) = big(&world);
+    let (sender, ticket) = world.send(&file);
+    let part = "here/.file.hydroid-part";
+    let receiver = world.start(&["recv", &ticket, "--json"]);
+    let stopped = stop(&world, part, &sender, Signal::INT);
+    sender.end();
+    let ended = receiver.end();
+    if stopped.is_none() || ended.code == Some(0) {
+        return println!("this machine has received all of it before the sender could be stopped");
+    }
+    ended.by_saying(7, "are kept");
+    let (sender, ticket) = world.send(&file);
+    let ended = world.run(&["recv", &ticket, "--json"]).by(0);
+    sender.end().by(0);
+    let (from, came) = resumed(&ended);
+    assert!(from > 0 && came <= size - from + 2 * MIB);
+    assert!(fs::read(world.path("here/file")).unwrap() == fs::read(&file).unwrap());
+}
+
+#[test]
+fn resume_against_another_file_or_from_garbage_starts_over_and_says_so() {
+    let world = World::new();
+    let file = world.file("file", 3 * MIB);
+    let part = world.path("here/.file.hydroid-part");
+    let garbage: [&dyn Fn(); 3] = [
+        &|| fs::write(&part, "of an earlier version").unwrap(),
+        &|| {
+            let other = serde_json::json!({
+                "version": 1, "root": "0".repeat(64), "size": 3 * MIB, "listing": null, "groups": 2,
+            });
+            fs::write(part.join("record"), other.to_string()).unwrap();
+        },
+        &|| fs::write(part.join("record"), "garbage").unwrap(),
+    ];
+    for (n, leave) in garbage.iter().enumerate() {
+        if n > 0 {
+            use std::os::unix::fs::DirBuilderExt as _;
+            fs::DirBuilder::new().mode(0o700).create(&part).unwrap();
+        }
+        leave();
+        let (sender, ticket) = world.send(&file);
+        let ended = world.run(&["recv", &ticket]).by(0);
+        sender.end().by(0);
+        assert!(
+            ended.stderr.contains("so it starts over"),
+            "{}",
+            ended.stderr
+        );
+        assert_eq!(world.names("here"), ["file"]);
+        fs::remove_file(world.path("here/file")).unwrap();
+    }
+}
+
+#[test]
+fn resume_of_a_file_that_is_given_to_an_up() {
+    let world = World::new();
+    let (file, size) = big(&world);
+    let (up, ticket) = world.up(&["--json"]);
+    let send = ["send", file.to_str().unwrap(), "--to", &ticket, "--json"];
+    let sender = world.start(&send);
+    let stopped = stop(&world, "in/.file.hydroid-part", &sender, Signal::KILL);
+    let ended = sender.end();
+    if stopped.is_none() || ended.code == Some(0) {
+        return println!("this machine has sent all of it before it could be killed");
+    }
+    // The `up` learns by its silence that the first one is gone.
+    let sent = loop {
+        let ended = world.run(&send);
+        if ended.code == Some(0) {
+            break ended;
+        }
+        ended.by(5);
+        thread::yield_now();
+    };
+    let sent = sent.objects();
+    let from = sent.last().unwrap()["resumed_from"].as_u64().unwrap();
+    assert!(from > 0 && from <= size, "{from}");
+    up.signal(Signal::TERM);
+    up.end().by(0);
+    assert!(fs::read(world.path("in/file")).unwrap() == fs::read(&file).unwrap());
+}
+
+#[test]
+fn resume_is_for_one_receiver_at_a_time_in_one_place() {
+    let world = World::new();
+    let (file, _size) = big(&world);
+    let (sender, ticket) = world.send(&file);
+    let first = world.start(&["recv", &ticket, "-o", "one"]);
+    while !world.path("here/.one.hydroid-part/lock").exists() {
+        if world.path("here/one").exists() {
+            return println!("this machine has received all of it before another could come");
+        }
+        thread::yield_now();
+    }
+    first.signal(Signal::STOP);
+    let second = world.run(&["recv", &ticket, "-o", "one"]);
+    first.signal(Signal::CONT);
+    second.by_saying(5, "already");
+    first.end().by(0);
+    sender.end().by(0);
+    assert_eq!(world.names("here"), ["one"]);
+}
+
+#[test]
+fn resume_leaves_two_receivers_in_two_places_alone() {
+    let world = World::new();
+    let (file, _size) = big(&world);
+    let (sender, ticket) = world.send(&file);
+    let names = ["one", "two"];
+    let receivers = names.map(|name| world.start(&["recv", &ticket, "-o", name]));
+    // Both have begun before one can be done, unless the machine is very fast.
+    let begun = |name| {
+        world
+            .path(&format!("here/.{name}.hydroid-part/lock"))
+            .exists()
+    };
+    let both = loop {
+        if names.iter().all(begun) {
+            break true;
+        }
+        if names
+            .iter()
+            .any(|name| world.path("here").join(name).exists())
+        {
+            break false;
+        }
+        thread::yield_now();
+    };
+    let codes = receivers.map(|receiver| receiver.end().code);
+    sender.end().by(0);
+    assert!(codes.contains(&Some(0)), "{codes:?}");
+    assert!(!both || codes == [Some(0); 2], "{codes:?}");
+}
