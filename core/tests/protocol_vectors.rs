@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use vector::{PROTOCOL, Vector, Verdict, vectors};
 
 /// Examples that need keys and states and so are checked by the tests of the rooms themselves.
-const OF_ROOMS: [&str; 3] = ["flow", "line", "stream"];
+const OF_ROOMS: [&str; 6] = ["cookie", "flow", "line", "rekey", "stream", "versions"];
 
 fn check(vector: &mut Vector) -> Verdict {
     let kind = vector.kind().to_owned();
@@ -41,6 +41,7 @@ fn protocol_examples_have_names_of_their_own_and_are_of_each_kind() {
     let kinds: BTreeSet<_> = vectors.iter().map(Vector::kind).collect();
     let all = [
         "address",
+        "cookie",
         "flow",
         "frame",
         "hashname",
@@ -49,18 +50,20 @@ fn protocol_examples_have_names_of_their_own_and_are_of_each_kind() {
         "line",
         "number",
         "packet",
+        "rekey",
         "sealed",
         "signature",
         "space",
         "stream",
         "ticket",
+        "versions",
     ];
     assert_eq!(kinds, all.into(), "each kind has an example");
 }
 
 #[test]
 fn protocol_close_codes_are_those_of_the_switch() {
-    use hydroid_core::switch::Misbehaviour as M;
+    use hydroid_core::{identity::Refusal as R, switch::Misbehaviour as M};
     let all = [
         M::MalformedFrame,
         M::UnknownCriticalFrame,
@@ -70,8 +73,12 @@ fn protocol_close_codes_are_those_of_the_switch() {
         M::UnknownStream,
         M::EndMoved,
         M::IllegalHead,
+        M::IllegalSystem,
     ];
-    let made = all.map(|breach| format!("| {} | {} |", breach.code(), breach.sentence()));
+    let breaches = all.map(|breach| format!("| {} | {} |", breach.code(), breach.sentence()));
+    let refusals = [R::Revoked, R::Expired, R::Signer, R::NoMember];
+    let refusals = refusals.map(|why| format!("| {} | {why} |", why.close_code()));
+    let made: Vec<String> = breaches.into_iter().chain(refusals).collect();
     let table = PROTOCOL
         .lines()
         .skip_while(|line| !line.starts_with("| code | the peer's breach"));

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 use hydroid_core::{
     base::{Effects, Ranges, Rng, Seed, Slot, Time, Wall},
-    identity::{Hashname, PublicKey, SecretKey, Space},
+    identity::{Admission, Hashname, PublicKey, SecretKey, Space},
     line::{self, Lines},
     switch::{
         Config, Ecn, Event, Interface, LineEvent, LineId, Meta, Path, Route, SocketId, Switch,
@@ -46,17 +46,37 @@ impl Rogue {
     /// # Panics
     /// If the handshake fails.
     pub fn new(config: &Config) -> Self {
+        Self::between(config, None)
+    }
+
+    /// The same in a closed space: what lets the switch in, and the rogue.
+    ///
+    /// # Panics
+    /// If the handshake fails.
+    pub fn member(config: &Config, honest: &Admission, rogue: &Admission) -> Self {
+        Self::between(config, Some((honest, rogue)))
+    }
+
+    fn between(config: &Config, closed: Option<(&Admission, &Admission)>) -> Self {
         let here = here();
         let space = Space::open("world").expect("a legal name");
         let now = Time::ZERO;
         let mut switch = Switch::new(config.clone(), &Seed::new([1; 32])).expect("a legal config");
         bind(&mut switch, here);
         let honest = SecretKey::from_bytes(&[1; 32]);
-        switch.install(now, &honest, &space).expect("installs");
+        match closed {
+            Some((admission, _)) => switch.install_member(now, &honest, admission),
+            None => switch.install(now, &honest, &space),
+        }
+        .expect("installs");
         let mut lines = Lines::new(&line::Config::default(), Rng::new(&Seed::new([2; 32])));
         lines.handle_clock(now, Wall::from_ms(1_700_000_000_000));
         let secret = SecretKey::from_bytes(&[2; 32]);
-        let local = lines.install(now, &secret, space.id()).expect("installs");
+        let local = match closed {
+            Some((_, admission)) => lines.install_member(now, &secret, admission),
+            None => lines.install(now, &secret, space.id()),
+        };
+        let local = local.expect("installs");
         let route = Route {
             socket: SOCKET,
             path: Path::to(here),

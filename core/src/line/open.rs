@@ -13,7 +13,7 @@ use super::{
     noise::{Handshake, MESSAGE_1_OVERHEAD},
     state::End,
     suite::Suite,
-    told::{Limits, Told},
+    told::Told,
 };
 use crate::{
     base::Rng,
@@ -40,9 +40,9 @@ pub(super) struct Open<'a> {
     pub(super) line: u32,
     pub(super) time: u64,
     pub(super) end: End,
-    pub(super) limits: Limits,
     /// What the responder asked for under load.
     pub(super) cookie: Option<&'a Cookie>,
+    pub(super) told: Told,
 }
 
 impl Open<'_> {
@@ -61,7 +61,7 @@ impl Open<'_> {
         let message = datagram.len();
         datagram.resize(whole, 0);
         let mut payload = packet(self.inner_head().as_bytes());
-        payload.extend_from_slice(&self.told().body());
+        payload.extend_from_slice(&self.told.body());
         let room = whole - message - MESSAGE_1_OVERHEAD - MAC_LEN;
         debug_assert!(
             payload.len() <= room,
@@ -78,12 +78,8 @@ impl Open<'_> {
         let End { id, first_stream } = self.end;
         format!(
             r#"{{"key":"{key}","boot":"{boot:016x}","time":{time},"streams":{first_stream},"end":{id}{}}}"#,
-            self.told().keys()
+            self.told.keys()
         )
-    }
-
-    fn told(&self) -> Told {
-        Told::ours(self.limits, self.home.admission.as_deref())
     }
 }
 

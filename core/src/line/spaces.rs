@@ -101,7 +101,7 @@ impl Lines {
         renewed
     }
 
-    /// The peer of a line shows a membership that ends later than the one it was let in by.
+    /// The peer of a line shows a membership. True if it ends later than the one it was let in by.
     ///
     /// # Errors
     /// [`Refusal`]: why it does not count.
@@ -110,18 +110,21 @@ impl Lines {
         now: Time,
         slot: Slot,
         shown: &[u8; Membership::LEN],
-    ) -> Result<(), Refusal> {
+    ) -> Result<bool, Refusal> {
         let Some(line) = self.slots.get_mut(slot) else {
-            return Ok(());
+            return Ok(false);
         };
         let membership = Membership::parse(shown)?;
         let home = &self.homes[line.home];
         let admission = home.admission.as_ref().ok_or(Refusal::NoMember)?;
         let (wall, skew_ms) = (self.clock.wall(now), self.config.membership_skew_ms);
         admission.check(&membership, &line.info.peer, wall, skew_ms)?;
+        let end = |it: &Membership| it.last_ms(0).unwrap_or(u64::MAX);
+        let is_later = (line.membership.as_deref()).is_none_or(|old| end(old) < end(&membership));
+        // Roles may have changed, too.
         line.membership = Some(Box::new(membership));
         self.set_expiry(slot);
-        Ok(())
+        Ok(is_later)
     }
 
     /// Why the peer of a line is no member any more, if it is none.
@@ -206,6 +209,9 @@ impl Lines {
 
     /// The clock or a document has changed: sets anew when each membership ends.
     pub(super) fn set_expiries(&mut self) {
+        if self.homes.iter().all(|home| home.admission.is_none()) {
+            return;
+        }
         let slots: Vec<Slot> = self.slots.iter().map(|(slot, _)| slot).collect();
         for slot in slots {
             self.set_expiry(slot);

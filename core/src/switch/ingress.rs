@@ -1,9 +1,10 @@
 //! B: what comes from the network. Bytes are told apart by their first bytes, opened where they
 //! lie, and each frame is handed to the room it is for.
 
-use super::{DropReason, Meta, Misbehaviour, Switch, link::Link, spaces::refusal_of};
+use super::{DropReason, Meta, Misbehaviour, Switch, link::Link};
 use crate::{
     base::{Effects, Slot, Time},
+    identity::Refusal,
     line::{self, Dropped, Kind, Unsealed},
     stream::{self, Taken as Took},
     wire::{
@@ -118,13 +119,18 @@ impl Switch {
                 self.stats.packets_no_room += 1;
                 if let Some(link) = self.links.get_mut(slot) {
                     link.heard = now;
+                    link.on_moved(now);
                     // The peer is to know that somebody is there, although nothing is acknowledged.
                     link.ping = true;
+                }
+                if newest {
+                    self.on_newest(now, slot, from);
                 }
             }
             Ok(taken) => {
                 if let Some(link) = self.links.get_mut(slot) {
                     link.heard = now;
+                    link.on_moved(now);
                     link.receiving |= taken.bytes;
                     link.flow.on_received(now, counter, taken.eliciting);
                 }
@@ -220,7 +226,7 @@ impl Switch {
 
     fn on_close(&mut self, slot: Slot, line: Slot, code: u64, reason: &str) {
         self.lines.forget(line);
-        let down = match refusal_of(code) {
+        let down = match Refusal::of_close_code(code) {
             Some(refusal) => super::DownReason::Refused(refusal),
             None => super::DownReason::Closed {
                 code,

@@ -5,7 +5,7 @@ use alloc::{format, string::ToString as _, vec::Vec};
 
 use super::{
     DownReason, Event, InstallError, LineState, SpaceCommandError, SpaceEvent, Switch,
-    link::{End, Link, Phase},
+    link::{End, Phase},
     system::Topic,
 };
 use crate::{
@@ -107,7 +107,11 @@ impl Switch {
             None => self.expelled.retain(|expelled| *expelled != local),
         }
         for slot in self.links_of(local) {
-            let line = self.links.get(slot).and_then(Link::line);
+            let link = self.links.get_mut(slot);
+            let line = link.and_then(|link| {
+                link.system.on_news();
+                link.line()
+            });
             match line.and_then(|line| self.lines.refusal(now, line)) {
                 Some(why) => self.end_refused(now, slot, why),
                 None => self.say(slot, Topic::Space),
@@ -130,7 +134,7 @@ impl Switch {
 
     /// The peer of a line is no member any more, and is told so.
     pub(super) fn end_refused(&mut self, now: Time, slot: Slot, why: Refusal) {
-        let told = (refusal_code(why), why.to_string());
+        let told = (why.close_code(), why.to_string());
         self.end_at_once(now, slot, (told.0, &told.1), DownReason::Revoked);
     }
 
@@ -164,26 +168,4 @@ impl Switch {
         let links = links.filter(|(_, link)| link.info.local == local && link.line().is_some());
         links.map(|(slot, _)| slot).collect()
     }
-}
-
-/// By what code a line is closed whose peer is no member (PROTOCOL, section Close).
-const fn refusal_code(refusal: Refusal) -> u64 {
-    match refusal {
-        Refusal::Revoked => 0x120,
-        Refusal::Expired => 0x121,
-        Refusal::Signer => 0x122,
-        Refusal::NoMember => 0x123,
-    }
-}
-
-/// Why the peer closed a line, if it does not take us for a member.
-pub(super) fn refusal_of(code: u64) -> Option<Refusal> {
-    let all = [
-        Refusal::Revoked,
-        Refusal::Expired,
-        Refusal::Signer,
-        Refusal::NoMember,
-    ];
-    all.into_iter()
-        .find(|refusal| refusal_code(*refusal) == code)
 }

@@ -30,8 +30,8 @@ pub(super) enum Topic {
 
 /// Bytes of a gate, which go before the document.
 const GATE_LEN: usize = 32;
-/// System streams of a peer at once.
-const INCOMING_MOST: usize = 4;
+/// System streams of a peer at once; an honest one has one, and some whose end is not yet known.
+const INCOMING_MOST: usize = 8;
 /// Documents and memberships that told nothing new, since something did. Two ends that learn of
 /// the same thing at the same time tell each other, and that once.
 const STALE_MOST: u32 = 16;
@@ -41,7 +41,7 @@ const STALE_MOST: u32 = 16;
 pub(super) struct System {
     incoming: Vec<Incoming>,
     outgoing: Vec<Outgoing>,
-    /// What is to be said as soon as a stream may be opened.
+    /// What is to be said as soon as nothing else is being said and a stream may be opened.
     due: Vec<Topic>,
     /// The mark of the document that the peer has, as far as we know.
     peer: Option<[u8; 8]>,
@@ -53,6 +53,8 @@ struct Incoming {
     id: u64,
     topic: Topic,
     bytes: Vec<u8>,
+    /// Everything has come.
+    is_whole: bool,
 }
 
 #[derive(Debug)]
@@ -116,7 +118,7 @@ impl System {
             .count()
     }
 
-    /// Gives up all of them: the line is down.
+    /// Gives up all of them: the line is down, and nothing more will be heard of them.
     pub(super) fn clear(&mut self, now: Time, streams: &mut Streams, fx: &mut Effects<Effect>) {
         let incoming = self.incoming.drain(..).map(|it| it.id);
         let outgoing = self.outgoing.drain(..).map(|it| it.id);
@@ -149,6 +151,11 @@ impl System {
         let _over = streams.finish(id);
     }
 
+    /// Something new came, from whomever.
+    pub(super) const fn on_news(&mut self) {
+        self.stale = 0;
+    }
+
     /// Nothing new came; too much of that is no honest peer's.
     fn on_stale(&mut self) -> Result<(), Misbehaviour> {
         self.stale += 1;
@@ -162,6 +169,7 @@ impl System {
 impl Switch {
     /// Tells the peer of a line something, unless it knows it.
     pub(super) fn say(&mut self, slot: Slot, topic: Topic) {
+        self.lend(slot);
         let Some(link) = self.links.get_mut(slot) else {
             return;
         };
@@ -180,7 +188,9 @@ impl Switch {
             Topic::Member => admission.membership().as_bytes().to_vec(),
             Topic::Unknown => return,
         };
-        let Ok(id) = link.streams.open(topic.head()) else {
+        let is_free = link.system.outgoing.is_empty();
+        let opened = is_free.then(|| link.streams.open_system(topic.head()).ok());
+        let Some(id) = opened.flatten() else {
             if !link.system.due.contains(&topic) {
                 link.system.due.push(topic);
             }
@@ -217,12 +227,7 @@ impl Switch {
         let fx = &mut self.stream_effects;
         let handled = match effect {
             Effect::Opened { id } => on_opened(link, self.now, id, fx),
-            Effect::MayOpen => {
-                for topic in core::mem::take(&mut link.system.due) {
-                    self.say(slot, topic);
-                }
-                return false;
-            }
+            Effect::MayOpen => return false,
             Effect::Answered { id }
             | Effect::Readable { id }
             | Effect::Finished { id }
@@ -236,10 +241,6 @@ impl Switch {
                 on_readable(link, self.now, id, fx).map(Some)
             }
         };
-        let link = self.links.get_mut(slot);
-        if let Some(link) = link {
-            link.system.prune(&link.streams);
-        }
         match handled {
             Ok(None) => return false,
             Ok(Some(None)) => {}
@@ -249,8 +250,17 @@ impl Switch {
         true
     }
 
-    /// Acts on what has come whole, after all effects were seen to.
-    pub(super) fn settle_system(&mut self) {
+    /// Acts on what has come whole, after all effects were seen to, and goes on with what is to be
+    /// said. Only now is nothing more told of a stream that is over.
+    pub(super) fn settle_system(&mut self, slot: Slot) {
+        if let Some(link) = self.links.get_mut(slot) {
+            link.system.prune(&link.streams);
+            if link.system.outgoing.is_empty() && !link.system.due.is_empty() {
+                for topic in core::mem::take(&mut link.system.due) {
+                    self.say(slot, topic);
+                }
+            }
+        }
         while let Some((slot, Arrived(topic, bytes))) = self.arrived.pop() {
             let acted = match topic {
                 Topic::Space => self.on_document(slot, &bytes),
@@ -280,7 +290,6 @@ impl Switch {
         let is_ours = document.mark() == admission.document().mark();
         link.system.peer = Some(document.mark());
         if self.lines.renew_document(local, document, gate) {
-            link.system.stale = 0;
             self.on_renewed(self.now, local);
             return Ok(());
         }
@@ -297,11 +306,12 @@ impl Switch {
         };
         let shown = bytes.try_into();
         let shown = shown.map_err(|_length| Misbehaviour::IllegalSystem)?;
-        if let Some(line) = link.line() {
-            // One that does not count changes nothing: it may rest on a document that is to come.
-            let _kept = self.lines.renew_peer(self.now, line, shown);
+        // One that does not count changes nothing: it may rest on a document that is to come.
+        let renewed = (link.line()).map(|line| self.lines.renew_peer(self.now, line, shown));
+        match renewed {
+            Some(Ok(true)) => Ok(()),
+            Some(Ok(false) | Err(_)) | None => link.system.on_stale(),
         }
-        link.system.on_stale()
     }
 }
 
@@ -318,8 +328,13 @@ fn on_opened(
     if link.system.incoming.len() >= INCOMING_MOST {
         return Err(Misbehaviour::IllegalSystem);
     }
-    let bytes = Vec::new();
-    link.system.incoming.push(Incoming { id, topic, bytes });
+    link.system.incoming.push(Incoming {
+        id,
+        topic,
+        bytes: Vec::new(),
+        is_whole: false,
+    });
+    link.streams.set_system(id);
     if topic == Topic::Unknown {
         let _over = link.streams.reset(id, 0);
         let _over = link.streams.stop(now, id, 0, fx);
@@ -356,9 +371,11 @@ fn on_readable(
                     return Err(Misbehaviour::IllegalSystem);
                 }
             }
+            Ok(Read::End) if incoming.is_whole => return Ok(None),
             Ok(Read::End) => {
-                let Incoming { topic, bytes, .. } = link.system.incoming.swap_remove(at);
-                return Ok(Some(Arrived(topic, bytes)));
+                incoming.is_whole = true;
+                let bytes = core::mem::take(&mut incoming.bytes);
+                return Ok(Some(Arrived(incoming.topic, bytes)));
             }
             Err(
                 ReadError::Blocked

@@ -218,6 +218,23 @@ impl Refusal {
         }
     }
 
+    /// The code by which a line is closed whose peer is no member any more.
+    pub const fn close_code(self) -> u64 {
+        match self {
+            Self::Revoked => 0x120,
+            Self::Expired => 0x121,
+            Self::Signer => 0x122,
+            Self::NoMember => 0x123,
+        }
+    }
+
+    /// The reason with this code.
+    pub fn of_close_code(code: u64) -> Option<Self> {
+        [Self::Revoked, Self::Expired, Self::Signer, Self::NoMember]
+            .into_iter()
+            .find(|refusal| refusal.close_code() == code)
+    }
+
     /// The reason with this name; one that is not known counts as `NoMember`.
     pub fn of_code(code: &str) -> Self {
         [Self::Expired, Self::Revoked, Self::Signer]

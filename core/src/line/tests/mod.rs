@@ -1,6 +1,6 @@
 //! Tests of the room, alone: by its effects, and as two rooms in memory in virtual time.
 
-use alloc::{collections::BTreeMap, vec, vec::Vec};
+use alloc::vec;
 use core::net::SocketAddr;
 
 use super::{mac::MacKey, mac::NO_GATE, open::Open, state::End, *};
@@ -19,6 +19,8 @@ mod load;
 mod paths;
 mod protocol;
 mod rekey;
+mod renewed;
+mod spaces;
 mod versions;
 mod window;
 
@@ -99,6 +101,7 @@ fn open_as(secret_key: &SecretKey, key: PublicKey, to: u8, line: u32, time: u64)
             id: 1,
             first_stream: 0,
         },
+        told: told::Told::default(),
         cookie: None,
     };
     open.write(rng).unwrap().0.into_vec()
@@ -263,6 +266,9 @@ impl World {
                 Effect::Paths { .. } => {}
                 Effect::Down { why, .. } => side.downs.push(why),
                 Effect::Renew { .. } | Effect::Renewed { .. } => {}
+                Effect::Refused { .. } | Effect::Expelled { .. } => {
+                    panic!("nobody is put out of an open space")
+                }
             }
         }
     }

@@ -4,12 +4,12 @@ use super::*;
 
 fn unknown(line: u32) -> Vec<u8> {
     let head = std::format!(r#"{{"open":7,"line":{line},"more":[1,2]}}"#);
-    super::super::open::packet(head.as_bytes())
+    open::packet(head.as_bytes())
 }
 
 fn told(line: u32, versions: &str) -> Vec<u8> {
     let head = std::format!(r#"{{"line":{line},"versions":{versions}}}"#);
-    super::super::open::packet(head.as_bytes())
+    open::packet(head.as_bytes())
 }
 
 /// The id of the open that waits to be polled.
@@ -39,7 +39,7 @@ fn line_unknown_version_is_told_ours_and_not_too_often() {
     }
     assert_eq!((told_count, lines.opens_read()), (3, 0));
     // Never more than the question had.
-    let short = super::super::open::packet(br#"{"open":2,"line":7}"#);
+    let short = open::packet(br#"{"open":2,"line":7}"#);
     let later = now.plus_ms(1000);
     let result = lines.on_open(later, route_to(9), &short);
     assert_eq!(result, Err(Dropped::UnknownVersion));

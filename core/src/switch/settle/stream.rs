@@ -39,7 +39,7 @@ impl Switch {
             };
             self.events.push_back(Event::Stream(event));
         }
-        self.settle_system();
+        self.settle_system(slot);
     }
 }
 
