@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use vector::{PROTOCOL, Vector, Verdict, vectors};
 
 /// Examples that need keys and states and so are checked by the tests of the rooms themselves.
-const OF_ROOMS: [&str; 3] = ["flow", "line", "stream"];
+const OF_ROOMS: [&str; 6] = ["cookie", "flow", "line", "rekey", "stream", "versions"];
 
 fn check(vector: &mut Vector) -> Verdict {
     let kind = vector.kind().to_owned();
@@ -41,6 +41,7 @@ fn protocol_examples_have_names_of_their_own_and_are_of_each_kind() {
     let kinds: BTreeSet<_> = vectors.iter().map(Vector::kind).collect();
     let all = [
         "address",
+        "cookie",
         "flow",
         "frame",
         "hashname",
@@ -49,11 +50,13 @@ fn protocol_examples_have_names_of_their_own_and_are_of_each_kind() {
         "line",
         "number",
         "packet",
+        "rekey",
         "sealed",
         "signature",
         "space",
         "stream",
         "ticket",
+        "versions",
     ];
     assert_eq!(kinds, all.into(), "each kind has an example");
 }

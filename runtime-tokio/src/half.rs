@@ -101,7 +101,7 @@ impl ReadHalf {
         self.over = true;
         let _over = self
             .stream
-            .command(|driver, now, id| driver.switch_mut().stop(now, id, code));
+            .command(|driver, now, id| driver.stop(now, id, code));
     }
 }
 
@@ -121,7 +121,7 @@ impl WriteHalf {
         self.over = true;
         let _over = self
             .stream
-            .command(|driver, now, id| driver.switch_mut().reset(now, id, code));
+            .command(|driver, now, id| driver.reset(now, id, code));
     }
 
     /// As [`Stream::set_priority`](crate::Stream::set_priority).

@@ -252,3 +252,41 @@ fn line_peer_that_vanished_times_out_and_its_own_handles_do_not_hang() {
         b.endpoint.shutdown(LONG).await;
     }));
 }
+
+#[tokio::test]
+async fn line_that_is_kept_comes_back_and_what_is_kept_brings_it_back_after_a_start() {
+    bounded(async {
+        let (a, b) = (
+            Member::new(switch::Config::default()),
+            Member::new(switch::Config::default()),
+        );
+        a.endpoint.keep_line(a.hashname, &b.ticket).unwrap();
+        let up = |event: &LineEvent| matches!(event, LineEvent::Up { .. });
+        while !up(&b.endpoint.line_event().await.unwrap()) {}
+        let line = a.connect(&b).await;
+        drop(line);
+        let theirs = b.connect(&a).await;
+        theirs.close(4, "again");
+        theirs.closed().await;
+        while !up(&b.endpoint.line_event().await.unwrap()) {}
+        // The needs of a whole life, in order; the last of each key is what there is to keep.
+        a.endpoint.shutdown(LONG).await;
+        let mut kept = std::collections::BTreeMap::new();
+        while let Some(switch::Need::Keep { key, bytes }) = a.endpoint.need().await {
+            kept.insert(key, bytes);
+        }
+        assert_eq!(kept.keys().collect::<Vec<_>>(), ["opens", "peers"]);
+        let again = a.again();
+        for (key, bytes) in &kept {
+            again.endpoint.restore(key, bytes).unwrap();
+        }
+        let known = again.endpoint.peers(a.hashname);
+        assert!(known[0].wanted && known[0].peer.hashname == b.hashname);
+        while !up(&b.endpoint.line_event().await.unwrap()) {}
+        again.endpoint.forget_line(a.hashname, b.hashname);
+        assert!(!again.endpoint.peers(a.hashname)[0].wanted);
+        let garbage = again.endpoint.restore("peers", b"garbage");
+        assert_eq!(garbage, Err(switch::RestoreError::Malformed));
+    })
+    .await;
+}

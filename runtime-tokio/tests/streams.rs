@@ -144,6 +144,34 @@ async fn stream_codes_of_reset_and_stop_arrive() {
 }
 
 #[tokio::test]
+async fn stream_whose_reader_goes_tells_the_writer_and_gives_the_credit_back() {
+    bounded(async {
+        let (_a, b, line) = pair().await;
+        // More than the credit of the whole line, unless what nobody read is given back.
+        for round in 0..200_u64 {
+            let (mut near, far) = stream(&line, &b).await;
+            near.set_priority(5).unwrap();
+            near.write_all(b"hey").await.unwrap();
+            let (mut reader, _writer) = far.split();
+            reader.read_exact(&mut [0; 3]).await.unwrap();
+            let code = if round % 2 == 0 { 0 } else { round };
+            if round % 2 == 0 {
+                drop(reader);
+            } else {
+                reader.stop(round);
+            }
+            let error = loop {
+                if let Err(error) = near.write_all(&[0; 60_000]).await {
+                    break error;
+                }
+            };
+            assert_eq!(inside(&error), Some(WriteError::Stopped(code)));
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn stream_dropped_unfinished_is_reset_and_leaks_nothing() {
     bounded(async {
         let (a, b, line) = pair().await;

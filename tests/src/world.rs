@@ -4,6 +4,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
+    hash::{DefaultHasher, Hash as _, Hasher as _},
     net::{IpAddr, SocketAddr},
 };
 
@@ -77,6 +78,8 @@ pub struct World {
     pub cuts: BTreeSet<(SocketAddr, SocketAddr)>,
     /// What a shell's buffer holds.
     pub buffer_bytes: usize,
+    /// Stands for every datagram that was sent: when, from where, to where, and its bytes.
+    pub digest: u64,
     flight: BTreeMap<(Time, u64), (SocketAddr, SocketAddr, Vec<u8>)>,
     sequence: u64,
     rng: Rng,
@@ -117,6 +120,7 @@ impl World {
             kept: None,
             cuts: BTreeSet::new(),
             buffer_bytes: BUFFER_BYTES,
+            digest: 0,
             flight: BTreeMap::new(),
             sequence: 0,
             rng: rng.fork("world"),
@@ -369,6 +373,9 @@ impl World {
     }
 
     fn send(&mut self, (from, from_address): (usize, SocketAddr), to: SocketAddr, datagram: &[u8]) {
+        let mut hasher = DefaultHasher::new();
+        (self.digest, self.now, from_address, to, datagram).hash(&mut hasher);
+        self.digest = hasher.finish();
         if let Some(kept) = &mut self.kept {
             kept.push((from_address, to, datagram.to_vec()));
         }

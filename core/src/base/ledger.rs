@@ -240,15 +240,15 @@ mod tests {
         assert_eq!(fine.check(8_000, 16 << 10), Ok(()));
         let near_percent = LedgerConfig {
             near_percent: 101,
-            ..fine.clone()
+            ..fine
         };
         let line_least_bytes = LedgerConfig {
             line_least_bytes: 1_000,
-            ..fine.clone()
+            ..fine
         };
         let line_bytes = LedgerConfig {
             line_bytes: 10_000,
-            ..fine.clone()
+            ..fine
         };
         let switch_bytes = LedgerConfig {
             switch_bytes: 1 << 20,

@@ -112,6 +112,8 @@ pub enum Why {
     KeepAlive,
     /// A line that heard nothing, or that nobody wants, ends.
     Idle,
+    /// A line on which nothing moves gives up what it keeps for later.
+    Rest,
     /// A line that was closed is forgotten.
     Closing,
     /// A membership of a closed space ends.

@@ -209,6 +209,9 @@ impl Driver {
         if let Some(code) = self.stream(stream).and_then(|record| record.reset) {
             return Some(ReadError::Reset(code));
         }
+        if self.stream(stream).is_some_and(|record| record.turned_away) {
+            return Some(ReadError::UnknownStream);
+        }
         let down = self.line(stream.line)?.down.clone()?;
         Some(ReadError::LineDown(down))
     }
@@ -217,6 +220,9 @@ impl Driver {
     fn why_no_room(&self, stream: StreamId) -> Option<WriteError> {
         if let Some(code) = self.stream(stream).and_then(|record| record.stopped) {
             return Some(WriteError::Stopped(code));
+        }
+        if self.stream(stream).is_some_and(|record| record.given_up) {
+            return Some(WriteError::Finished);
         }
         let down = self.line(stream.line)?.down.clone()?;
         Some(WriteError::LineDown(down))

@@ -4,7 +4,10 @@
 use super::{Driver, Flushed, LineRecord, StreamRecord, Wait};
 use crate::{
     base::Time,
-    switch::{Event, LineEvent, LineId, Need, OpenError, SpaceEvent, StreamEvent, StreamId},
+    switch::{
+        Event, LineEvent, LineId, Need, OpenError, ReadError, SpaceEvent, StreamEvent, StreamId,
+        WriteError,
+    },
 };
 
 /// The code and the reason of a graceful end.
@@ -174,6 +177,34 @@ impl Driver {
         let stream = self.switch.open_stream(now, line, head)?;
         self.records.streams.insert(stream, StreamRecord::default());
         Ok(stream)
+    }
+
+    /// As `Switch::reset`; whoever waits to write, or for what was written, is told.
+    ///
+    /// # Errors
+    /// As `Switch::reset`.
+    pub fn reset(&mut self, now: Time, stream: StreamId, code: u64) -> Result<(), WriteError> {
+        let reset = self.switch.reset(now, stream, code);
+        if reset.is_ok() {
+            self.note(stream, |record| record.given_up = true);
+            self.waiters.fire(Wait::Write(stream));
+            self.waiters.fire(Wait::Finished(stream));
+        }
+        reset
+    }
+
+    /// As `Switch::stop`; whoever waits to read is told.
+    ///
+    /// # Errors
+    /// As `Switch::stop`.
+    pub fn stop(&mut self, now: Time, stream: StreamId, code: u64) -> Result<(), ReadError> {
+        let stop = self.switch.stop(now, stream, code);
+        if stop.is_ok() {
+            self.note(stream, |record| record.turned_away = true);
+            self.waiters.fire(Wait::Head(stream));
+            self.waiters.fire(Wait::Read(stream));
+        }
+        stop
     }
 
     /// The handle of a stream is gone.

@@ -14,6 +14,10 @@ pub struct StreamRecord {
     pub reset: Option<u64>,
     /// The peer reads no more, with this code.
     pub stopped: Option<u64>,
+    /// We gave up our direction.
+    pub given_up: bool,
+    /// We read no more.
+    pub turned_away: bool,
 }
 
 /// What became of a line.

@@ -374,6 +374,11 @@ impl<R: Copy + fmt::Debug> Flow<R> {
         self.sent.eliciting() == 0 && !self.received.owes()
     }
 
+    /// The path is at rest: gives up buffers that are kept for later.
+    pub fn rest(&mut self) {
+        self.sent.rest();
+    }
+
     /// A packet arrived that is no repetition: its counter, and whether it asks for ranges.
     pub fn on_received(&mut self, now: Time, counter: u64, eliciting: bool) {
         self.received

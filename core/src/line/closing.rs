@@ -125,6 +125,7 @@ impl Lines {
         line.expires = None;
         let pair = line.pair();
         self.take_pending(slot);
+        self.drop_joining(slot);
         self.stop_asking(slot);
         self.rest(slot);
         self.peers.set_slot(pair, None);
@@ -134,6 +135,7 @@ impl Lines {
     /// Forgets a line at once, whatever its state, and tells nobody.
     pub fn forget(&mut self, slot: Slot) {
         self.take_pending(slot);
+        self.drop_joining(slot);
         let Some(line) = self.slots.remove(slot) else {
             return;
         };
@@ -147,6 +149,20 @@ impl Lines {
             self.peers.set_slot(line.pair(), None);
         }
         self.timers.set(slot, None);
+    }
+
+    /// No session joins this line any more: one that did later would bring back an end whose peer
+    /// still has the old line (PROTOCOL, section Crossed opens).
+    fn drop_joining(&mut self, slot: Slot) {
+        let Some(line) = self.slots.get(slot).filter(|line| line.current.is_some()) else {
+            return;
+        };
+        if let (Some(boot), Some(peer_end)) = (line.info.peer_boot, line.peer_end) {
+            let life = (line.end, boot, peer_end);
+            for id in self.answers.drop_joining(&line.pair(), life) {
+                self.ids.remove(&id);
+            }
+        }
     }
 
     /// Ends our open, if one is under way, with everything that leads to it.

@@ -122,6 +122,26 @@ impl Answers {
         Some(*half)
     }
 
+    /// Drops the sessions that wait to join a line which is no more, and gives their line ids: its
+    /// ends begin another life.
+    pub(super) fn drop_joining(
+        &mut self,
+        pair: &Pair,
+        (end, boot, peer_end): (u32, u64, u32),
+    ) -> Vec<u32> {
+        let joins = |half: &HalfOpen| {
+            half.end.id == end && half.peer_boot == boot && half.peer_end.id == peer_end
+        };
+        let waiting = self.waiting.get(pair).into_iter().flatten();
+        let joining = waiting.filter(|id| {
+            let half = self.record(**id).and_then(|record| record.half.as_ref());
+            half.is_some_and(|half| joins(half))
+        });
+        let joining: Vec<_> = joining.copied().collect();
+        let dropped = joining.into_iter().filter_map(|id| self.take_half(id));
+        dropped.map(|half| half.session.ours).collect()
+    }
+
     /// The end that waiting sessions of `pair` are to belong to, other than `not`.
     pub(super) fn waiting_end(&self, pair: &Pair, not: Option<u32>) -> Option<End> {
         let ids = self.waiting.get(pair)?.iter().rev();

@@ -98,6 +98,11 @@ impl Home {
         self.agreement.secret = Zeroizing::new([0; 32]);
     }
 
+    /// True if this is the home of the hashname, and it is installed.
+    pub(super) fn is_of(&self, local: Hashname) -> bool {
+        self.is_installed() && self.hashname == local
+    }
+
     pub(super) const fn is_installed(&self) -> bool {
         !self.doors.is_empty()
     }

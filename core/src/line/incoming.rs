@@ -204,7 +204,9 @@ impl Lines {
     fn end_for(&mut self, pair: &Pair, opened: &Opened) -> End {
         let line = self.peers.slot(pair).and_then(|slot| self.slots.get(slot));
         if let Some(line) = line
-            && (line.current.is_none() || line.is_peer_life(opened.boot, opened.end.id))
+            && (line.current.is_none()
+                || line.pending.is_some()
+                || line.is_peer_life(opened.boot, opened.end.id))
         {
             return End {
                 id: line.end,

@@ -30,7 +30,7 @@ pub(super) struct Bucket {
 
 impl Bucket {
     pub(super) fn new(per_second: u32, burst: u32) -> Self {
-        let most = u64::from(burst.max(1)) * ONE;
+        let most = u64::from(burst) * ONE;
         Self {
             per_second: per_second.into(),
             most,

@@ -40,9 +40,9 @@ pub(super) struct Open<'a> {
     pub(super) line: u32,
     pub(super) time: u64,
     pub(super) end: End,
-    pub(super) told: Told,
     /// What the responder asked for under load.
     pub(super) cookie: Option<&'a Cookie>,
+    pub(super) told: Told,
 }
 
 impl Open<'_> {

@@ -202,7 +202,6 @@ impl Lines {
         let is_probe = line.current.is_some();
         let lives = is_probe && line.is_peer_life(answered.boot, answered.end.id);
         let pending = self.take_pending(slot).expect("it was just there");
-        self.set_timer(slot);
         if lives {
             self.on_found(now, slot, route, fx);
             return Ok(());

@@ -128,7 +128,9 @@ impl Lines {
         let Some(line) = self.slots.get_mut(slot) else {
             return false;
         };
-        let Some(current) = line.current.as_ref().filter(|_| line.closing.is_none()) else {
+        let is_ours = self.homes[line.home].is_of(line.info.local);
+        let current = line.current.as_ref();
+        let Some(current) = current.filter(|_| line.closing.is_none() && is_ours) else {
             return false;
         };
         let renewal = &mut line.renewal;
@@ -189,7 +191,9 @@ impl Lines {
         let Some(line) = self.slots.get(slot) else {
             return Ok(false);
         };
-        let Some(current) = line.is_of_now().filter(|_| line.closing.is_none()) else {
+        let is_ours = self.homes[line.home].is_of(line.info.local);
+        let current = line.is_of_now();
+        let Some(current) = current.filter(|_| line.closing.is_none() && is_ours) else {
             return Ok(false);
         };
         let digest = digest(theirs, message);

@@ -174,6 +174,12 @@ impl Pool {
         }
     }
 
+    /// Gives up memory that is kept for later.
+    pub(super) fn rest(&mut self) {
+        self.fit(0);
+        self.writers.shrink_to_fit();
+    }
+
     /// The line is no more: nothing goes out.
     pub(super) fn down(&mut self) {
         for queue in [&mut self.control, &mut self.owed, &mut self.fresh] {

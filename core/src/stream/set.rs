@@ -140,7 +140,7 @@ impl Streams {
             stream.send.rest(&mut self.pool);
             stream.recv.rest(&mut self.pool);
         }
-        self.pool.fit(0);
+        self.pool.rest();
     }
 
     pub(super) fn may_open(&self) -> bool {

@@ -91,6 +91,12 @@ impl Switch {
         let Some(link) = self.links.get_mut(slot) else {
             return;
         };
+        if link.rest_at(&self.periods).is_some_and(|at| at <= now) {
+            self.rest(slot);
+        }
+        let Some(link) = self.links.get_mut(slot) else {
+            return;
+        };
         match link.life_due(now, &self.periods) {
             Some(Why::KeepAlive) => (link.ping, link.receiving) = (true, false),
             Some(Why::Idle) if link.is_held() => self.end_link(slot, DownReason::TimedOut),

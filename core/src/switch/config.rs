@@ -34,6 +34,9 @@ pub struct Life {
     pub idle_timeout_ms: u64,
     /// A line that nobody holds and that heard nothing for this long is closed.
     pub unheld_timeout_ms: u64,
+    /// A line on which nothing moved for this long gives up key schedules and spare buffers. The
+    /// next packet makes them again, which costs some microseconds.
+    pub rest_after_ms: u64,
     /// After this many probes in a row that nothing came back for, and `restart_silence_ms`, an
     /// `open` asks whether the peer started again; it costs a packet every few seconds.
     pub restart_probes: u8,
@@ -86,6 +89,7 @@ impl Default for Life {
             lull_ms: 500,
             idle_timeout_ms: 30_000,
             unheld_timeout_ms: 30_000,
+            rest_after_ms: 2_000,
             restart_probes: 3,
             restart_silence_ms: 1_000,
             redial_first_ms: 1_000,

@@ -206,6 +206,7 @@ impl Switch {
         };
         let eliciting = self.carried.iter().any(Carried::elicits);
         let bytes = u16::try_from(total).expect("a datagram has at most 65,535 bytes");
+        link.on_moved(now);
         link.flow
             .on_sent(now, counter, bytes, eliciting, &self.carried);
         if end {

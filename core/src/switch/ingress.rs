@@ -119,13 +119,18 @@ impl Switch {
                 self.stats.packets_no_room += 1;
                 if let Some(link) = self.links.get_mut(slot) {
                     link.heard = now;
+                    link.on_moved(now);
                     // The peer is to know that somebody is there, although nothing is acknowledged.
                     link.ping = true;
+                }
+                if newest {
+                    self.on_newest(now, slot, from);
                 }
             }
             Ok(taken) => {
                 if let Some(link) = self.links.get_mut(slot) {
                     link.heard = now;
+                    link.on_moved(now);
                     link.receiving |= taken.bytes;
                     link.flow.on_received(now, counter, taken.eliciting);
                 }

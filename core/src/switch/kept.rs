@@ -212,7 +212,10 @@ impl Switch {
         let peers: Vec<KeptPeer> = read(PEERS, bytes)?;
         let pairs = peers.iter().map(|peer| {
             let local = hashname(&peer.local)?;
-            let key: PublicKey = peer.key.parse().map_err(|_| RestoreError::Malformed)?;
+            let key: PublicKey = peer
+                .key
+                .parse()
+                .map_err(|_damaged| RestoreError::Malformed)?;
             Ok((local, key))
         });
         let pairs: Vec<_> = pairs.collect::<Result<_, RestoreError>>()?;
@@ -258,7 +261,7 @@ impl Switch {
 }
 
 fn hashname(text: &str) -> Result<Hashname, RestoreError> {
-    text.parse().map_err(|_| RestoreError::Malformed)
+    text.parse().map_err(|_damaged| RestoreError::Malformed)
 }
 
 fn write<T: Serialize>(key: &str, things: impl Iterator<Item = T>) -> Vec<u8> {
@@ -306,11 +309,12 @@ fn read<T: DeserializeOwned>(key: &str, bytes: &[u8]) -> Result<Vec<T>, RestoreE
 }
 
 fn take<T: DeserializeOwned>(bytes: &[u8]) -> Result<(T, &[u8]), RestoreError> {
-    let packet = Packet::decode(bytes).map_err(|_| RestoreError::Malformed)?;
+    let packet = Packet::decode(bytes).map_err(|_damaged| RestoreError::Malformed)?;
     let Head::Json(head) = packet.head else {
         return Err(RestoreError::Malformed);
     };
-    let value = json::parse(head, &Limits::default()).map_err(|_| RestoreError::Malformed)?;
+    let value =
+        json::parse(head, &Limits::default()).map_err(|_damaged| RestoreError::Malformed)?;
     Ok((value, packet.body))
 }
 

@@ -36,6 +36,8 @@ impl Switch {
             self.starving.push_back(slot);
         }
         self.settle_streams(slot);
+        // The switch's own streams may have taken something meanwhile.
+        self.lend(slot);
         while !self.ledger.is_near()
             && let Some(slot) = self.starving.pop_front()
         {
@@ -50,6 +52,21 @@ impl Switch {
             link.starves = false;
             link.streams.on_room(&mut self.stream_effects);
             self.settle_streams(slot);
+            self.lend(slot);
+        }
+    }
+
+    /// Nothing moved on a line for a while: it keeps its keys and what is not read, and gives up
+    /// key schedules and buffers that are kept for later.
+    pub(super) fn rest(&mut self, slot: Slot) {
+        let Some(link) = self.links.get_mut(slot) else {
+            return;
+        };
+        link.rested = true;
+        link.streams.rest();
+        link.flow.rest();
+        if let Some(line) = link.line() {
+            self.lines.rest(line);
         }
     }
 }

@@ -60,6 +60,10 @@ pub(super) struct Link {
     pub(super) heard: Time,
     /// When the machine woke last: a silence that it slept through does not count.
     pub(super) woken: Time,
+    /// When something authentic came or something was sent last.
+    pub(super) moved: Time,
+    /// Nothing moved for long enough, and the line was put to rest.
+    pub(super) rested: bool,
     /// A ping is to go out.
     pub(super) ping: bool,
     /// A rekey of ours, and an answer to the peer's, are to go out.
@@ -127,6 +131,7 @@ pub(super) struct Periods {
     pub(super) lull_us: u64,
     pub(super) idle_us: u64,
     pub(super) unheld_us: u64,
+    pub(super) rest_us: u64,
 }
 
 impl Link {
@@ -235,7 +240,23 @@ impl Link {
             // What the flow asks for cannot be sent.
             return Some(life);
         }
-        Deadline::earlier(Some(life), self.flow.deadline())
+        let rest = self.rest_at(periods).map(|at| Deadline::new(at, Why::Rest));
+        let life = Deadline::earlier(Some(life), rest);
+        Deadline::earlier(life, self.flow.deadline())
+    }
+
+    /// When the line is put to rest; once, until something moves again.
+    pub(super) fn rest_at(&self, periods: &Periods) -> Option<Time> {
+        let is_quiet = matches!(self.phase, Phase::Up { .. })
+            && self.flow.is_at_rest()
+            && !self.ping
+            && !self.rested;
+        is_quiet.then(|| self.moved.plus_us(periods.rest_us))
+    }
+
+    /// Something came or was sent.
+    pub(super) const fn on_moved(&mut self, now: Time) {
+        (self.moved, self.rested) = (now, false);
     }
 
     /// What the line's life asks for at `now`, if it is due.

@@ -229,6 +229,7 @@ impl Switch {
                 lull_us: life.lull_ms.saturating_mul(1000),
                 idle_us: life.idle_timeout_ms.saturating_mul(1000),
                 unheld_us: life.unheld_timeout_ms.saturating_mul(1000),
+                rest_us: life.rest_after_ms.saturating_mul(1000),
             },
             now: Time::ZERO,
             lines: Self::new_lines(&config, provider, rng.fork("line")),

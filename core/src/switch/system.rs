@@ -169,6 +169,7 @@ impl System {
 impl Switch {
     /// Tells the peer of a line something, unless it knows it.
     pub(super) fn say(&mut self, slot: Slot, topic: Topic) {
+        self.lend(slot);
         let Some(link) = self.links.get_mut(slot) else {
             return;
         };

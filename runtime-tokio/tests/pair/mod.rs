@@ -6,7 +6,7 @@ use std::{net::SocketAddr, time::Duration};
 
 use hydroid_tokio::{
     Config, Endpoint, Line, Provider, Stream, driver, fresh_secret,
-    identity::{Hashname, Space, Ticket},
+    identity::{Hashname, SecretKey, Space, Ticket},
     switch,
 };
 
@@ -24,6 +24,7 @@ pub(crate) struct Member {
     pub(crate) endpoint: Endpoint,
     pub(crate) hashname: Hashname,
     pub(crate) ticket: Ticket,
+    secret: SecretKey,
 }
 
 impl Member {
@@ -77,6 +78,25 @@ impl Member {
             endpoint,
             hashname,
             ticket,
+            secret,
+        }
+    }
+
+    /// A new endpoint with the same identity, at another port.
+    pub(crate) fn again(&self) -> Self {
+        let listen = vec![SocketAddr::from(([127, 0, 0, 1], 0))];
+        let config = Config {
+            listen,
+            ..Config::default()
+        };
+        let endpoint = Endpoint::bind(config).expect("there are ports");
+        let space = Space::open("test").expect("the name is legal");
+        let hashname = endpoint.install(&self.secret, &space);
+        Self {
+            hashname: hashname.expect("it is the first"),
+            endpoint,
+            ticket: self.ticket.clone(),
+            secret: self.secret.clone(),
         }
     }
 

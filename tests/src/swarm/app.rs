@@ -37,8 +37,8 @@ pub(super) struct Line {
 /// One end of a stream.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct End {
-    number: u64,
-    opener: bool,
+    pub(super) number: u64,
+    pub(super) opener: bool,
     /// Bytes still to be written, and whether the end follows.
     want: u64,
     finish: bool,
@@ -101,7 +101,9 @@ impl App {
             }
             Event::Stream(event) => self.on_stream(switch, event),
             Event::Line(other) => panic!("an event of no known kind: {other:?}"),
-            other => panic!("an event of no known kind: {other:?}"),
+            other @ (Event::Space(_) | Event::Anon | _) => {
+                panic!("an event that a swarm has no cause for: {other:?}")
+            }
         }
     }
 

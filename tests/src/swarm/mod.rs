@@ -2,6 +2,7 @@
 //! seed. First anything may fail; then it heals and everything is demanded.
 
 mod app;
+pub mod schedule;
 
 use std::net::SocketAddr;
 
@@ -355,7 +356,7 @@ impl Swarm {
             }
             let deadline = node.switch.poll_timeout();
             assert!(
-                deadline.is_none_or(|d| matches!(d.why, Why::Closing | Why::Handshake)),
+                deadline.is_none_or(|d| matches!(d.why, Why::Closing | Why::Handshake | Why::Keep)),
                 "{deadline:?}"
             );
         }

@@ -129,3 +129,48 @@ fn driver_that_is_ending_takes_no_new_line_and_no_new_stream() {
     assert!(matches!(read, Poll::Ready(Err(_))));
     pair.until(|pair| pair.b.driver.is_over(pair.now, Flushed::Idle));
 }
+
+#[test]
+fn driver_needs_wait_for_whoever_takes_them_the_newest_of_each_key() {
+    let mut pair = Pair::new(Config {
+        needs_max: 1,
+        ..Config::default()
+    });
+    let (woken, waker) = Woken::new();
+    assert!(pair.a.driver.poll_need(&waker).is_pending());
+    let line = pair.line();
+    assert_eq!(woken.times(), 1);
+    // Of two keys one is dropped, and what is left is the newest.
+    let key = |need| match need {
+        switch::Need::Keep { key, .. } => key,
+    };
+    assert_eq!(pair.a.driver.next_need().map(key), Some("peers".into()));
+    assert_eq!(pair.a.driver.next_need(), None);
+    // What is still to be kept is told before the end.
+    pair.a.driver.release(pair.now, line);
+    pair.a.driver.shut_down(pair.now, 5_000_000);
+    pair.until(|pair| pair.a.driver.is_over(pair.now, Flushed::Idle));
+    let switch::Need::Keep { key, bytes } = pair.a.driver.next_need().unwrap();
+    assert_eq!(key, "peers");
+    let mut other = End::new(1, Config::default());
+    let restored = other.driver.switch_mut().restore(pair.now, &key, &bytes);
+    assert_eq!(restored, Ok(()));
+    let known = other.driver.switch().peers(other.local).next().unwrap();
+    assert_eq!((known.peer.key, known.line), (pair.b.key, false));
+}
+
+#[test]
+fn driver_line_that_is_kept_outlives_its_handles() {
+    let mut pair = Pair::new(Config::default());
+    let line = pair.line();
+    let (local, key) = (pair.a.local, pair.b.key);
+    let switch = pair.a.driver.switch_mut();
+    assert_eq!(switch.keep_line(pair.now, local, &key, &[]), Ok(()));
+    pair.a.driver.release(pair.now, line);
+    let info = pair.a.driver.switch().line(line).unwrap();
+    assert_eq!(info.state, LineState::Up);
+    // While lines are kept the clocks are compared every few seconds.
+    pair.until(|pair| pair.a.driver.switch().poll_timeout().unwrap().at > pair.now.plus_ms(5_000));
+    let wait = pair.a.driver.wait(pair.now, Flushed::Idle);
+    assert_eq!(wait, Config::default().clock_look_ms * 1000);
+}

@@ -247,3 +247,29 @@ fn driver_attempts_on_a_stream_that_is_over_do_not_wait_for_ever() {
         Poll::Ready(Err(WriteError::UnknownStream))
     );
 }
+
+#[test]
+fn driver_wakes_who_waits_on_a_stream_that_its_own_side_gives_up() {
+    let mut pair = Pair::new(Config::default());
+    let line = pair.line();
+    let (stream, _) = pair.stream(line);
+    let now = pair.now;
+    let driver = &mut pair.a.driver;
+    let ((writer, writes), (reader, reads)) = (Woken::new(), Woken::new());
+    assert!(driver.poll_finished(stream, &writes).is_pending());
+    assert!(
+        driver
+            .poll_read(now, stream, &mut [0; 9], &reads)
+            .is_pending()
+    );
+    assert_eq!(driver.reset(now, stream, 5), Ok(()));
+    assert_eq!(driver.stop(now, stream, 6), Ok(()));
+    let mut fired = Vec::new();
+    driver.waiters().take_fired(&mut fired);
+    fired.into_iter().for_each(Waker::wake);
+    assert_eq!((writer.times(), reader.times()), (1, 1));
+    let finished = driver.poll_finished(stream, &writes);
+    assert_eq!(finished, Poll::Ready(Err(WriteError::Finished)));
+    let read = driver.poll_read(now, stream, &mut [0; 9], &reads);
+    assert_eq!(read, Poll::Ready(Err(ReadError::UnknownStream)));
+}

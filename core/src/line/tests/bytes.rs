@@ -22,8 +22,11 @@ struct Flow {
 
 /// Room 1 has opened to room 2.
 fn opened(suite: Suite) -> Flow {
+    // Curves are computed for as many opens as come, and nobody is told of versions.
     let config = Config {
         suite,
+        opens_burst: 1_000_000,
+        versions_per_second: 0,
         ..Config::default()
     };
     let (mut a, name) = room(1, &config);
@@ -144,7 +147,11 @@ fn line_any_bytes_do_no_harm() {
 }
 
 fn dropped(open: &[u8]) -> Dropped {
-    let (mut b, _) = room(2, &Config::default());
+    let config = Config {
+        versions_per_second: 0,
+        ..Config::default()
+    };
+    let (mut b, _) = room(2, &config);
     let result = b.on_open(Time::ZERO, route_to(1), open);
     assert!(!b.has_output() && b.is_empty() && b.answers() == 0);
     result.expect_err("it is bad")

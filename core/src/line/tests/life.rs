@@ -363,7 +363,9 @@ fn line_closed_at_both_ends_falls_silent() {
 fn line_at_rest_has_no_schedules_and_wakes_with_the_next_packet() {
     let (mut world, a, b) = connected(&Config::default());
     // Without its boxes; two schedules of AES would be 2 KiB more.
-    assert!(size_of::<Line>() + size_of::<session::Session>() < 1024);
+    let bytes = size_of::<Line>() + size_of::<session::Session>();
+    assert!(bytes < 1280, "{bytes} bytes");
+    std::println!("{bytes} bytes");
     for (of, slot) in [(0, a), (1, b)] {
         world.sides[of].lines.rest(slot);
         let line = world.sides[of].lines.slots.get(slot).unwrap();
@@ -449,4 +451,28 @@ fn line_time_of_opens_rises_with_the_clock_and_without() {
     assert_eq!(next(&mut lines, Time::from_us(8)), 1_000_003);
     lines.handle_clock(now, Wall::from_ms(1));
     assert_eq!(next(&mut lines, Time::from_us(8)), 1_000_004);
+}
+
+#[test]
+fn line_that_is_gone_leaves_its_end_number_to_no_later_one() {
+    let (mut world, a, b) = connected(&Config::default());
+    // Side 1 asks whether side 0 is there still, and side 0 answers for the line that both have.
+    let before = world.sides[0].lines.slots.get(a).unwrap().end;
+    let (now, route) = (world.now, route_to(0));
+    world.sides[1].lines.reopen(now, b, &[route]);
+    let open = poll_one(&mut world.sides[1].lines, now);
+    let answered = world.sides[0].lines.on_open(now, route_to(1), &open);
+    assert_eq!(answered, Ok(()));
+    // Then side 0 gives the line up and dials anew: that is another life of its end.
+    world.sides[0].lines.forget(a);
+    let key = world.sides[1].key;
+    let name = world.sides[0].name;
+    let again = world.sides[0].lines.open(now, name, key, &[route_to(1)], 7);
+    let after = world.sides[0].lines.slots.get(again.unwrap()).unwrap().end;
+    assert_ne!(after, before);
+    assert_eq!(
+        world.sides[0].lines.ids.len(),
+        1,
+        "nothing waits to join the old one"
+    );
 }

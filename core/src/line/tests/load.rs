@@ -140,7 +140,7 @@ fn line_reply_that_nobody_who_saw_the_open_made_is_refused() {
 }
 
 #[test]
-fn line_attempt_follows_three_cookies_and_no_more() {
+fn line_attempt_follows_as_many_cookies_as_the_config_says() {
     let (mut lines, _) = room(
         1,
         &Config {
@@ -149,15 +149,19 @@ fn line_attempt_follows_three_cookies_and_no_more() {
         },
     );
     let now = Time::ZERO;
-    let (mut honest, name) = room(3, &config());
+    let followed = Config {
+        cookies: 2,
+        ..config()
+    };
+    let (mut honest, name) = room(3, &followed);
     let key = secret(1).public();
     honest.open(now, name, key, &[route_to(1)], 0).unwrap();
-    for n in 0..=3 {
+    for n in 0..=2 {
         let open = poll_one(&mut honest, now);
         // Each time it comes from somewhere else.
         assert_eq!(lines.on_open(now, at(n), &open), Err(Dropped::CookieAsked));
         let reply = poll_one(&mut lines, now);
-        let expected = if n < 3 {
+        let expected = if n < 2 {
             Ok(())
         } else {
             Err(Dropped::Repeated)

@@ -19,6 +19,7 @@ mod load;
 mod paths;
 mod protocol;
 mod rekey;
+mod renewed;
 mod spaces;
 mod versions;
 mod window;
@@ -264,10 +265,10 @@ impl World {
                 }
                 Effect::Paths { .. } => {}
                 Effect::Down { why, .. } => side.downs.push(why),
+                Effect::Renew { .. } | Effect::Renewed { .. } => {}
                 Effect::Refused { .. } | Effect::Expelled { .. } => {
                     panic!("nobody is put out of an open space")
                 }
-                Effect::Renew { .. } | Effect::Renewed { .. } => {}
             }
         }
     }

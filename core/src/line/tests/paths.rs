@@ -105,9 +105,9 @@ fn line_path_in_use_stays_while_it_answers_and_the_other_is_kept() {
 
 #[test]
 fn line_path_that_does_not_answer_is_left_after_three_round_trips_and_the_grace() {
-    for path_grace_ms in [200, 50] {
+    for grace_ms in [200, 50] {
         let config = Config {
-            path_grace_ms,
+            path_grace_ms: grace_ms,
             ..Config::default()
         };
         let mut ways = Ways::new(config);
@@ -115,7 +115,7 @@ fn line_path_that_does_not_answer_is_left_after_three_round_trips_and_the_grace(
         let asked = ways.sent_to(2).unwrap();
         ways.now = Time::from_us(RTT_US);
         assert!(!ways.answer(2, asked), "not before its time");
-        let patience_us = 3 * RTT_US + path_grace_ms * 1000;
+        let patience_us = 3 * RTT_US + grace_ms * 1000;
         ways.run((patience_us - RTT_US) / 1000 - 1);
         assert_eq!(ways.routes()[0], route_to(1));
         assert!(ways.run(1).0);
@@ -178,10 +178,10 @@ fn line_challenge_is_no_larger_than_what_named_the_place() {
 
 #[test]
 fn line_paths_are_few_however_many_are_named() {
-    for (paths, path_named_ms) in [(4, 250), (2, 250), (4, 0)] {
+    for (paths, named_ms) in [(4, 250), (2, 250), (4, 0)] {
         let config = Config {
             paths,
-            path_named_ms,
+            path_named_ms: named_ms,
             ..Config::default()
         };
         let mut ways = Ways::new(config);
@@ -194,7 +194,7 @@ fn line_paths_are_few_however_many_are_named() {
             asked += ways.run(10).1;
         }
         assert!(asked <= 198 * 3, "{asked}");
-        if path_named_ms == 250 {
+        if named_ms == 250 {
             assert!(
                 asked < 60,
                 "eight at once, then one in a quarter of a second: {asked}"

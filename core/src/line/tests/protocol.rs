@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// A generator whose next 32 bytes are the ephemeral secret of the example.
-fn ephemeral(vector: &mut Vector, whose: &str, seed: u8) -> Result<Rng, String> {
+pub(super) fn ephemeral(vector: &mut Vector, whose: &str, seed: u8) -> Result<Rng, String> {
     let rng = || Rng::new(&Seed::new([seed; 32]));
     let secret: [u8; 32] = rng().bytes();
     vector.same_bytes(&format!("{whose}_ephemeral"), &secret)?;
@@ -81,7 +81,7 @@ fn end(vector: &mut Vector, whose: &str) -> Result<End, String> {
     })
 }
 
-fn head_of(datagram: &[u8]) -> String {
+pub(super) fn head_of(datagram: &[u8]) -> String {
     let packet = Packet::decode(datagram).expect("ours is a packet");
     String::from_utf8_lossy(packet.head.bytes()).into_owned()
 }

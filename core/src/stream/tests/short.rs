@@ -70,7 +70,6 @@ fn stream_gap_is_filled_however_little_memory_there_is() {
     assert_eq!(b.read(id, 9_000).unwrap().len() as u64, 5_000 - head);
 }
 
-// S2.94
 #[test]
 fn stream_of_the_peer_is_refused_where_memory_is_short() {
     let (mut a, mut b) = ends(&Config::default());

@@ -83,7 +83,12 @@ impl Switch {
         let delay_ms = u64::from(limits.ranges_delay_ms);
         link.flow.set_peer_ranges_delay_ms(delay_ms);
         let room = packet_room(self.config.life.datagram_bytes.min(limits.datagram_bytes));
-        link.packets_out.retain(|packet| packet.len() <= room);
+        let bytes = &mut link.packet_bytes;
+        link.packets_out.retain(|packet| {
+            let fits = packet.len() <= room;
+            *bytes -= if fits { 0 } else { packet.len() as u64 };
+            fits
+        });
         // The peer takes the line for open once it hears something sealed.
         link.ping |= ours;
         self.stats.lines_up += 1;
@@ -139,6 +144,8 @@ impl Switch {
             starves: false,
             heard: now,
             woken: Time::ZERO,
+            moved: now,
+            rested: false,
             ping: false,
             rekey: false,
             rekeyed: false,
