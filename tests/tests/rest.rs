@@ -79,6 +79,7 @@ impl Counted {
     /// The stream that a peer opened since it was last asked.
     fn opened(&mut self) -> Option<StreamId> {
         let mut opened = None;
+        while self.call(Switch::poll_need).is_some() {}
         while let Some(event) = self.call(Switch::poll_event) {
             if let Event::Stream(StreamEvent::Opened { stream }) = event {
                 opened = Some(stream);

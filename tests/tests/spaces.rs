@@ -341,10 +341,13 @@ fn spaces_who_is_put_out_by_its_own_document_ends_and_dials_no_more() {
 
 /// A rogue member, its streams' first id, and the honest end's admission.
 fn rogue() -> (Rogue, Admission) {
-    let club = Admission::found(&SecretKey::from_bytes(&[1; 32]), "club", gate(1)).unwrap();
+    let club = Admission::found(&SecretKey::from_bytes(&[1; 32]), "club", gate(1))
+        .expect("the name is legal");
     let root = SecretKey::from_bytes(&[1; 32]);
     let two = SecretKey::from_bytes(&[2; 32]).public();
-    let rogue = club.admit(&root, &two, Roles::NONE, 0).unwrap();
+    let rogue = club
+        .admit(&root, &two, Roles::NONE, 0)
+        .expect("a root signs in");
     (Rogue::member(&Config::default(), &club, &rogue), club)
 }
 

@@ -408,14 +408,16 @@ impl Target for Landing {
     }
 
     fn give_up(mut self, error: TransferError) -> TransferError {
-        let lost = match error {
-            TransferError::Vanished(lost) if self.groups > 0 => lost,
-            other => {
-                let _over = self.durable_made();
-                self.kept.set(0);
-                return other;
-            }
+        let TransferError::Vanished(lost) = error else {
+            let _over = self.durable_made();
+            self.kept.set(0);
+            return error;
         };
+        if self.groups == 0 {
+            let _over = self.durable_made();
+            self.kept.set(0);
+            return TransferError::Vanished(lost);
+        }
         let mut kept = self.durable_made();
         if kept.is_ok() && self.durable < self.groups {
             kept = self.make_durable().and_then(|()| self.durable_made());
