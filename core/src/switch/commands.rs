@@ -1,5 +1,6 @@
 //! C: commands. Legal at any time; each says in a small error of its own why it did nothing.
 
+use alloc::vec::Vec;
 use core::net::SocketAddr;
 
 use super::{
@@ -54,10 +55,7 @@ impl Switch {
     ) -> Result<LineId, ConnectError> {
         let now = self.advance(now);
         let peer = self.peer_of(local, peer)?;
-        let routes: alloc::vec::Vec<Route> = addresses
-            .iter()
-            .filter_map(|address| self.route_to(*address))
-            .collect();
+        let routes = self.routes_to(addresses);
         let known = self.link_to(local, peer.hashname);
         let condemned = known.filter(|slot| self.links.get(*slot).is_some_and(Link::is_condemned));
         if let Some(slot) = known.filter(|_| condemned.is_none()) {
@@ -329,6 +327,18 @@ impl Switch {
         }
         self.touch(slot);
         id
+    }
+
+    /// The ways to addresses: by every socket of their family, in the order of the sockets.
+    pub(super) fn routes_to(&self, addresses: &[SocketAddr]) -> Vec<Route> {
+        let mut routes = Vec::new();
+        for at in &self.sockets {
+            let paths = addresses.iter().map(|address| Path::to(*address));
+            let fitting = paths.filter(|path| at.local.is_ipv4() == path.remote.is_ipv4());
+            let socket = at.socket;
+            routes.extend(fitting.map(|path| Route { socket, path }));
+        }
+        routes
     }
 
     /// The way to an address by the first socket of its family.
