@@ -235,13 +235,21 @@ impl Switch {
     /// Takes the oldest unreliable packet that came on a line and tells its length.
     ///
     /// # Errors
-    /// [`LineError::Blocked`] if there is none, [`LineError::TooLarge`] if `buf` is too short; the
-    /// packet stays.
+    /// [`LineError::Blocked`] if there is none yet, [`LineError::UnknownLine`] if the line is down and
+    /// none is left, [`LineError::TooLarge`] if `buf` is too short; the packet stays.
     pub fn recv(&mut self, now: Time, line: LineId, buf: &mut [u8]) -> Result<usize, LineError> {
         self.advance(now);
         let slot = self.slot(line).ok_or(LineError::UnknownLine)?;
         let link = self.links.get_mut(slot).ok_or(LineError::UnknownLine)?;
-        let packet = link.packets_in.front().ok_or(LineError::Blocked)?;
+        let Some(packet) = link.packets_in.front() else {
+            link.packets_told = false;
+            return Err(match link.phase {
+                Phase::Down(_) => LineError::UnknownLine,
+                Phase::Connecting { .. } | Phase::Up { .. } | Phase::Closing { .. } => {
+                    LineError::Blocked
+                }
+            });
+        };
         let room = buf.get_mut(..packet.len()).ok_or(LineError::TooLarge)?;
         room.copy_from_slice(packet);
         let len = packet.len();
