@@ -68,11 +68,13 @@ impl From<switch::ConnectError> for ConnectError {
 
 impl From<DownReason> for ConnectError {
     fn from(reason: DownReason) -> Self {
-        match reason {
-            DownReason::Unreachable => Self::Unreachable,
-            DownReason::Refused(refusal) => Self::Refused(refusal),
-            reason => Self::Down(reason),
+        if let DownReason::Refused(refusal) = reason {
+            return Self::Refused(refusal);
         }
+        if reason == DownReason::Unreachable {
+            return Self::Unreachable;
+        }
+        Self::Down(reason)
     }
 }
 
@@ -122,7 +124,12 @@ pub(crate) fn anon_error(error: LineError) -> io::Error {
     let kind = match error {
         LineError::Blocked => io::ErrorKind::WouldBlock,
         LineError::NoSocket => io::ErrorKind::NetworkUnreachable,
-        _ => io::ErrorKind::InvalidInput,
+        LineError::UnknownLine
+        | LineError::ReservedCode
+        | LineError::NoPacket
+        | LineError::Reserved
+        | LineError::TooLarge
+        | _ => io::ErrorKind::InvalidInput,
     };
     io::Error::new(kind, error)
 }
