@@ -68,13 +68,13 @@ impl From<switch::ConnectError> for ConnectError {
 
 impl From<DownReason> for ConnectError {
     fn from(reason: DownReason) -> Self {
-        if let DownReason::Refused(refusal) = reason {
-            return Self::Refused(refusal);
-        }
         if reason == DownReason::Unreachable {
-            return Self::Unreachable;
+            Self::Unreachable
+        } else if let DownReason::Refused(refusal) = reason {
+            Self::Refused(refusal)
+        } else {
+            Self::Down(reason)
         }
-        Self::Down(reason)
     }
 }
 

@@ -29,7 +29,9 @@ impl Member {
             ..Config::default()
         };
         let endpoint = Endpoint::bind(config).expect("there are ports");
-        let hashname = endpoint.install_member(secret, admission).unwrap();
+        let hashname = endpoint
+            .install_member(secret, admission)
+            .expect("it is admitted");
         let space = SpaceRef::Id(admission.space().id());
         let addresses = endpoint.local_addresses();
         let ticket = Ticket::new(secret.public(), space, &addresses, None);

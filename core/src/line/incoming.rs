@@ -182,8 +182,7 @@ impl Lines {
                 (id, opened.line),
                 opened.handshake.split(),
             )
-            .chained_to(hash)
-            .begun_at(now),
+            .begun(now, hash),
             end,
             peer_end: opened.end,
             peer_boot: opened.boot,

@@ -221,8 +221,7 @@ impl Lines {
                 (pending.line, answered.line),
                 pending.handshake.split(),
             )
-            .chained_to(hash)
-            .begun_at(now),
+            .begun(now, hash),
         };
         if is_probe {
             let line = self.slots.get(slot).expect("it was just there");

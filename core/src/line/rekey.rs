@@ -222,7 +222,7 @@ impl Lines {
         let line = self.slots.get_mut(slot).expect("the line was just there");
         let current = line.current.as_ref().expect("a line that renews is up");
         let home = &self.homes[line.home];
-        let answered = answer((home, line, current), (ours, theirs), message, rng);
+        let answered = answer((home, line, current), (ours, theirs), (now, message), rng);
         let (session, message) = match answered {
             Ok(answered) => answered,
             Err(garbage) => {
@@ -230,7 +230,6 @@ impl Lines {
                 return Err(garbage);
             }
         };
-        let session = session.begun_at(now);
         let next = Next {
             session,
             digest,
@@ -277,9 +276,7 @@ impl Lines {
         handshake.read(message, &mut [])?;
         let hash = handshake.hash();
         let keys = handshake.split();
-        let session = Session::new(line.info.suite, true, (ours, theirs), keys)
-            .chained_to(hash)
-            .begun_at(now);
+        let session = Session::new(line.info.suite, true, (ours, theirs), keys).begun(now, hash);
         self.ids.insert(ours, Place::Line(slot));
         self.move_to(slot, session, fx);
         Ok(())
@@ -359,7 +356,7 @@ impl Asked {
 fn answer(
     (home, line, current): Chain<'_>,
     (ours, theirs): (u32, u32),
-    message: &Message1,
+    (now, message): (Time, &Message1),
     rng: Rng,
 ) -> Result<(Session, Message2), Dropped> {
     let prologue = prologue(&current.hash);
@@ -373,6 +370,6 @@ fn answer(
     handshake.write(&[], &mut answer)?;
     let hash = handshake.hash();
     let keys = handshake.split();
-    let session = Session::new(suite, false, (ours, theirs), keys).chained_to(hash);
+    let session = Session::new(suite, false, (ours, theirs), keys).begun(now, hash);
     Ok((session, answer))
 }

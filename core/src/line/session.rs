@@ -52,14 +52,13 @@ impl Session {
         }
     }
 
-    /// The session with the hash of its handshake.
-    pub(super) fn chained_to(self, hash: [u8; 32]) -> Self {
-        Self { hash, ..self }
-    }
-
-    /// The session, complete at `since`.
-    pub(super) fn begun_at(self, since: Time) -> Self {
-        Self { since, ..self }
+    /// The session of a handshake that was complete at `since` and has this hash.
+    pub(super) fn begun(self, since: Time, hash: [u8; 32]) -> Self {
+        Self {
+            since,
+            hash,
+            ..self
+        }
     }
 
     /// Seals the plain text at `buf[SEALED_PREFIX..][..plain_len]` where it lies and tells the

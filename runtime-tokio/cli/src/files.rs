@@ -3,7 +3,9 @@
 use std::{
     fs::{self, DirBuilder, File, OpenOptions},
     io::{self, Write as _},
-    path::Path,
+    path::{Path, PathBuf},
+    sync::atomic::{AtomicUsize, Ordering},
+    thread,
 };
 
 /// Fills `into` from `offset` of the file, whose own place does not matter.
@@ -118,6 +120,35 @@ pub(crate) fn make_link(target: &str, path: &Path) -> io::Result<()> {
         let _unknown = (target, path);
         Err(io::ErrorKind::Unsupported.into())
     }
+}
+
+/// Makes files and folders last, several at a time: the file system takes them together then.
+///
+/// # Errors
+/// The system's.
+pub(crate) fn sync_all(paths: &[PathBuf]) -> io::Result<()> {
+    const AT_ONCE: usize = 16;
+    let sync = |path: &PathBuf| -> io::Result<()> {
+        if fs::symlink_metadata(path)?.is_dir() {
+            return sync_folder(path);
+        }
+        open_plain(path, OpenOptions::new().read(true).write(cfg!(windows)))?.sync_all()
+    };
+    // Neighbours go to different threads, so that what was written together is synced together.
+    let next = AtomicUsize::new(0);
+    let work = || -> io::Result<()> {
+        while let Some(path) = paths.get(next.fetch_add(1, Ordering::Relaxed)) {
+            sync(path)?;
+        }
+        Ok(())
+    };
+    thread::scope(|scope| {
+        let threads: Vec<_> = (0..AT_ONCE.min(paths.len()))
+            .map(|_thread| scope.spawn(work))
+            .collect();
+        let mut ended = threads.into_iter().map(thread::ScopedJoinHandle::join);
+        ended.try_for_each(|ended| ended.unwrap_or_else(|_panic| Err(io::ErrorKind::Other.into())))
+    })
 }
 
 /// Makes a folder and everything in it last: by one call for the whole file system, which is as

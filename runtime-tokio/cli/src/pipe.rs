@@ -185,11 +185,10 @@ fn of_read(error: &io::Error) -> End {
 }
 
 fn lost_by(reason: &DownReason) -> End {
-    match reason {
-        DownReason::Refused(_) | DownReason::Revoked => {
-            End::Remote(Failure::refused(reason.to_string()))
-        }
-        reason => lost(&reason.to_string()),
+    if matches!(reason, DownReason::Refused(_) | DownReason::Revoked) {
+        End::Remote(Failure::refused(reason.to_string()))
+    } else {
+        lost(&reason.to_string())
     }
 }
 
@@ -260,14 +259,11 @@ fn write_chunk(stdout: &mut impl Write, mut chunk: &[u8]) -> io::Result<()> {
 
 /// True if the same call may do later; it has waited then.
 fn is_passing(error: &io::Error) -> bool {
-    match error.kind() {
-        io::ErrorKind::Interrupted => true,
-        io::ErrorKind::WouldBlock => {
-            thread::sleep(AGAIN_AFTER);
-            true
-        }
-        _ => false,
+    let unready = error.kind() == io::ErrorKind::WouldBlock;
+    if unready {
+        thread::sleep(AGAIN_AFTER);
     }
+    unready || error.kind() == io::ErrorKind::Interrupted
 }
 
 /// Stdin without a buffer of its own, so that a byte is there as soon as it has come.

@@ -7,8 +7,10 @@ use std::{
 };
 
 use hydroid_core::{
-    identity::{Admission, Hashname, PublicKey, SecretKey, SpaceId, SpaceRef, Ticket, Token},
-    switch::{LineEvent, LineId, SpaceEvent},
+    identity::{
+        Admission, Hashname, PublicKey, Refusal, SecretKey, SpaceId, SpaceRef, Ticket, Token,
+    },
+    switch::{DownReason, LineEvent, LineId, SpaceEvent},
 };
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
@@ -166,8 +168,11 @@ impl Resident {
                     Some(LineEvent::Up { line, local, peer, .. }) => {
                         locked(&self.lines).insert(line, (local, peer.key));
                     }
-                    Some(LineEvent::Down { line, .. }) => {
-                        locked(&self.lines).remove(&line);
+                    Some(LineEvent::Down { line, reason }) => {
+                        let line = locked(&self.lines).remove(&line);
+                        if let (Some((local, key)), DownReason::Refused(why)) = (line, reason) {
+                            self.expelled(local, why, Some(key));
+                        }
                     }
                     Some(_) => {}
                     None => return,
@@ -181,29 +186,34 @@ impl Resident {
     }
 
     fn on_space(&self, event: &SpaceEvent) {
-        let (SpaceEvent::Renewed { local, .. } | SpaceEvent::Expelled { local, .. }) = event else {
-            return;
-        };
-        let admission = self.node.admission(*local);
-        let name = admission.map_or_else(
-            || local.to_string(),
-            |admission| admission.space().name().to_owned(),
-        );
         match event {
-            SpaceEvent::Renewed { version, .. } => {
+            SpaceEvent::Renewed { local, version } => {
+                let name = self.name(*local);
                 let text = format!("{name} has a space document of version {version} now");
                 self.output.log(Level::Info, &text);
             }
-            SpaceEvent::Expelled { why, .. } => {
-                let plain = format!("this identity is out of the space {name}: {why}");
-                let object = json!({
-                    "event": "expelled", "space": name, "code": why.code(),
-                    "text": why.to_string(),
-                });
-                self.output.note(&plain, &object);
-            }
+            SpaceEvent::Expelled { local, why } => self.expelled(*local, *why, None),
             _ => {}
         }
+    }
+
+    /// Tells that we are out of a space: by its document, or by what a peer of ours there says,
+    /// who would not give the new document to somebody who is out.
+    fn expelled(&self, local: Hashname, why: Refusal, by: Option<PublicKey>) {
+        let name = self.name(local);
+        let says = by.map_or_else(String::new, |key| format!("{key} says: "));
+        let plain = format!("this identity is out of the space {name}: {says}{why}");
+        let object = json!({
+            "event": "expelled", "space": name, "code": why.code(), "text": why.to_string(),
+            "by": by.map(|key| key.to_string()),
+        });
+        self.output.note(&plain, &object);
+    }
+
+    /// The name of a space that we are in under this hashname.
+    fn name(&self, local: Hashname) -> String {
+        let admission = self.node.admission(local);
+        admission.map_or_else(|| local.to_string(), |one| one.space().name().to_owned())
     }
 }
 

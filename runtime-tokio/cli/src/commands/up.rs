@@ -174,7 +174,7 @@ async fn listen(context: &Context, resident: &Arc<Resident>) {
         Err(failure) => {
             let plain = format!("other commands cannot speak to this `up`: {failure}");
             context.output.aside(&plain);
-            std::future::pending().await
+            std::future::pending::<()>().await;
         }
     }
 }

@@ -387,7 +387,9 @@ mod tests {
         for n in 1..=2 {
             fs::write(&path, format!("garbage {n}")).unwrap();
             assert_eq!(home.spaces().unwrap(), []);
-            assert_eq!(home.mended.len(), n);
+            let told = home.mended.iter();
+            let told = told.filter(|sentence| sentence.contains("could not be used"));
+            assert_eq!(told.count(), n);
             let aside = path.with_extension(format!("damaged-{n}"));
             assert_eq!(fs::read(aside).unwrap(), format!("garbage {n}").as_bytes());
         }

@@ -3,6 +3,7 @@
 //! written on the latter, where no link is there before everything else is.
 
 use std::{
+    collections::BTreeSet,
     fs::{self, File, OpenOptions},
     io::{self, Seek as _, SeekFrom, Write as _},
     path::{Path, PathBuf},
@@ -82,6 +83,32 @@ pub(super) struct Growing {
     content: u64,
     /// The file that they end in, and where that ends.
     file: Option<(File, u64)>,
+    /// What was written since it was asked for, and too much of it.
+    unsynced: Vec<PathBuf>,
+    uncounted: bool,
+}
+
+/// Files that are synced one by one; for more of them the whole file system is.
+const SYNCED_MAX: usize = 20_000;
+
+/// What is to be made durable.
+#[derive(Debug)]
+pub(super) enum Unsynced {
+    Paths(Vec<PathBuf>),
+    Everything(PathBuf),
+}
+
+impl Unsynced {
+    /// Makes it durable.
+    ///
+    /// # Errors
+    /// The system's.
+    pub(super) fn sync(self) -> io::Result<()> {
+        match self {
+            Self::Paths(paths) => files::sync_all(&paths),
+            Self::Everything(folder) => files::sync_tree(&folder),
+        }
+    }
 }
 
 impl Growing {
@@ -104,6 +131,8 @@ impl Growing {
             listing: None,
             content: held.saturating_sub(listing_len),
             file: None,
+            unsynced: Vec::new(),
+            uncounted: false,
         };
         if held > 0 {
             let file = files::open_plain(&growing.kept, OpenOptions::new().read(true))?;
@@ -144,6 +173,7 @@ impl Growing {
             file.set_len(self.gathered.len() as u64)?;
             file.seek(SeekFrom::End(0))?;
             file.write_all(now)?;
+            self.written(self.kept.clone());
             self.gathered.extend_from_slice(now);
             bytes = later;
             self.prepare_if_listed()?;
@@ -178,15 +208,20 @@ impl Growing {
             )));
         }
         make_folder(&self.tree)?;
+        self.written(self.tree.clone());
         for item in listing.items() {
             let path = self.tree.join(item.path);
             match item.entry {
-                Entry::Folder => make_folder(&path)?,
+                Entry::Folder => {
+                    make_folder(&path)?;
+                    self.written(path);
+                }
                 Entry::File {
                     size: 0,
                     executable,
                 } => {
                     create(&path, executable)?;
+                    self.written(path);
                 }
                 Entry::File { .. } | Entry::Link { .. } => {}
             }
@@ -196,7 +231,7 @@ impl Growing {
     }
 
     /// The file that the next byte belongs into, and where it ends.
-    fn next_file(&self) -> io::Result<(File, u64)> {
+    fn next_file(&mut self) -> io::Result<(File, u64)> {
         let listing = self.listing.as_ref().ok_or(io::ErrorKind::InvalidData)?;
         let next = listing.files_from(self.content).next();
         let (begin, item) = next.ok_or(io::ErrorKind::InvalidData)?;
@@ -213,7 +248,34 @@ impl Growing {
             file.seek(SeekFrom::End(0))?;
             file
         };
-        Ok((file, begin + size))
+        let end = begin + size;
+        self.written(path);
+        Ok((file, end))
+    }
+
+    fn written(&mut self, path: PathBuf) {
+        if self.unsynced.len() < SYNCED_MAX {
+            self.unsynced.push(path);
+        } else {
+            self.uncounted = true;
+        }
+    }
+
+    /// What was written since this was asked last, for whoever makes it durable.
+    pub(super) fn take_unsynced(&mut self) -> Unsynced {
+        let mut paths = std::mem::take(&mut self.unsynced);
+        // The file that the contents end in is written on.
+        if self.file.is_some() {
+            self.unsynced.extend(paths.last().cloned());
+        }
+        if self.uncounted {
+            self.uncounted = self.file.is_some();
+            return Unsynced::Everything(self.tree.clone());
+        }
+        let folders: BTreeSet<_> = paths.iter().filter_map(|path| path.parent()).collect();
+        let folders: Vec<_> = folders.into_iter().map(Path::to_owned).collect();
+        paths.extend(folders);
+        Unsynced::Paths(paths)
     }
 
     /// Makes the links, last of all.
@@ -222,7 +284,7 @@ impl Growing {
     /// The system's.
     pub(super) fn finish(&mut self) -> io::Result<()> {
         self.file = None;
-        let Some(listing) = &self.listing else {
+        let Some(listing) = self.listing.take() else {
             return Err(io::ErrorKind::InvalidData.into());
         };
         for item in listing.items() {
@@ -230,6 +292,7 @@ impl Growing {
                 let path = self.tree.join(item.path);
                 remove_if_there(&path)?;
                 files::make_link(target, &path)?;
+                self.written(path.parent().unwrap_or(&self.tree).to_owned());
             }
         }
         Ok(())

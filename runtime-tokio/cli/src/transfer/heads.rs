@@ -225,7 +225,7 @@ mod tests {
         );
         let folder = Announced {
             listing: Some(5),
-            ..file.clone()
+            ..file
         };
         let put = Request::Put {
             token: "0a".into(),

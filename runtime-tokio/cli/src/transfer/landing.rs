@@ -20,7 +20,7 @@ pub(crate) use super::barred::Barred;
 use super::{
     TransferError,
     barred::{FULL, is_full, unwritable},
-    folder::{FolderError, Growing},
+    folder::{FolderError, Growing, Unsynced},
     hashes::{GROUP, group_value},
     heads::Offer,
     part::{Found, Part},
@@ -347,14 +347,14 @@ impl Store {
     }
 
     /// What makes everything that is written until now durable.
-    fn sync(&self) -> io::Result<impl FnOnce() -> io::Result<()> + Send + 'static> {
-        let (file, tree) = match self {
+    fn sync(&mut self) -> io::Result<impl FnOnce() -> io::Result<()> + Send + 'static> {
+        let (file, unsynced) = match self {
             Self::File(file) => (Some(file.try_clone()?), None),
-            Self::Folder(growing) => (None, growing.tree.parent().map(Path::to_owned)),
+            Self::Folder(growing) => (None, Some(growing.take_unsynced())),
         };
         Ok(move || {
             file.map_or(Ok(()), |file| file.sync_all())?;
-            tree.map_or(Ok(()), |tree| files::sync_tree(&tree))
+            unsynced.map_or(Ok(()), Unsynced::sync)
         })
     }
 }

@@ -55,6 +55,7 @@ fn over(up: Running) -> Ended {
     up.end().by(0)
 }
 
+// S4.14
 #[test]
 fn spaces_let_members_in_and_strangers_not() {
     let (founder, member, stranger) = (founder(), World::new(), World::new());
@@ -101,7 +102,10 @@ fn spaces_put_out_whoever_is_kicked() {
     loop {
         let told: Value = serde_json::from_str(&theirs.line()).unwrap();
         if told["event"] == "expelled" {
-            assert_eq!(told["code"], "revoked");
+            assert_eq!(
+                (&told["code"], &told["space"]),
+                (&"revoked".into(), &"club".into())
+            );
             break;
         }
     }
