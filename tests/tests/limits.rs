@@ -141,7 +141,7 @@ fn limits_unread_events_keep_strangers_out() {
     assert_eq!(rogue.switch.stats().dropped(DropReason::EventsFull), 1);
 }
 
-// S2.12, S2.26, S2.48, S2.73
+// S2.12, S2.26, S2.48, S2.67, S2.73
 #[test]
 fn limits_unreliable_packets_block_when_sent_and_drop_the_oldest_when_unread() {
     let config = with(Life {
