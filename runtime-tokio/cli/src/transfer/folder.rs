@@ -88,8 +88,9 @@ pub(super) struct Growing {
     uncounted: bool,
 }
 
-/// Files that are synced one by one; for more of them the whole file system is.
-const SYNCED_MAX: usize = 20_000;
+/// Files that are synced one by one; for more of them the whole file system is, which is one step
+/// for a thousand files, though it takes with it what others have written there.
+const SYNCED_MAX: usize = 256;
 
 /// What is to be made durable.
 #[derive(Debug)]

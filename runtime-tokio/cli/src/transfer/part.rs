@@ -107,7 +107,7 @@ impl Part {
         if part.is_ours().unwrap_or(false) {
             Ok(part)
         } else {
-            Err(Barred::in_the_way(&part.path))
+            Err(Barred::not_ours(&part.path))
         }
     }
 
