@@ -91,7 +91,13 @@ fn resume_after_an_interrupt_and_of_a_folder() {
     let (sender, ticket) = world.send(&root);
     let recv = ["recv", &ticket, "--json"];
     let receiver = world.start(&recv);
-    let durable = once_durable(&world, "here/.tree.hydroid-part", &sender);
+    let part = "here/.tree.hydroid-part";
+    let durable = once_durable(&world, part, &sender);
+    // With the second record the receiver knows of the first one.
+    stand_still(&sender, || {
+        let groups = record(&world, part)?["groups"].as_u64()?;
+        (groups * MIB > durable).then_some(())
+    });
     receiver.signal(Signal::INT);
     let ended = receiver.end();
     ended.by_saying(7, "the same command goes on from there");
