@@ -109,9 +109,11 @@ async fn serve(
     space: &str,
     expires_s: u64,
 ) -> Result<(), Failure> {
+    // Where the `up` of this home was and will be: the bearer remembers where it found us.
+    let port = context.with_home(home::Home::port)?;
     let listen = Listen {
         address: listen,
-        port: None,
+        port,
     };
     let node = context.start_as_home(listen, None, None)?;
     print(context, &node.ticket(token), space, expires_s).await?;
