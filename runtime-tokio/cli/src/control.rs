@@ -132,8 +132,12 @@ const ASKED_WITHIN: Duration = Duration::from_secs(5);
 /// How long `up` may take to answer: joining is the longest, and bounded by itself.
 const TOLD_WITHIN: Duration = Duration::from_secs(60);
 
-/// Commands that are heard at once.
-const ANSWERED_MAX: usize = 16;
+/// Commands that are heard at once; one that says nothing costs a descriptor for a while.
+const ANSWERED_MAX: usize = 128;
+
+/// Bytes of a path that every system takes for a socket.
+#[cfg(unix)]
+const PATH_MAX: usize = 100;
 
 /// Commands that have a peer called at once, or a stream of `up`.
 const CALLED_MAX: usize = 64;
@@ -189,7 +193,9 @@ mod unix {
         time::{sleep, timeout},
     };
 
-    use super::{ANSWERED_MAX, ASKED_WITHIN, Ask, CALLED_MAX, LINE_MAX, Reply, Told, silent};
+    use super::{
+        ANSWERED_MAX, ASKED_WITHIN, Ask, CALLED_MAX, LINE_MAX, PATH_MAX, Reply, Told, silent,
+    };
     use crate::{
         exit::Failure,
         files,
@@ -210,7 +216,7 @@ mod unix {
         /// The system's, also if the path is too long for a socket.
         pub(crate) fn bind(path: &Path) -> io::Result<Self> {
             let _absent = fs::remove_file(path);
-            let listener = UnixListener::bind(path)?;
+            let listener = short(path, |path| UnixListener::bind(path))?;
             let control = Self {
                 listener,
                 path: path.to_owned(),
@@ -248,6 +254,18 @@ mod unix {
         fn drop(&mut self) {
             let _absent = fs::remove_file(&self.path);
         }
+    }
+
+    /// Uses a path that a socket may have: the system takes about a hundred bytes, but Linux knows
+    /// every folder that is open by a short name, too.
+    fn short<T>(path: &Path, work: impl FnOnce(&Path) -> io::Result<T>) -> io::Result<T> {
+        use std::os::{fd::AsRawFd as _, unix::ffi::OsStrExt as _};
+        if path.as_os_str().as_bytes().len() <= PATH_MAX || !cfg!(target_os = "linux") {
+            return work(path);
+        }
+        let folder = fs::File::open(path.parent().unwrap_or(path))?;
+        let folder_name = format!("/proc/self/fd/{}", folder.as_raw_fd());
+        work(&Path::new(&folder_name).join(path.file_name().unwrap_or_default()))
     }
 
     async fn answer_one<A>(
@@ -321,7 +339,10 @@ mod unix {
         socket: &Path,
         ask: &Ask,
     ) -> Result<Option<(Value, BufReader<UnixStream>)>, Failure> {
-        let Ok(stream) = UnixStream::connect(socket).await else {
+        let connected = short(socket, |path| std::os::unix::net::UnixStream::connect(path))
+            .and_then(|stream| stream.set_nonblocking(true).map(|()| stream))
+            .and_then(UnixStream::from_std);
+        let Ok(stream) = connected else {
             return Ok(None);
         };
         let mut stream = BufReader::new(stream);

@@ -187,7 +187,11 @@ async fn send(
         let chunk = tokio::select! {
             biased;
             chunk = input.recv() => chunk,
-            // Whoever sits at a terminal would wait for a peer that is gone.
+            // Whoever sits at a terminal would wait for a peer that takes nothing more, or is gone.
+            stopped = writer.stopped() => match stopped {
+                Ok(()) => return Ok(()),
+                Err(error) => return Err(of_write(&error)),
+            },
             down = &mut closed => return Err(lost_by(&down)),
         };
         let Some(chunk) = chunk else { break };
