@@ -149,6 +149,11 @@ fn spaces_let_in_without_an_up() {
     inviting.line();
     inviting.signal(Signal::INT);
     inviting.end().by(130);
+    assert_eq!(
+        founder.names("home/invites").len(),
+        1,
+        "only the used one is left"
+    );
 }
 
 #[test]
