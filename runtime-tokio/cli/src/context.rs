@@ -184,13 +184,10 @@ impl Context {
     /// [`Failure`] if another process holds it; of usage if `dials` is a ticket to ourselves.
     pub(crate) fn hold(&self, dials: Option<&Ticket>) -> Result<SecretKey, Failure> {
         let (secret, held) = self.with_home(|home| {
-            let secret = home.identity()?;
-            if dials.is_some_and(|ticket| ticket.key == secret.public()) {
-                return Err(Failure::usage(
-                    "the ticket is this identity's own, and nobody dials oneself",
-                ));
+            if let Some(ticket) = dials {
+                check_other(home, ticket)?;
             }
-            Ok((secret, home.hold()?))
+            Ok((home.identity()?, home.hold()?))
         })?;
         self.kept().held = Some(held);
         Ok(secret)
@@ -290,6 +287,19 @@ impl Context {
     fn kept(&self) -> std::sync::MutexGuard<'_, Kept> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Sees to it that a ticket is not the home's own.
+///
+/// # Errors
+/// [`Failure`] of usage.
+pub(crate) fn check_other(home: &mut Home, ticket: &Ticket) -> Result<(), Failure> {
+    if ticket.key == home.identity()?.public() {
+        return Err(Failure::usage(
+            "the ticket is this identity's own, and nobody dials oneself",
+        ));
+    }
+    Ok(())
 }
 
 fn no_member(id: &SpaceId) -> Failure {

@@ -205,6 +205,9 @@ fn spaces_refuse_what_only_operators_may() {
         .run(&["space", "new", "club"])
         .by_saying(5, "already");
     founder
+        .run(&["space", "join", &invite(&founder)])
+        .by_saying(2, "nobody dials oneself");
+    founder
         .run(&["space", "kick", "club", &key(&founder)])
         .by_saying(5, "root");
     founder

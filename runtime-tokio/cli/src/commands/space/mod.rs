@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::{
     args::Space,
-    context::{Context, Keeps},
+    context::{Context, Keeps, check_other},
     control::{self, Ask},
     exit::Failure,
     home, node,
@@ -73,6 +73,7 @@ async fn join(context: &Context, text: &str) -> Result<(), Failure> {
             "the ticket is no invitation; `hydroid space invite` prints one",
         ));
     }
+    context.with_home(|home| check_other(home, &ticket))?;
     let asked = Ask::Join {
         ticket: ticket.to_string(),
     };
