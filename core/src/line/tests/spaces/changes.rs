@@ -215,3 +215,71 @@ fn line_open_has_room_for_the_largest_document_version() {
         .unwrap();
     assert_eq!(poll_one(&mut a, Time::ZERO).len(), OPEN_LEN);
 }
+
+#[test]
+fn line_open_with_a_cookie_stays_under_the_gate_that_fitted() {
+    let club = club();
+    let newer = club.revoke(&secret(9), &[key(20)], gate(2)).unwrap();
+    let mut informed = admit(&club, 1, 0);
+    informed.merge(&admit(&newer, 1, 0));
+    // One open without a cookie, and it is taken by somebody else.
+    let config = Config {
+        opens_per_second: 0,
+        opens_burst: 2,
+        ..Config::default()
+    };
+    let (mut b, _) = member_at(2, &admit(&club, 2, 0), WALL_S, &config);
+    let (mut first, name) = member(3, &admit(&club, 3, 0));
+    let mut now = Time::ZERO;
+    first.open(now, name, key(2), &[route_to(2)], 0).unwrap();
+    b.on_open(now, route_to(3), &poll_one(&mut first, now))
+        .unwrap();
+    poll_one(&mut b, now);
+
+    let (mut a, name) = member(1, &informed);
+    a.open(now, name, key(2), &[route_to(2)], 0).unwrap();
+    let open = poll_one(&mut a, now);
+    let unknown = Err(Dropped::NotInstalled);
+    assert_eq!(b.on_open(now, route_to(1), &open), unknown);
+    now = a.deadline().unwrap().at;
+    a.on_deadline(now, &mut effects());
+    let open = poll_one(&mut a, now);
+    let asked = Err(Dropped::CookieAsked);
+    assert_eq!(b.on_open(now, route_to(1), &open), asked);
+    assert_eq!(a.on_cookie(now, &poll_one(&mut b, now)), Ok(()));
+    let open = poll_one(&mut a, now);
+    assert_eq!(b.on_open(now, route_to(1), &open), Ok(()));
+}
+
+#[test]
+fn line_memberships_that_all_end_at_once_are_no_more_effects_than_a_call_may_have() {
+    let until_s = WALL_S + 60;
+    let club = club();
+    let (mut b, _) = member(2, &admit(&club, 2, until_s));
+    let now = Time::ZERO;
+    for n in 10..50 {
+        let (mut a, name) = member(n, &admit(&club, n, until_s));
+        let slot = a.open(now, name, key(2), &[route_to(2)], 0).unwrap();
+        let mut fx = effects();
+        b.on_open(now, route_to(n), &poll_one(&mut a, now)).unwrap();
+        a.on_answer(now, route_to(2), &poll_one(&mut b, now), &mut fx)
+            .unwrap();
+        let mut proof = seal(&mut a, slot, b"here");
+        let theirs = b.unseal(now, route_to(n), &mut proof, &mut fx).unwrap().slot;
+        // Another path, which does not answer.
+        b.add_paths(now, theirs, &[route_to(n + 100)]);
+        while b.poll_path(now, theirs).is_some() {}
+    }
+    // Nobody called for long, as in a sleep.
+    let late = now.plus_ms(1000 * (60 + SKEW_S + 1));
+    let (mut expired, mut expelled) = (0, 0);
+    for _ in 0..10 {
+        let mut fx = effects();
+        b.on_deadline(late, &mut fx);
+        for effect in drain(&mut fx) {
+            expired += u32::from(matches!(effect, Effect::Refused { .. }));
+            expelled += u32::from(matches!(effect, Effect::Expelled { .. }));
+        }
+    }
+    assert_eq!((expired, expelled), (40, 1));
+}
