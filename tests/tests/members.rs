@@ -58,9 +58,11 @@ fn version(world: &World, n: usize) -> u64 {
 }
 
 fn expelled(world: &mut World, n: usize) -> Option<Refusal> {
-    world.nodes[n].take(|event| match event {
-        Event::Space(SpaceEvent::Expelled { why, .. }) => Some(*why),
-        _ => None,
+    world.nodes[n].take(|event| {
+        let Event::Space(SpaceEvent::Expelled { why, .. }) = event else {
+            return None;
+        };
+        Some(*why)
     })
 }
 
