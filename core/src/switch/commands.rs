@@ -221,7 +221,7 @@ impl Switch {
             Phase::Connecting { .. } | Phase::Up { .. } => {}
             Phase::Closing { .. } | Phase::Down(_) => return Err(LineError::UnknownLine),
         }
-        if !link.has_packet_room(true, packet.len()) {
+        if !link.has_packet_room(packet.len()) {
             return Err(LineError::Blocked);
         }
         link.packets_out

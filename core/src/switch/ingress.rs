@@ -241,7 +241,7 @@ impl Switch {
         let Some(link) = self.links.get_mut(slot) else {
             return Ok(());
         };
-        if !link.has_packet_room(false, bytes.len()) {
+        if !link.has_packet_room(bytes.len()) {
             self.stats.packets_unread += 1;
             return Ok(());
         }

@@ -243,7 +243,9 @@ impl Link {
             return Some(life);
         }
         let rest = self.rest_at(periods).map(|at| Deadline::new(at, Why::Rest));
-        let life = Deadline::earlier(Some(life), rest);
+        let again = self.system.deadline();
+        let again = again.map(|at| Deadline::new(at, Why::KeepAlive));
+        let life = Deadline::earlier(Deadline::earlier(Some(life), again), rest);
         Deadline::earlier(life, self.flow.deadline())
     }
 
