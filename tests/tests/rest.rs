@@ -13,7 +13,7 @@ use hydroid_core::{
 const SOCKET: SocketId = SocketId(0);
 const LINES: u8 = 32;
 /// What one end of a line at rest may cost, with its part of the tables of the switch.
-const LINE_BYTES_MAX: i64 = 6_144;
+const LINE_BYTES_MAX: i64 = 5_888;
 
 fn switch(n: u8) -> (Switch, SocketAddr, PublicKey) {
     let address = SocketAddr::from(([10, 0, 0, n], 4000));
