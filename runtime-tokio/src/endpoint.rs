@@ -187,7 +187,8 @@ impl Endpoint {
     /// Sends one packet to an address, in clear and without a line; see [`Switch::send_anon`].
     ///
     /// # Errors
-    /// The [`LineError`] inside says why it was not taken; `WouldBlock` if too many wait.
+    /// The [`LineError`](hydroid_core::switch::LineError) inside says why it was not taken;
+    /// `WouldBlock` if too many wait.
     pub fn send_anon(&self, to: SocketAddr, packet: &[u8]) -> io::Result<()> {
         let send = |driver: &mut Driver, now| driver.switch_mut().send_anon(now, to, packet);
         self.handle.shared.command(send)?.map_err(packet_error)

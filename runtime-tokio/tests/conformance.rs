@@ -43,15 +43,24 @@ fn member((suite, provider): End) -> Member {
 }
 
 async fn send(mut stream: Stream, salt: u64) {
-    stream.write_all(&salt.to_be_bytes()).await.unwrap();
-    stream.write_all(&content(BYTES, salt)).await.unwrap();
-    stream.finished().await.unwrap();
+    stream
+        .write_all(&salt.to_be_bytes())
+        .await
+        .expect("the line works");
+    stream
+        .write_all(&content(BYTES, salt))
+        .await
+        .expect("the line works");
+    stream.finished().await.expect("the line works");
 }
 
 async fn check(mut stream: Stream) -> u64 {
-    let salt = stream.read_u64().await.unwrap();
+    let salt = stream.read_u64().await.expect("the line works");
     let mut bytes = Vec::new();
-    stream.read_to_end(&mut bytes).await.unwrap();
+    stream
+        .read_to_end(&mut bytes)
+        .await
+        .expect("the line works");
     let expected = blake3::hash(&content(BYTES, salt));
     assert_eq!(blake3::hash(&bytes), expected, "stream {salt}");
     salt
@@ -61,25 +70,28 @@ async fn check(mut stream: Stream) -> u64 {
 async fn three_each_way(lines: [&Line; 2], members: [&Member; 2], round: u64) {
     let mut sending = Vec::new();
     for n in 0..6 {
-        let stream = lines[n as usize / 3].open_stream("{}").await.unwrap();
+        let stream = lines[n as usize / 3]
+            .open_stream("{}")
+            .await
+            .expect("the line works");
         sending.push(tokio::spawn(send(stream, 6 * round + n)));
     }
     for (member, first) in [(members[1], 0), (members[0], 3)] {
         let mut checking = Vec::new();
         for _ in 0..3 {
-            let stream = member.endpoint.accept().await.unwrap();
+            let stream = member.endpoint.accept().await.expect("the line works");
             checking.push(tokio::spawn(check(stream)));
         }
         let mut salts = Vec::new();
         for task in checking {
-            salts.push(task.await.unwrap());
+            salts.push(task.await.expect("the line works"));
         }
         salts.sort_unstable();
         let first = 6 * round + first;
         assert_eq!(salts, [first, first + 1, first + 2]);
     }
     for task in sending {
-        task.await.unwrap();
+        task.await.expect("the line works");
     }
 }
 
@@ -90,30 +102,35 @@ async fn unreliable(from: &Line, to: &Line, salt: u8) {
     assert!(from.send(&[0]).is_err(), "that is no packet");
     let sending = async {
         loop {
-            from.send(&packet).unwrap();
+            from.send(&packet).expect("the line works");
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };
     tokio::select! {
         () = sending => {}
-        len = to.recv(&mut buf) => assert_eq!(buf[..len.unwrap()], packet),
+        len = to.recv(&mut buf) => assert_eq!(buf[..len.expect("the line works")], packet),
     }
 }
 
 async fn reset_and_half_close(line: &Line, to: &Member) {
     let (mut near, mut far) = stream(line, to).await;
     near.reset(7);
-    let error = far.read_to_end(&mut Vec::new()).await.unwrap_err();
+    let error = far
+        .read_to_end(&mut Vec::new())
+        .await
+        .expect_err("it was reset");
     let code = error.get_ref().and_then(|it| it.downcast_ref());
     assert_eq!(code, Some(&ReadError::Reset(7)));
     let (mut near, mut far) = stream(line, to).await;
-    near.write_all(b"question").await.unwrap();
-    near.shutdown().await.unwrap();
+    near.write_all(b"question").await.expect("the line works");
+    near.shutdown().await.expect("the line works");
     let (mut question, mut answer) = (Vec::new(), Vec::new());
-    far.read_to_end(&mut question).await.unwrap();
-    far.write_all(b"answer").await.unwrap();
-    far.shutdown().await.unwrap();
-    near.read_to_end(&mut answer).await.unwrap();
+    far.read_to_end(&mut question)
+        .await
+        .expect("the line works");
+    far.write_all(b"answer").await.expect("the line works");
+    far.shutdown().await.expect("the line works");
+    near.read_to_end(&mut answer).await.expect("the line works");
     assert_eq!(
         (&question[..], &answer[..]),
         (&b"question"[..], &b"answer"[..])
@@ -126,13 +143,16 @@ async fn graceful_close(line: &Line, to: &Member) {
     let (_reader, mut writer) = near.split();
     let reading = tokio::spawn(async move {
         let mut bytes = Vec::new();
-        far.read_to_end(&mut bytes).await.unwrap();
+        far.read_to_end(&mut bytes).await.expect("the line works");
         (bytes, far)
     });
-    writer.write_all(&content(BYTES, 99)).await.unwrap();
-    writer.shutdown().await.unwrap();
+    writer
+        .write_all(&content(BYTES, 99))
+        .await
+        .expect("the line works");
+    writer.shutdown().await.expect("the line works");
     line.close(0, "done");
-    let (bytes, far) = reading.await.unwrap();
+    let (bytes, far) = reading.await.expect("the line works");
     assert!(bytes == content(BYTES, 99));
     let (code, reason) = (0, String::from("done"));
     let closed = DownReason::Closed { code, reason };
