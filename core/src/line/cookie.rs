@@ -207,7 +207,8 @@ impl Lines {
         if pending.cookies >= self.config.cookies {
             return Err(Dropped::Repeated);
         }
-        let (id, written) = self.write_open(now, slot, Some(&clear.cookie));
+        let first = pending.first_stream;
+        let (id, written) = self.write_open(now, slot, first, Some(&clear.cookie));
         let pending = self.pending_mut(slot).expect("it was just there");
         let before = pending.take_up(id, written);
         for route in &pending.routes.clone() {
