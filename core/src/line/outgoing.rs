@@ -107,7 +107,7 @@ impl Lines {
         if !self.homes[line.home].is_installed() {
             return;
         }
-        let (id, written) = self.write_open(now, slot, first_stream, None);
+        let (id, written) = self.write_open(now, slot, first_stream, None, 0);
         let suite = self.config.suite;
         let pending = Pending::new(now, &self.config, (id, suite, first_stream), written);
         let line = self.slots.get_mut(slot).expect("the line was just there");
@@ -115,13 +115,15 @@ impl Lines {
         self.set_timer(slot);
     }
 
-    /// Writes an open of the line at `slot`, and gives the id that it wants to receive on.
+    /// Writes an open of the line at `slot`, with a MAC by our gate of this number, and gives the id
+    /// that it wants to receive on.
     pub(super) fn write_open(
         &mut self,
         now: Time,
         slot: Slot,
         first_stream: u64,
         cookie: Option<&Cookie>,
+        gate: usize,
     ) -> (u32, (Box<[u8]>, Handshake)) {
         let rng = self.rng.fork("open");
         let id = self.draw_id(Place::Pending(slot));
@@ -129,7 +131,7 @@ impl Lines {
         let home = &mut self.homes[line.home];
         let time = home.next_open(self.clock.at(now));
         self.opened = true;
-        let door = home.doors.first().expect("who is installed has a door");
+        let door = &home.doors[gate];
         let mac = MacKey::new(door.gate.as_bytes(), &line.info.peer, &home.space);
         let open = Open {
             suite: self.config.suite,

@@ -1,6 +1,7 @@
 //! Bytes of one direction between two offsets, in a buffer that is used round and round.
 
 use alloc::{vec, vec::Vec};
+use core::fmt;
 
 use crate::base::Limits;
 
@@ -77,13 +78,20 @@ impl Memory {
 /// it holds and the rings of the line have more than their allowance of such spare bytes together.
 /// So all buffers of a line take at most four times (and a little) what they hold, and the
 /// allowance; and a direction that runs empty again and again allocates nothing.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Ring {
     /// Its length is 0 or a power of two.
     bytes: Vec<u8>,
     base: u64,
     top: u64,
     spare: u64,
+}
+
+impl fmt::Debug for Ring {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Not what peers say to each other.
+        write!(f, "Ring({}..{})", self.base, self.top)
+    }
 }
 
 impl Ring {

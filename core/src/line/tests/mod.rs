@@ -10,6 +10,7 @@ use crate::{
     wire::{Head, Packet, Path, SEALED_OVERHEAD, SEALED_PREFIX, SocketId},
 };
 
+mod asked;
 mod bytes;
 mod crossed;
 mod heads;
@@ -58,7 +59,7 @@ fn room(n: u8, config: &Config) -> (Lines, Hashname) {
 }
 
 fn effects() -> Effects<Effect> {
-    Effects::new(64)
+    Effects::new(EFFECTS_MAX)
 }
 
 fn drain(fx: &mut Effects<Effect>) -> Vec<Effect> {
