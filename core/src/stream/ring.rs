@@ -8,6 +8,10 @@ use crate::base::Limits;
 /// The smallest buffer that a ring takes, bytes.
 pub(super) const SMALLEST: u64 = 256;
 
+/// Writers that wait for memory are woken when there are so many bytes of it; what is kept for later
+/// leaves as much.
+pub(super) const WAKES: u64 = 1024;
+
 /// What the buffers of all rings of a line take, and how much of that is kept for later only; and
 /// what is taken beside them: heads, and room set aside for those that are owed.
 #[derive(Debug)]
@@ -44,6 +48,11 @@ impl Memory {
     /// Bytes that our own side may take more.
     pub(super) const fn near_room(&self) -> u64 {
         self.limits.near.saturating_sub(self.charged_bytes())
+    }
+
+    /// True if buffers that are kept for later stand in the way of others.
+    pub(super) fn begrudges_spare(&self) -> bool {
+        self.spare_bytes > 0 && self.near_room() < self.spare_bytes.max(WAKES)
     }
 
     /// So many bytes beside the rings are taken.
@@ -183,7 +192,8 @@ impl Ring {
         memory.spare_bytes -= self.spare;
         self.spare = self.spare_now();
         memory.spare_bytes += self.spare;
-        if self.spare > 0 && memory.spare_bytes > memory.spare_max_bytes {
+        let is_much = memory.spare_bytes > memory.spare_max_bytes || memory.begrudges_spare();
+        if self.spare > 0 && is_much {
             self.resize(capacity_for(self.top - self.base), memory);
             memory.spare_bytes -= self.spare;
             self.spare = 0;

@@ -50,6 +50,8 @@ pub(super) struct Link {
     /// Unreliable packets to send, and unread ones.
     pub(super) packets_out: Bounded<Box<[u8]>>,
     pub(super) packets_in: Bounded<Box<[u8]>>,
+    /// It was told that some came, and nobody has found none since.
+    pub(super) packets_told: bool,
     /// Bytes of both.
     pub(super) packet_bytes: u64,
     /// What the line takes of the ledger.

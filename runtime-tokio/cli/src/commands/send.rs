@@ -1,10 +1,11 @@
 //! `hydroid send`: gives a file or a folder to whoever shows the ticket, or to an `up`.
 
-use std::{path::Path, time::Duration};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use hydroid_core::identity::{Ticket, Token};
 use serde_json::json;
 use tokio::{
+    sync::Semaphore,
     task::{JoinSet, spawn_blocking},
     time::timeout,
 };
@@ -12,6 +13,7 @@ use tokio::{
 use crate::{
     args,
     context::Context,
+    dial::{Channel, Dialer},
     exit::Failure,
     figures, home,
     node::{self, Node, Stream},
@@ -27,6 +29,13 @@ use crate::{
 /// Receivers that are served at once; one that reads nothing costs about 5 MiB.
 const SERVED_MAX: usize = 16;
 
+/// Further ones that wait for their turn. Each costs a stream.
+const WAITING_MAX: usize = 64;
+
+/// How long one waits for its turn: longer than it takes to notice that others are gone, and shorter
+/// than it waits for an answer.
+const TURN_WITHIN: Duration = Duration::from_secs(12);
+
 /// How long receivers that take nothing are waited for when another one has everything.
 const STALLED: Duration = Duration::from_secs(3);
 
@@ -36,12 +45,14 @@ const STALLED: Duration = Duration::from_secs(3);
 /// [`Failure`] if there is none to give, or, with `--to`, if it was not taken.
 pub(crate) async fn run(context: &Context, args: args::Send) -> Result<(), Failure> {
     let to = args.to.as_deref().map(node::parse_ticket).transpose()?;
-    let node = context.start(args.listen, to.as_ref())?;
+    let Some(ticket) = to else {
+        let node = context.start(args.listen)?;
+        let source = open(context.output, &args.file).await?;
+        return serve(context, &node, source).await;
+    };
+    let dialer = context.dialer(&ticket).await?;
     let source = open(context.output, &args.file).await?;
-    match to {
-        Some(ticket) => give_to(context, &node, &source, &ticket).await,
-        None => serve(context, &node, source).await,
-    }
+    give_to(context, &dialer, &source, &ticket).await
 }
 
 async fn open(output: Output, path: &Path) -> Result<Source, Failure> {
@@ -67,16 +78,16 @@ async fn open(output: Output, path: &Path) -> Result<Source, Failure> {
 /// Gives the file to an `up`.
 async fn give_to(
     context: &Context,
-    node: &Node,
+    dialer: &Dialer,
     source: &Source,
     ticket: &Ticket,
 ) -> Result<(), Failure> {
-    let line = node.connect(ticket, node::CONNECT_WITHIN).await?;
+    let reached = dialer.connect(ticket, node::CONNECT_WITHIN).await?;
     let request = Request::Put {
         token: node::token_text(ticket),
         file: source.offer.announce(),
     };
-    let (stream, answer) = node::ask(&line, &request).await?;
+    let (stream, answer) = reached.ask(&request).await?;
     if !matches!(answer, Answer::Go { .. }) {
         return Err(Failure::failed("the peer takes no files"));
     }
@@ -99,6 +110,7 @@ async fn serve(context: &Context, node: &Node, source: Source) -> Result<(), Fai
         output.aside(&format!("to fetch it: hydroid recv {ticket}"));
     }
     let mut served = JoinSet::new();
+    let turns = Arc::new(Semaphore::new(SERVED_MAX));
     loop {
         tokio::select! {
             stream = node.accept() => {
@@ -106,9 +118,9 @@ async fn serve(context: &Context, node: &Node, source: Source) -> Result<(), Fai
                 let Some(stream) = greet(output, stream, &token).await else {
                     continue;
                 };
-                if served.len() < SERVED_MAX {
-                    let source = source.clone();
-                    served.spawn(async move { serve_one(output, stream, &source).await });
+                if served.len() < SERVED_MAX + WAITING_MAX {
+                    let (source, turns) = (source.clone(), Arc::clone(&turns));
+                    served.spawn(async move { serve_one(output, stream, &source, &turns).await });
                 } else {
                     waits(output, &Failure::failed(node::BUSY));
                     node::turn_down(stream, Why::Busy, node::BUSY).await;
@@ -180,23 +192,29 @@ async fn serve_one(
     output: Output,
     mut stream: Stream,
     source: &Source,
+    turns: &Semaphore,
 ) -> Result<bool, TransferError> {
+    let Ok(_turn) = timeout(TURN_WITHIN, turns.acquire()).await else {
+        waits(output, &Failure::failed(node::BUSY));
+        node::turn_down(stream, Why::Busy, node::BUSY).await;
+        return Ok(false);
+    };
     let file = source.offer.announce();
     if node::answer(&mut stream, &Answer::File { file }).is_err() {
         return Ok(false);
     }
-    give(output, stream, source).await?;
+    give(output, Channel::Own(stream), source).await?;
     Ok(true)
 }
 
 /// Gives the file on a stream whose heads are exchanged.
 pub(super) async fn give(
     output: Output,
-    mut stream: Stream,
+    mut stream: Channel,
     source: &Source,
 ) -> Result<(), TransferError> {
     let offer = &source.offer;
-    let peer = stream.peer().hashname;
+    let peer = stream.peer();
     let mut progress = Progress::begin(output, "sending", &offer.name, offer.size);
     let mut held = 0;
     let sent = |moved| held += progress.moved(moved);
@@ -205,7 +223,7 @@ pub(super) async fn give(
     drop(progress);
     if given.is_err() {
         // The last piece says why; the peer is to have it.
-        node::last_bytes(stream).await;
+        stream.last_bytes().await;
     }
     given?;
     let plain = format!(
