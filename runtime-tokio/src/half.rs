@@ -140,6 +140,15 @@ impl WriteHalf {
     /// If the peer stopped reading, or the line ended before.
     pub async fn finished(&mut self) -> io::Result<()> {
         self.finish()?;
+        self.stopped().await
+    }
+
+    /// Waits until the peer takes nothing more, or the line is over. Whoever waits for something to
+    /// write would learn it only by the next write.
+    ///
+    /// # Errors
+    /// Always, unless our direction was ended and everything has reached the peer.
+    pub async fn stopped(&mut self) -> io::Result<()> {
         let (id, shared) = (self.stream.id, self.stream.shared());
         poll_fn(|cx| shared.attempt_late(|driver, _| driver.poll_finished(id, cx.waker())))
             .await?

@@ -124,6 +124,52 @@ pub enum Dropped {
 impl Dropped {
     /// How many reasons there are.
     pub const COUNT: usize = Self::Full as usize + 1;
+
+    /// All of them, in their order.
+    pub const ALL: [Self; Self::COUNT] = [
+        Self::Malformed,
+        Self::UnknownVersion,
+        Self::NotInstalled,
+        Self::Repeated,
+        Self::TooManyHalfOpen,
+        Self::WeakKey,
+        Self::BadTag,
+        Self::KeyMismatch,
+        Self::Oneself,
+        Self::NotNewer,
+        Self::UnknownLine,
+        Self::Replayed,
+        Self::TooOld,
+        Self::Closing,
+        Self::Refused,
+        Self::CookieAsked,
+        Self::Busy,
+        Self::Full,
+    ];
+
+    /// A word for logs and figures, which stays the same.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Malformed => "malformed",
+            Self::UnknownVersion => "unknown_version",
+            Self::NotInstalled => "not_installed",
+            Self::Repeated => "repeated",
+            Self::TooManyHalfOpen => "too_many_half_open",
+            Self::WeakKey => "weak_key",
+            Self::BadTag => "bad_tag",
+            Self::KeyMismatch => "key_mismatch",
+            Self::Oneself => "oneself",
+            Self::NotNewer => "not_newer",
+            Self::UnknownLine => "unknown_line",
+            Self::Replayed => "replayed",
+            Self::TooOld => "too_old",
+            Self::Closing => "closing",
+            Self::Refused => "refused",
+            Self::CookieAsked => "cookie_asked",
+            Self::Busy => "busy",
+            Self::Full => "full",
+        }
+    }
 }
 
 /// Why no line is being opened.

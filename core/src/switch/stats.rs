@@ -51,6 +51,12 @@ impl Stats {
         self.dropped.iter().sum()
     }
 
+    /// The reasons for which datagrams were dropped, and how many for each.
+    pub fn drops(&self) -> impl Iterator<Item = (DropReason, u64)> {
+        let all = DropReason::all().map(|reason| (reason, self.dropped(reason)));
+        all.filter(|(_, count)| *count > 0)
+    }
+
     pub(super) fn drop(&mut self, reason: DropReason) {
         self.dropped[reason.index()] += 1;
     }
@@ -74,6 +80,23 @@ impl DropReason {
     const OWN: usize = 3;
     const COUNT: usize = Self::OWN + line::Dropped::COUNT;
 
+    /// All of them, in the order of their index.
+    fn all() -> impl Iterator<Item = Self> {
+        let own = [Self::NoPacket, Self::UnknownHead, Self::EventsFull];
+        let lines = line::Dropped::ALL.into_iter().map(Self::Line);
+        own.into_iter().chain(lines)
+    }
+
+    /// A word for logs and figures, which stays the same.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::NoPacket => "no_packet",
+            Self::UnknownHead => "unknown_head",
+            Self::EventsFull => "events_full",
+            Self::Line(dropped) => dropped.code(),
+        }
+    }
+
     const fn index(self) -> usize {
         match self {
             Self::NoPacket => 0,
@@ -81,5 +104,29 @@ impl DropReason {
             Self::EventsFull => 2,
             Self::Line(dropped) => Self::OWN + dropped as usize,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn stats_name_every_reason_once_and_tell_the_counted_ones() {
+        let mut stats = Stats::default();
+        let reasons: alloc::vec::Vec<_> = DropReason::all().collect();
+        assert_eq!(reasons.len(), DropReason::COUNT);
+        for (at, reason) in reasons.iter().enumerate() {
+            assert_eq!(reason.index(), at);
+        }
+        let codes: BTreeSet<_> = reasons.iter().map(|one| one.code()).collect();
+        assert_eq!(codes.len(), DropReason::COUNT);
+        assert_eq!(stats.drops().count(), 0);
+        let refused = DropReason::Line(line::Dropped::Refused);
+        stats.drop(refused);
+        stats.drop(refused);
+        assert!(stats.drops().eq([(refused, 2)]));
     }
 }

@@ -13,6 +13,8 @@ use serde_json::json;
 use tokio::{task::JoinHandle, time::timeout};
 
 use crate::{
+    control::{self, Ask},
+    dial::Dialer,
     exit::{Exit, Failure},
     figures,
     home::{self, Held, Home},
@@ -87,31 +89,55 @@ impl Context {
         done
     }
 
-    /// Starts the switch of a command: as nobody in particular, or as the home's identity with
-    /// `--identity`, with `--space`, and where the ticket is of a closed space.
+    /// Starts the switch of a command that waits for peers: as nobody in particular, or as the
+    /// home's identity with `--identity` and with `--space`.
     ///
     /// # Errors
-    /// [`Failure`] if it cannot be, also of usage if `dials` is a ticket to ourselves, and of
-    /// refusal if it is of a space that the home is no member of.
-    pub(crate) fn start(
-        &self,
-        listen: Option<SocketAddr>,
-        dials: Option<&Ticket>,
-    ) -> Result<Node, Failure> {
+    /// [`Failure`] if it cannot be.
+    pub(crate) fn start(&self, listen: Option<SocketAddr>) -> Result<Node, Failure> {
         let listen = Listen {
             address: listen,
             port: None,
         };
-        let closed = self.closed(dials)?;
-        if self.wants_identity || closed.is_some() {
-            let node = self.start_as_home(listen, dials, closed.as_ref())?;
-            if closed.is_some() {
-                self.keep(&node, Keeps::Spaces);
-            }
-            return Ok(node);
+        let closed = self.closed(None)?;
+        self.start_alone(listen, None, closed.as_ref())
+    }
+
+    /// What reaches the member whom a ticket names: a switch of this command, as nobody in
+    /// particular, or as the home's identity with `--identity`, with `--space`, and where the
+    /// ticket is of a closed space; then the `up` that is this identity already, where one runs.
+    ///
+    /// # Errors
+    /// [`Failure`] if nothing does, also of usage if it is a ticket to ourselves, and of refusal if
+    /// it is of a space that the home is no member of.
+    pub(crate) async fn dialer(&self, ticket: &Ticket) -> Result<Dialer, Failure> {
+        let closed = self.closed(Some(ticket))?;
+        let refused = match self.start_alone(Listen::default(), Some(ticket), closed.as_ref()) {
+            Err(failure) if failure.exit == Exit::Refused => failure,
+            started => return started.map(Dialer::Own),
+        };
+        let socket = self.with_home(|home| Ok(home.control()))?;
+        match control::ask(&socket, &Ask::Status {}).await? {
+            Some(_here) => Ok(Dialer::Up(socket)),
+            None => Err(refused),
         }
-        let secret = SecretKey::from_bytes(&home::random()?);
-        self.start_as(listen, &secret, None)
+    }
+
+    fn start_alone(
+        &self,
+        listen: Listen,
+        dials: Option<&Ticket>,
+        closed: Option<&Admission>,
+    ) -> Result<Node, Failure> {
+        if !self.wants_identity && closed.is_none() {
+            let secret = SecretKey::from_bytes(&home::random()?);
+            return self.start_as(listen, &secret, None);
+        }
+        let node = self.start_as_home(listen, dials, closed)?;
+        if closed.is_some() {
+            self.keep(&node, Keeps::Spaces);
+        }
+        Ok(node)
     }
 
     /// The home's admission to the closed space that is meant, if one is.
@@ -158,13 +184,10 @@ impl Context {
     /// [`Failure`] if another process holds it; of usage if `dials` is a ticket to ourselves.
     pub(crate) fn hold(&self, dials: Option<&Ticket>) -> Result<SecretKey, Failure> {
         let (secret, held) = self.with_home(|home| {
-            let secret = home.identity()?;
-            if dials.is_some_and(|ticket| ticket.key == secret.public()) {
-                return Err(Failure::usage(
-                    "the ticket is this identity's own, and nobody dials oneself",
-                ));
+            if let Some(ticket) = dials {
+                check_other(home, ticket)?;
             }
-            Ok((secret, home.hold()?))
+            Ok((home.identity()?, home.hold()?))
         })?;
         self.kept().held = Some(held);
         Ok(secret)
@@ -210,6 +233,36 @@ impl Context {
         }
     }
 
+    /// Gives a switch back what that of this identity knew in its last life.
+    ///
+    /// # Errors
+    /// [`Failure`] if it cannot be read.
+    pub(crate) fn restore(&self, node: &Node) -> Result<(), Failure> {
+        self.with_home(|home| {
+            for (key, bytes) in home.kept()? {
+                if let Err(error) = node.restore(&key, &bytes) {
+                    home.distrust(&key, &error.to_string())?;
+                }
+            }
+            Ok(())
+        })
+    }
+
+    /// Tells what the switches have dropped, as the last thing that `up` does.
+    pub(crate) fn tell_drops(&self) {
+        for node in &self.kept().nodes {
+            let drops = node.drops();
+            let text: Vec<_> = drops.iter().map(|(why, n)| format!("{n} {why}")).collect();
+            let object = json!({ "event": "ended", "dropped": drops });
+            if self.output.json {
+                self.output.note("", &object);
+            } else if !text.is_empty() {
+                let text = format!("datagrams dropped: {}", text.join(", "));
+                self.output.log(Level::Info, &text);
+            }
+        }
+    }
+
     /// Keeps what the switch asks to keep, until it has ended.
     pub(crate) fn keep(&self, node: &Node, keeps: Keeps) {
         let keeper = tokio::spawn(keep(self.output, node.clone(), keeps));
@@ -234,6 +287,19 @@ impl Context {
     fn kept(&self) -> std::sync::MutexGuard<'_, Kept> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Sees to it that a ticket is not the home's own.
+///
+/// # Errors
+/// [`Failure`] of usage.
+pub(crate) fn check_other(home: &mut Home, ticket: &Ticket) -> Result<(), Failure> {
+    if ticket.key == home.identity()?.public() {
+        return Err(Failure::usage(
+            "the ticket is this identity's own, and nobody dials oneself",
+        ));
+    }
+    Ok(())
 }
 
 fn no_member(id: &SpaceId) -> Failure {

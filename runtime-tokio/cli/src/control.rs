@@ -6,7 +6,12 @@ use std::{path::Path, time::Duration};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::exit::Failure;
+use crate::{
+    exit::{Exit, Failure},
+    node::Stream,
+    relay::Relayed,
+    transfer::heads::Request,
+};
 
 /// What a command asks of the running `up`.
 #[derive(Serialize, Deserialize, Clone, PartialEq, Eq, Debug)]
@@ -26,12 +31,51 @@ pub(crate) enum Ask {
         /// The id of the space, in hex.
         space: String,
     },
+    /// Have a line to whom this ticket names, for a moment at least.
+    Connect {
+        /// The ticket.
+        ticket: String,
+        /// How long it may take.
+        within_ms: u64,
+    },
+    /// Open a stream to whom this ticket names, and be its carrier.
+    Stream {
+        /// The ticket.
+        ticket: String,
+        /// What to ask the peer.
+        request: Request,
+    },
+}
+
+impl Ask {
+    /// How long `up` may take to answer.
+    fn within(&self) -> Duration {
+        match self {
+            Self::Connect { within_ms, .. } => {
+                TOLD_WITHIN.saturating_add(Duration::from_millis(*within_ms))
+            }
+            Self::Status {}
+            | Self::Reload {}
+            | Self::Join { .. }
+            | Self::Online { .. }
+            | Self::Stream { .. } => TOLD_WITHIN,
+        }
+    }
+}
+
+/// What `up` makes of a question.
+#[derive(Debug)]
+pub(crate) enum Reply {
+    /// The answer.
+    Value(Value),
+    /// The answer, and a stream that the command has from now on.
+    Stream(Value, Box<Stream>),
 }
 
 /// What it answers.
 #[derive(Serialize, Deserialize, Clone, PartialEq, Eq, Debug)]
 #[serde(rename_all = "lowercase")]
-enum Told {
+pub(crate) enum Told {
     /// Done, or the answer.
     Ok(Value),
     /// Not done.
@@ -43,6 +87,42 @@ enum Told {
     },
 }
 
+impl Told {
+    /// What is told of a result.
+    pub(crate) fn of(result: Result<Value, Failure>) -> Self {
+        match result {
+            Ok(value) => Self::Ok(value),
+            Err(failure) => Self::Error {
+                sentence: failure.sentence,
+                code: failure.exit.code(),
+            },
+        }
+    }
+
+    /// The line that says so.
+    pub(crate) fn line(&self) -> String {
+        let mut line = serde_json::to_string(self).expect("what is told is text and numbers");
+        line.push('\n');
+        line
+    }
+
+    /// The result that a line tells of.
+    ///
+    /// # Errors
+    /// [`Failure`]: that one, or that the line means nothing.
+    pub(crate) fn of_line(line: &[u8]) -> Result<Value, Failure> {
+        match serde_json::from_slice(line) {
+            Ok(Self::Ok(value)) => Ok(value),
+            Ok(Self::Error { sentence, code }) => Err(Failure::new(Exit::of_code(code), sentence)),
+            Err(error) => Err(silent(&error.to_string())),
+        }
+    }
+}
+
+fn silent(why: &str) -> Failure {
+    Failure::failed(format!("the `up` of this home does not answer: {why}"))
+}
+
 /// Bytes of a line; a ticket has fewer than a thousand, and every member that is online 70.
 const LINE_MAX: u64 = 1 << 20;
 
@@ -52,8 +132,15 @@ const ASKED_WITHIN: Duration = Duration::from_secs(5);
 /// How long `up` may take to answer: joining is the longest, and bounded by itself.
 const TOLD_WITHIN: Duration = Duration::from_secs(60);
 
-/// Commands that are answered at once.
-const ANSWERED_MAX: usize = 16;
+/// Commands that are heard at once; one that says nothing costs a descriptor for a while.
+const ANSWERED_MAX: usize = 128;
+
+/// Bytes of a path that every system takes for a socket.
+#[cfg(unix)]
+const PATH_MAX: usize = 100;
+
+/// Commands that have a peer called at once, or a stream of `up`.
+const CALLED_MAX: usize = 64;
 
 /// Asks the `up` that holds the home; `None` if none runs.
 ///
@@ -63,6 +150,22 @@ pub(crate) async fn ask(socket: &Path, ask: &Ask) -> Result<Option<Value>, Failu
     #[cfg(unix)]
     {
         unix::ask(socket, ask).await
+    }
+    #[cfg(not(unix))]
+    {
+        let _nobody_listens = (socket, ask);
+        Ok(None)
+    }
+}
+
+/// Asks the `up` that holds the home for a stream; `None` if none runs.
+///
+/// # Errors
+/// As [`ask`].
+pub(crate) async fn stream(socket: &Path, ask: &Ask) -> Result<Option<(Value, Relayed)>, Failure> {
+    #[cfg(unix)]
+    {
+        unix::stream(socket, ask).await
     }
     #[cfg(not(unix))]
     {
@@ -86,12 +189,18 @@ mod unix {
     use tokio::{
         io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader},
         net::{UnixListener, UnixStream},
-        sync::Semaphore,
+        sync::{OwnedSemaphorePermit, Semaphore},
         time::{sleep, timeout},
     };
 
-    use super::{ANSWERED_MAX, ASKED_WITHIN, Ask, LINE_MAX, TOLD_WITHIN, Told};
-    use crate::{exit::Exit, exit::Failure, files};
+    use super::{
+        ANSWERED_MAX, ASKED_WITHIN, Ask, CALLED_MAX, LINE_MAX, PATH_MAX, Reply, Told, silent,
+    };
+    use crate::{
+        exit::Failure,
+        files,
+        relay::{self, Relayed},
+    };
 
     /// The socket of a running `up`; removed when it is dropped.
     #[derive(Debug)]
@@ -107,7 +216,7 @@ mod unix {
         /// The system's, also if the path is too long for a socket.
         pub(crate) fn bind(path: &Path) -> io::Result<Self> {
             let _absent = fs::remove_file(path);
-            let listener = UnixListener::bind(path)?;
+            let listener = short(path, |path| UnixListener::bind(path))?;
             let control = Self {
                 listener,
                 path: path.to_owned(),
@@ -120,10 +229,11 @@ mod unix {
         pub(crate) async fn serve<F, A>(&self, answer: F)
         where
             F: Fn(Ask) -> A + Send + Sync + 'static,
-            A: Future<Output = Result<Value, Failure>> + Send + 'static,
+            A: Future<Output = Result<Reply, Failure>> + Send + 'static,
         {
             let answer = Arc::new(answer);
             let places = Arc::new(Semaphore::new(ANSWERED_MAX));
+            let calls = Arc::new(Semaphore::new(CALLED_MAX));
             loop {
                 let place = Arc::clone(&places).acquire_owned().await;
                 let place = place.expect("nobody closes the semaphore");
@@ -132,11 +242,9 @@ mod unix {
                     sleep(ASKED_WITHIN).await;
                     continue;
                 };
-                let answer = Arc::clone(&answer);
+                let (answer, calls) = (Arc::clone(&answer), Arc::clone(&calls));
                 tokio::spawn(async move {
-                    let answered = answer_one(stream, |ask| answer(ask));
-                    let _late = timeout(TOLD_WITHIN, answered).await;
-                    drop(place);
+                    let _gone = answer_one(stream, place, calls, |ask| answer(ask)).await;
                 });
             }
         }
@@ -148,26 +256,58 @@ mod unix {
         }
     }
 
-    async fn answer_one<A>(stream: UnixStream, answer: impl FnOnce(Ask) -> A) -> io::Result<()>
+    /// Uses a path that a socket may have: the system takes about a hundred bytes, but Linux knows
+    /// every folder that is open by a short name, too.
+    fn short<T>(path: &Path, work: impl FnOnce(&Path) -> io::Result<T>) -> io::Result<T> {
+        use std::os::{fd::AsRawFd as _, unix::ffi::OsStrExt as _};
+        if path.as_os_str().as_bytes().len() <= PATH_MAX || !cfg!(target_os = "linux") {
+            return work(path);
+        }
+        let folder = fs::File::open(path.parent().unwrap_or(path))?;
+        let folder_name = format!("/proc/self/fd/{}", folder.as_raw_fd());
+        work(&Path::new(&folder_name).join(path.file_name().unwrap_or_default()))
+    }
+
+    async fn answer_one<A>(
+        stream: UnixStream,
+        place: OwnedSemaphorePermit,
+        calls: Arc<Semaphore>,
+        answer: impl FnOnce(Ask) -> A,
+    ) -> io::Result<()>
     where
-        A: Future<Output = Result<Value, Failure>>,
+        A: Future<Output = Result<Reply, Failure>>,
     {
         let mut stream = BufReader::new(stream);
         let line = timeout(ASKED_WITHIN, read_line(&mut stream)).await??;
-        let told = match serde_json::from_str(&line) {
-            Ok(ask) => answer(ask).await,
+        let ask = serde_json::from_str::<Ask>(&line);
+        // Whoever has a peer called may wait for long, and nobody else for him.
+        let (place, call) = match &ask {
+            Ok(Ask::Connect { .. } | Ask::Stream { .. }) => (None, calls.try_acquire_owned().ok()),
+            Ok(Ask::Status {} | Ask::Reload {} | Ask::Join { .. } | Ask::Online { .. })
+            | Err(_) => (Some(place), None),
+        };
+        let reply = match ask {
+            Ok(_) if place.is_none() && call.is_none() => Err(Failure::failed(
+                "the `up` of this home calls too many peers at once",
+            )),
+            Ok(ask) => timeout(ask.within(), answer(ask))
+                .await
+                .unwrap_or_else(|_elapsed| Err(silent("it takes too long"))),
             Err(_unknown) => Err(Failure::usage("that means nothing to this version of up")),
         };
-        let told = match told {
-            Ok(value) => Told::Ok(value),
-            Err(failure) => Told::Error {
-                sentence: failure.sentence,
-                code: failure.exit.code(),
-            },
+        let (value, carried) = match reply {
+            Ok(Reply::Value(value)) => (Ok(value), None),
+            Ok(Reply::Stream(value, carried)) => (Ok(value), Some(carried)),
+            Err(failure) => (Err(failure), None),
         };
-        let mut line = serde_json::to_string(&told).map_err(io::Error::other)?;
-        line.push('\n');
-        stream.get_mut().write_all(line.as_bytes()).await
+        let line = Told::of(value).line();
+        timeout(ASKED_WITHIN, stream.write_all(line.as_bytes())).await??;
+        drop(place);
+        if let Some(carried) = carried {
+            let (reader, writer) = tokio::io::split(stream);
+            let _told = relay::serve(*carried, reader, writer).await;
+        }
+        Ok(())
     }
 
     async fn read_line(stream: &mut BufReader<UnixStream>) -> io::Result<String> {
@@ -181,26 +321,42 @@ mod unix {
     }
 
     pub(super) async fn ask(socket: &Path, ask: &Ask) -> Result<Option<Value>, Failure> {
-        let Ok(mut stream) = UnixStream::connect(socket).await else {
+        Ok(talk(socket, ask).await?.map(|(value, _socket)| value))
+    }
+
+    pub(super) async fn stream(
+        socket: &Path,
+        ask: &Ask,
+    ) -> Result<Option<(Value, Relayed)>, Failure> {
+        let carried = talk(socket, ask).await?.map(|(value, socket)| {
+            let (reader, writer) = tokio::io::split(socket);
+            (value, Relayed::new(reader, writer))
+        });
+        Ok(carried)
+    }
+
+    async fn talk(
+        socket: &Path,
+        ask: &Ask,
+    ) -> Result<Option<(Value, BufReader<UnixStream>)>, Failure> {
+        let connected = short(socket, |path| std::os::unix::net::UnixStream::connect(path))
+            .and_then(|stream| stream.set_nonblocking(true).map(|()| stream))
+            .and_then(UnixStream::from_std);
+        let Ok(stream) = connected else {
             return Ok(None);
         };
-        let silent =
-            |why: &str| Failure::failed(format!("the `up` of this home does not answer: {why}"));
+        let mut stream = BufReader::new(stream);
         let mut line = serde_json::to_string(ask).map_err(|error| silent(&error.to_string()))?;
         line.push('\n');
         let talk = async {
             stream.write_all(line.as_bytes()).await?;
-            read_line(&mut BufReader::new(stream)).await
+            read_line(&mut stream).await
         };
-        let line = timeout(TOLD_WITHIN, talk)
+        let line = timeout(ask.within(), talk)
             .await
             .map_err(|_elapsed| silent("it takes too long"))?
             .map_err(|error| silent(&error.to_string()))?;
-        match serde_json::from_str(&line) {
-            Ok(Told::Ok(value)) => Ok(Some(value)),
-            Ok(Told::Error { sentence, code }) => Err(Failure::new(Exit::of_code(code), sentence)),
-            Err(error) => Err(silent(&error.to_string())),
-        }
+        Ok(Some((Told::of_line(line.as_bytes())?, stream)))
     }
 
     #[cfg(test)]
@@ -218,10 +374,8 @@ mod unix {
             let serving = tokio::spawn(async move {
                 let answer = |ask| async move {
                     match ask {
-                        Ask::Status {} => Ok(Value::from(7)),
-                        Ask::Reload {} | Ask::Join { .. } | Ask::Online { .. } => {
-                            Err(Failure::refused("not here"))
-                        }
+                        Ask::Status {} => Ok(Reply::Value(7.into())),
+                        _ => Err(Failure::refused("not here")),
                     }
                 };
                 control.serve(answer).await;

@@ -138,7 +138,7 @@ impl Home {
                 };
                 return Err(Failure::refused(format!(
                     "{holder} holds the identity in {}, and two at once would be taken for one \
-                     that keeps restarting",
+                     that keeps restarting; end that one first, or be another by HYDROID_HOME",
                     self.folder.display()
                 )));
             }

@@ -5,6 +5,7 @@ mod args;
 mod commands;
 mod context;
 mod control;
+mod dial;
 mod exit;
 mod figures;
 mod files;
@@ -14,6 +15,7 @@ mod output;
 mod pipe;
 mod printer;
 mod progress;
+mod relay;
 mod resident;
 mod signals;
 mod spaces;
@@ -81,6 +83,9 @@ async fn run(arguments: Arguments, output: Output) -> Exit {
         () = signals.caught() => (true, if is_up { Ok(()) } else { Err(context.interrupted()) }),
         result = commands::run(&context, arguments.command) => (false, result),
     };
+    if is_up {
+        context.tell_drops();
+    }
     context.stop().await;
     tokio::select! {
         () = context.output.end(result.as_ref().err()) => {}

@@ -2,7 +2,7 @@
 
 pub(crate) mod member;
 
-use std::{io, net::SocketAddr, time::Duration};
+use std::{collections::BTreeMap, io, net::SocketAddr, time::Duration};
 
 use data_encoding::HEXLOWER;
 use hydroid_core::{
@@ -40,7 +40,7 @@ const REDIAL_AFTER: Duration = Duration::from_millis(200);
 const ANSWER_WITHIN: Duration = Duration::from_secs(15);
 
 /// How long the last bytes of a stream may take to arrive.
-const LAST_BYTES: Duration = Duration::from_secs(2);
+pub(crate) const LAST_BYTES: Duration = Duration::from_secs(2);
 
 /// A silent peer is asked after this long whether it is still there: somebody sits and waits.
 const KEEP_ALIVE_MS: u64 = 2_000;
@@ -225,6 +225,15 @@ impl Node {
     /// [`RestoreError`] if the switch can make nothing of it.
     pub(crate) fn restore(&self, key: &str, bytes: &[u8]) -> Result<(), RestoreError> {
         self.endpoint.restore(key, bytes)
+    }
+
+    /// How many datagrams were dropped, by the reason: those reasons that there were.
+    pub(crate) fn drops(&self) -> BTreeMap<&'static str, u64> {
+        let stats = self.endpoint.stats();
+        stats
+            .drops()
+            .map(|(why, count)| (why.code(), count))
+            .collect()
     }
 
     /// Ends every line, and delivers what was written, for at most `time` and a moment.

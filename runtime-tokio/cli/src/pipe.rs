@@ -9,14 +9,14 @@ use std::{
 };
 
 use hydroid_core::switch::{DownReason, ReadError, WriteError};
-use hydroid_tokio::{Line, ReadHalf, Stream, WriteHalf};
+use hydroid_tokio::{Line, Stream, WriteHalf};
 use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _},
     sync::{mpsc, oneshot},
     time::timeout,
 };
 
-use crate::exit::Failure;
+use crate::{exit::Failure, relay::Relayed};
 
 /// Bytes that are read at once.
 const CHUNK: usize = 64 << 10;
@@ -43,18 +43,92 @@ pub(crate) struct Moved {
     pub(crate) received: u64,
 }
 
-/// Moves stdin into the stream and the stream to stdout until both have ended. `dialled` is true
-/// where the line was opened by the peer, who then closes it.
+/// What is moved into a stream, and where what comes from it goes.
+#[derive(Debug)]
+pub(crate) struct Ends {
+    /// The chunks to send.
+    pub(crate) input: mpsc::Receiver<io::Result<Vec<u8>>>,
+    /// Takes the chunks that come.
+    pub(crate) output: mpsc::Sender<Vec<u8>>,
+    /// How that went: when everything is written, or nothing more can be.
+    pub(crate) written: oneshot::Receiver<io::Result<()>>,
+}
+
+impl Ends {
+    /// Stdin and stdout.
+    fn standard() -> Self {
+        let (output, written) = write_stdout();
+        Self {
+            input: read_stdin(),
+            output,
+            written,
+        }
+    }
+}
+
+/// Who closes the line once everything has arrived.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Closer {
+    /// This end, which has opened it.
+    Us,
+    /// The peer, which has.
+    Peer,
+    /// Nobody: it has other uses.
+    Other,
+}
+
+/// Moves stdin into the stream and the stream to stdout until both have ended.
+///
+/// # Errors
+/// As [`run`].
+pub(crate) async fn run_standard(stream: Stream, closer: Closer) -> Result<Moved, Failure> {
+    run(stream, Ends::standard(), closer).await
+}
+
+/// The same through the `up` of this home, which holds the stream.
 ///
 /// # Errors
 /// [`Failure`] if either could not be moved to its end; the peer was told.
-pub(crate) async fn run(stream: Stream, dialled: bool) -> Result<Moved, Failure> {
+pub(crate) async fn run_relayed(stream: Relayed) -> Result<Moved, Failure> {
+    let ends = Ends::standard();
+    let (mut input, mut moved) = (ends.input, Moved::default());
+    let (bytes, pumps, mut over) = stream.split();
+    let (mut reader, mut writer) = tokio::io::split(bytes);
+    // Gone before what it pumps: what was given up does not look ended.
+    let mut pumps = pumps;
+    let outgoing = async {
+        loop {
+            let chunk = tokio::select! {
+                chunk = input.recv() => chunk,
+                _ended = &mut over => return Ok(()),
+            };
+            let Some(chunk) = chunk else { break };
+            let chunk = chunk.map_err(|error| stdin_failed(&error))?;
+            // Where it fails, the outcome tells why.
+            let _gone = writer.write_all(&chunk).await;
+            moved.sent += chunk.len() as u64;
+        }
+        let _gone = writer.shutdown().await;
+        Ok(())
+    };
+    let incoming = receive(&mut reader, ends.output, ends.written, &mut moved.received);
+    match tokio::try_join!(outgoing, incoming) {
+        Ok(((), ())) => pumps.outcome().await.map(|()| moved),
+        Err(End::Local(failure) | End::Remote(failure)) => Err(failure),
+    }
+}
+
+/// Moves both directions until both have ended.
+///
+/// # Errors
+/// [`Failure`] if either could not be moved to its end; the peer was told.
+pub(crate) async fn run(stream: Stream, ends: Ends, closer: Closer) -> Result<Moved, Failure> {
     let line = stream.line().clone();
     let (mut reader, mut writer) = stream.split();
     let mut moved = Moved::default();
     let moving = async {
-        let outgoing = send(&mut writer, &line, &mut moved.sent);
-        let incoming = receive(&mut reader, &mut moved.received);
+        let outgoing = send(&mut writer, ends.input, &line, &mut moved.sent);
+        let incoming = receive(&mut reader, ends.output, ends.written, &mut moved.received);
         tokio::pin!(outgoing, incoming);
         tokio::select! {
             // What came before the line was lost is printed in any case.
@@ -82,11 +156,11 @@ pub(crate) async fn run(stream: Stream, dialled: bool) -> Result<Moved, Failure>
             return Err(failure);
         }
     }
-    if dialled {
+    match closer {
         // Until the other end has closed the line, it may still ask for what it has not seen.
-        let _late = timeout(LAST_WORD, line.closed()).await;
-    } else {
-        line.close(0, DONE);
+        Closer::Peer => _ = timeout(LAST_WORD, line.closed()).await,
+        Closer::Us => line.close(0, DONE),
+        Closer::Other => {}
     }
     Ok(moved)
 }
@@ -97,21 +171,31 @@ enum End {
     Remote(Failure),
 }
 
-async fn send(writer: &mut WriteHalf, line: &Line, sent: &mut u64) -> Result<(), End> {
-    let mut input = read_stdin();
+fn stdin_failed(error: &io::Error) -> End {
+    End::Local(Failure::failed(format!("stdin cannot be read: {error}")))
+}
+
+async fn send(
+    writer: &mut WriteHalf,
+    mut input: mpsc::Receiver<io::Result<Vec<u8>>>,
+    line: &Line,
+    sent: &mut u64,
+) -> Result<(), End> {
     let closed = line.closed();
     tokio::pin!(closed);
     loop {
         let chunk = tokio::select! {
             biased;
             chunk = input.recv() => chunk,
-            // Whoever sits at a terminal would wait for a peer that is gone.
+            // Whoever sits at a terminal would wait for a peer that takes nothing more, or is gone.
+            stopped = writer.stopped() => match stopped {
+                Ok(()) => return Ok(()),
+                Err(error) => return Err(of_write(&error)),
+            },
             down = &mut closed => return Err(lost_by(&down)),
         };
         let Some(chunk) = chunk else { break };
-        let chunk = chunk.map_err(|error| {
-            End::Local(Failure::failed(format!("stdin cannot be read: {error}")))
-        })?;
+        let chunk = chunk.map_err(|error| stdin_failed(&error))?;
         writer
             .write_all(&chunk)
             .await
@@ -124,13 +208,17 @@ async fn send(writer: &mut WriteHalf, line: &Line, sent: &mut u64) -> Result<(),
     }
 }
 
-async fn receive(reader: &mut ReadHalf, received: &mut u64) -> Result<(), End> {
+async fn receive(
+    reader: &mut (impl AsyncRead + Unpin),
+    output: mpsc::Sender<Vec<u8>>,
+    mut written: oneshot::Receiver<io::Result<()>>,
+    received: &mut u64,
+) -> Result<(), End> {
     let local = |error: &io::Error| {
         End::Local(Failure::failed(format!(
             "stdout takes nothing more: {error}"
         )))
     };
-    let (output, mut written) = write_stdout();
     loop {
         let mut chunk = Vec::with_capacity(CHUNK);
         let read = tokio::select! {

@@ -4,29 +4,31 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use hydroid_core::{
-    identity::{
-        Admission, Hashname, PublicKey, Refusal, SecretKey, SpaceId, SpaceRef, Ticket, Token,
-    },
+    identity::{Admission, Hashname, PublicKey, Refusal, SecretKey, SpaceId, SpaceRef, Token},
     switch::{DownReason, LineEvent, LineId, SpaceEvent},
 };
 use serde_json::{Value, json};
-use tokio::sync::Semaphore;
+use tokio::{sync::Semaphore, time::sleep};
 
 use crate::{
-    control::Ask,
+    control::{Ask, Reply},
     exit::Failure,
     home::Home,
-    node::{self, Node, Stream},
+    node::{self, Line, Node, Stream},
     output::{Level, Output, printable},
     spaces::{self, in_home},
-    transfer::heads::Why,
+    transfer::heads::{Request, Why},
 };
 
 /// Newcomers that are let in at once.
 const LET_IN_MAX: usize = 16;
+
+/// How long a line stays that a command has asked for, and which nobody uses.
+const HELD: Duration = Duration::from_secs(5);
 
 /// A running `up`.
 pub(crate) struct Resident {
@@ -122,12 +124,49 @@ impl Resident {
     ///
     /// # Errors
     /// [`Failure`]: what the command is to end with.
-    pub(crate) async fn answer(self: Arc<Self>, ask: Ask) -> Result<Value, Failure> {
+    pub(crate) async fn answer(self: Arc<Self>, ask: Ask) -> Result<Reply, Failure> {
+        match ask {
+            Ask::Stream { ticket, request } => self.carry(&ticket, &request).await,
+            Ask::Connect { ticket, within_ms } => {
+                self.call(&ticket, Duration::from_millis(within_ms)).await?;
+                Ok(Reply::Value(Value::Null))
+            }
+            Ask::Status {} | Ask::Reload {} | Ask::Join { .. } | Ask::Online { .. } => {
+                self.tell(ask).await.map(Reply::Value)
+            }
+        }
+    }
+
+    /// A line to whom a ticket names, which stays for the next question of a command.
+    async fn call(&self, ticket: &str, time: Duration) -> Result<Line, Failure> {
+        let ticket = node::parse_ticket(ticket)?;
+        let line = self.node.connect(&ticket, time).await?;
+        let held = line.clone();
+        tokio::spawn(async move {
+            sleep(HELD).await;
+            drop(held);
+        });
+        Ok(line)
+    }
+
+    /// A stream for a command.
+    async fn carry(&self, ticket: &str, request: &Request) -> Result<Reply, Failure> {
+        let line = self.call(ticket, node::CONNECT_WITHIN).await?;
+        let (stream, answer) = node::ask(&line, request).await?;
+        let text = format!("a command has a stream to {}", line.peer().key);
+        self.output.log(Level::Info, &text);
+        Ok(Reply::Stream(json!(answer), Box::new(stream)))
+    }
+
+    async fn tell(&self, ask: Ask) -> Result<Value, Failure> {
         match ask {
             Ask::Status {} => {
                 let addresses = self.node.named_addresses();
                 let addresses: Vec<_> = addresses.iter().map(ToString::to_string).collect();
-                Ok(json!({ "key": self.node.key().to_string(), "addresses": addresses }))
+                Ok(json!({
+                    "key": self.node.key().to_string(), "addresses": addresses,
+                    "dropped": self.node.drops(),
+                }))
             }
             Ask::Reload {} => {
                 self.reload().await?;
@@ -137,13 +176,7 @@ impl Resident {
                 let ticket = node::parse_ticket(&ticket)?;
                 let admission = spaces::join(self.output, &self.node, &ticket).await?;
                 self.be_in(&admission).await?;
-                // Who let us in is a member too, and brings what is new in the space.
-                let id = admission.space().id();
-                let inviter = Ticket::new(ticket.key, id, &ticket.addresses, None);
-                if let Err(failure) = self.node.keep_line(&inviter) {
-                    let text = format!("no line to who let us in: {failure}");
-                    self.output.log(Level::Warn, &text);
-                }
+                spaces::keep_inviter(self.output, &self.node, &ticket, &admission);
                 Ok(spaces::facts(&admission))
             }
             Ask::Online { space } => {
@@ -157,6 +190,7 @@ impl Resident {
                 let keys: BTreeSet<_> = there.map(|(_, key)| key.to_string()).collect();
                 Ok(json!(keys))
             }
+            Ask::Connect { .. } | Ask::Stream { .. } => Err(Failure::failed("no question")),
         }
     }
 

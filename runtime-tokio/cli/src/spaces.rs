@@ -12,7 +12,7 @@ use crate::{
         self, CONNECT_WITHIN, Node, Stream,
         member::{fetch_admission, hand_over},
     },
-    output::{Output, printable},
+    output::{Level, Output, printable},
     transfer::heads::Why,
 };
 
@@ -95,6 +95,16 @@ pub(crate) async fn join(
         home.keep_space(&changing, &fetched)
     })
     .await
+}
+
+/// Keeps a line to who let us in: a member too, who brings what is new in the space.
+pub(crate) fn keep_inviter(output: Output, node: &Node, ticket: &Ticket, admission: &Admission) {
+    let id = admission.space().id();
+    let inviter = Ticket::new(ticket.key, id, &ticket.addresses, None);
+    if let Err(failure) = node.keep_line(&inviter) {
+        let text = format!("no line to who let us in: {failure}");
+        output.log(Level::Warn, &text);
+    }
 }
 
 /// Keeps an admission that peers have renewed. A space that was left meanwhile stays left.

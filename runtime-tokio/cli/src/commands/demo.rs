@@ -17,6 +17,7 @@ use tokio::task::spawn_blocking;
 use super::{ping, send::give};
 use crate::{
     context::Context,
+    dial::{Channel, Reached},
     exit::{Exit, Failure},
     figures, files, home,
     node::{self, CONNECT_WITHIN, Line, Listen, Node, Stream},
@@ -163,9 +164,9 @@ async fn shake_hands(
 }
 
 async fn there_and_back(told: &Told, line: &Line) -> Result<(), Failure> {
-    let mut times = Vec::new();
+    let (mut times, reached) = (Vec::new(), Reached::Own(line.clone()));
     for n in 1..=PINGS {
-        times.push(ping::once(line, n, CONNECT_WITHIN).await?);
+        times.push(ping::once(&reached, n, CONNECT_WITHIN).await?);
     }
     times.sort_unstable();
     let median = times[times.len() / 2];
@@ -290,7 +291,7 @@ async fn serve_one(
             let file = source.offer.announce();
             node::answer(&mut stream, &Answer::File { file })?;
             let taker = stream.peer().key.to_string();
-            give(Output::silent(), stream, source).await?;
+            give(Output::silent(), Channel::Own(stream), source).await?;
             Ok(Some(taker))
         }
         Some(

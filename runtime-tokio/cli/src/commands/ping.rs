@@ -11,9 +11,9 @@ use tokio::{
 use crate::{
     args,
     context::Context,
+    dial::Reached,
     exit::Failure,
-    figures,
-    node::{self, Line},
+    figures, node,
     transfer::heads::{Answer, Request},
 };
 
@@ -26,15 +26,15 @@ const PAUSE: Duration = Duration::from_millis(200);
 /// [`Failure`] if the peer does not answer in time.
 pub(crate) async fn run(context: &Context, args: args::Ping) -> Result<(), Failure> {
     let ticket = node::parse_ticket(&args.ticket)?;
-    let node = context.start(None, Some(&ticket))?;
-    let line = node.connect(&ticket, args.timeout).await?;
-    let peer = line.peer().hashname;
+    let dialer = context.dialer(&ticket).await?;
+    let reached = dialer.connect(&ticket, args.timeout).await?;
+    let peer = reached.peer();
     let mut times = Vec::new();
     for n in 1..=args.count {
         if n > 1 {
             sleep(PAUSE).await;
         }
-        let time = once(&line, n.into(), args.timeout).await?;
+        let time = once(&reached, n.into(), args.timeout).await?;
         times.push(time);
         let plain = format!("pong {n} from {peer}: {}", figures::ms(time));
         let object = json!({
@@ -64,9 +64,9 @@ pub(crate) async fn run(context: &Context, args: args::Ping) -> Result<(), Failu
 ///
 /// # Errors
 /// [`Failure`] if it does not come, or is another.
-pub(crate) async fn once(line: &Line, n: u64, time: Duration) -> Result<Duration, Failure> {
+pub(crate) async fn once(reached: &Reached, n: u64, time: Duration) -> Result<Duration, Failure> {
     let asked = Instant::now();
-    let answered = timeout(time, node::ask(line, &Request::Ping(n))).await;
+    let answered = timeout(time, reached.ask(&Request::Ping(n))).await;
     let (mut stream, answer) = answered.map_err(|_elapsed| {
         Failure::unreachable(format!(
             "ping {n} had no answer in {} s",

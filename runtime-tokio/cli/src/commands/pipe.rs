@@ -6,11 +6,12 @@ use serde_json::json;
 use crate::{
     args,
     context::Context,
+    dial::Channel,
     exit::Failure,
     figures, home,
     node::{self, Node, Stream},
     output::Level,
-    pipe,
+    pipe::Closer,
     transfer::heads::{Answer, Request, Why, shows},
 };
 
@@ -23,18 +24,18 @@ const TAKEN: &str = "somebody else is at the other end of the pipe already";
 /// [`Failure`] if either could not be moved to its end.
 pub(crate) async fn run(context: &Context, args: args::Pipe) -> Result<(), Failure> {
     let ticket = args.ticket.as_deref().map(node::parse_ticket).transpose()?;
-    let node = context.start(args.listen, ticket.as_ref())?;
     let Some(ticket) = ticket else {
-        return listen(context, &node).await;
+        return listen(context, &context.start(args.listen)?).await;
     };
-    let line = node.connect(&ticket, node::CONNECT_WITHIN).await?;
+    let dialer = context.dialer(&ticket).await?;
+    let reached = dialer.connect(&ticket, node::CONNECT_WITHIN).await?;
     let token = node::token_text(&ticket);
-    let (stream, answer) = node::ask(&line, &Request::Pipe { token }).await?;
+    let (stream, answer) = reached.ask(&Request::Pipe { token }).await?;
     if !matches!(answer, Answer::Go { .. }) {
         return Err(Failure::failed("the peer has no pipe"));
     }
-    drop(line);
-    both_ways(context, stream, false).await
+    drop(reached);
+    both_ways(context, stream, Closer::Us).await
 }
 
 /// Waits for one peer that shows the token; the others are turned down, before and meanwhile.
@@ -52,7 +53,7 @@ async fn listen(context: &Context, node: &Node) -> Result<(), Failure> {
         let mut stream = stream;
         if node::answer(&mut stream, &Answer::Go { ok: true }).is_ok() {
             return tokio::select! {
-                ended = both_ways(context, stream, true) => ended,
+                ended = both_ways(context, Channel::Own(stream), Closer::Peer) => ended,
                 failed = next(context, node, &token, Some(TAKEN)) => failed.map(drop),
             };
         }
@@ -89,13 +90,13 @@ async fn next(
     }
 }
 
-async fn both_ways(context: &Context, stream: Stream, dialled: bool) -> Result<(), Failure> {
+async fn both_ways(context: &Context, stream: Channel, closer: Closer) -> Result<(), Failure> {
     let output = context.output;
-    let peer = stream.peer().hashname;
+    let peer = stream.peer();
     if output.json {
         output.note("", &json!({ "event": "begun", "peer": peer.to_string() }));
     }
-    let moved = pipe::run(stream, dialled).await?;
+    let moved = stream.pipe(closer).await?;
     let (sent, received) = (figures::bytes(moved.sent), figures::bytes(moved.received));
     let text = format!("sent {sent} to {peer} and received {received}");
     output.log(Level::Info, &text);

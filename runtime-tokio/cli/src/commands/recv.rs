@@ -11,9 +11,9 @@ use serde_json::json;
 use crate::{
     args,
     context::Context,
+    dial::{Channel, Reached},
     exit::{Exit, Failure},
-    figures,
-    node::{self, Line, Stream},
+    figures, node,
     output::{Output, printable},
     progress::Progress,
     transfer::{
@@ -58,11 +58,11 @@ pub(crate) async fn run(context: &Context, args: args::Recv) -> Result<(), Failu
         // What can be refused before anybody is troubled is refused at once.
         check_target(&folder.join(name), args.overwrite).map_err(with_hint)?;
     }
-    let node = context.start(None, Some(&ticket))?;
+    let dialer = context.dialer(&ticket).await?;
     let mut lost: Option<Failure> = None;
     loop {
-        let done = match node.connect(&ticket, node::CONNECT_WITHIN).await {
-            Ok(line) => attempt(context, &line, &ticket, &place, args.overwrite).await,
+        let done = match dialer.connect(&ticket, node::CONNECT_WITHIN).await {
+            Ok(reached) => attempt(context, &reached, &ticket, &place, args.overwrite).await,
             Err(failure) => Err(failure),
         };
         match done {
@@ -84,13 +84,13 @@ pub(crate) async fn run(context: &Context, args: args::Recv) -> Result<(), Failu
 
 async fn attempt(
     context: &Context,
-    line: &Line,
+    reached: &Reached,
     ticket: &Ticket,
     place: &Place,
     overwrite: bool,
 ) -> Result<Fetched, Failure> {
     let token = node::token_text(ticket);
-    let (stream, answer) = node::ask(line, &Request::Get { token }).await?;
+    let (stream, answer) = reached.ask(&Request::Get { token }).await?;
     let Answer::File { file } = answer else {
         return Err(Failure::failed("the peer has no file to give"));
     };
@@ -136,14 +136,14 @@ pub(super) fn note_restart(output: Output, name: &str, why: &str) {
     output.note(&format!("{name}: {why}, so it starts over"), &object);
 }
 
-async fn give_up(mut stream: Stream, failure: Failure, tell: &'static str) {
+async fn give_up(mut stream: Channel, failure: Failure, tell: &'static str) {
     decline(&mut stream, failure, tell).await;
-    node::last_bytes(stream).await;
+    stream.last_bytes().await;
 }
 
 async fn fetch(
     context: &Context,
-    mut stream: Stream,
+    mut stream: Channel,
     offer: &Offer,
     target: impl Target,
 ) -> Result<Fetched, Failure> {
@@ -157,7 +157,7 @@ async fn fetch(
     let taken = receive(&mut stream, offer, target, moved).await;
     let time = progress.time();
     drop(progress);
-    node::last_bytes(stream).await;
+    stream.last_bytes().await;
     let taken = match taken {
         Ok(taken) => taken,
         Err(error) => {

@@ -13,6 +13,7 @@ use tokio::{
 use crate::{
     args,
     context::Context,
+    dial::{Channel, Dialer},
     exit::Failure,
     figures, home,
     node::{self, Node, Stream},
@@ -44,12 +45,14 @@ const STALLED: Duration = Duration::from_secs(3);
 /// [`Failure`] if there is none to give, or, with `--to`, if it was not taken.
 pub(crate) async fn run(context: &Context, args: args::Send) -> Result<(), Failure> {
     let to = args.to.as_deref().map(node::parse_ticket).transpose()?;
-    let node = context.start(args.listen, to.as_ref())?;
+    let Some(ticket) = to else {
+        let node = context.start(args.listen)?;
+        let source = open(context.output, &args.file).await?;
+        return serve(context, &node, source).await;
+    };
+    let dialer = context.dialer(&ticket).await?;
     let source = open(context.output, &args.file).await?;
-    match to {
-        Some(ticket) => give_to(context, &node, &source, &ticket).await,
-        None => serve(context, &node, source).await,
-    }
+    give_to(context, &dialer, &source, &ticket).await
 }
 
 async fn open(output: Output, path: &Path) -> Result<Source, Failure> {
@@ -75,16 +78,16 @@ async fn open(output: Output, path: &Path) -> Result<Source, Failure> {
 /// Gives the file to an `up`.
 async fn give_to(
     context: &Context,
-    node: &Node,
+    dialer: &Dialer,
     source: &Source,
     ticket: &Ticket,
 ) -> Result<(), Failure> {
-    let line = node.connect(ticket, node::CONNECT_WITHIN).await?;
+    let reached = dialer.connect(ticket, node::CONNECT_WITHIN).await?;
     let request = Request::Put {
         token: node::token_text(ticket),
         file: source.offer.announce(),
     };
-    let (stream, answer) = node::ask(&line, &request).await?;
+    let (stream, answer) = reached.ask(&request).await?;
     if !matches!(answer, Answer::Go { .. }) {
         return Err(Failure::failed("the peer takes no files"));
     }
@@ -200,18 +203,18 @@ async fn serve_one(
     if node::answer(&mut stream, &Answer::File { file }).is_err() {
         return Ok(false);
     }
-    give(output, stream, source).await?;
+    give(output, Channel::Own(stream), source).await?;
     Ok(true)
 }
 
 /// Gives the file on a stream whose heads are exchanged.
 pub(super) async fn give(
     output: Output,
-    mut stream: Stream,
+    mut stream: Channel,
     source: &Source,
 ) -> Result<(), TransferError> {
     let offer = &source.offer;
-    let peer = stream.peer().hashname;
+    let peer = stream.peer();
     let mut progress = Progress::begin(output, "sending", &offer.name, offer.size);
     let mut held = 0;
     let sent = |moved| held += progress.moved(moved);
@@ -220,7 +223,7 @@ pub(super) async fn give(
     drop(progress);
     if given.is_err() {
         // The last piece says why; the peer is to have it.
-        node::last_bytes(stream).await;
+        stream.last_bytes().await;
     }
     given?;
     let plain = format!(

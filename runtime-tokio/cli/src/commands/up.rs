@@ -93,7 +93,7 @@ struct Begun {
 fn begin(context: &Context, args: &args::Up, into: &Path) -> Result<Begun, Failure> {
     let output = context.output;
     let secret = context.hold(None)?;
-    let (token, port, kept, only) = context.with_home(|home| {
+    let (token, port, only) = context.with_home(|home| {
         if home.contains(into) {
             return Err(Failure::usage(
                 "received files do not belong into the home; name another folder by --into",
@@ -101,7 +101,7 @@ fn begin(context: &Context, args: &args::Up, into: &Path) -> Result<Begun, Failu
         }
         let only = context.space.as_deref().map(|name| home.space(name));
         let only = only.transpose()?.map(|admission| admission.space().id());
-        Ok((home.token()?, home.port()?, home.kept()?, only))
+        Ok((home.token()?, home.port()?, only))
     })?;
     check_folder(into)?;
     let listen = Listen {
@@ -119,14 +119,8 @@ fn begin(context: &Context, args: &args::Up, into: &Path) -> Result<Begun, Failu
         let object = json!({ "event": "moved", "from": port, "to": bound });
         output.note(&plain, &object);
     }
-    context.with_home(|home| {
-        for (key, bytes) in &kept {
-            if let Err(error) = node.restore(key, bytes) {
-                home.distrust(key, &error.to_string())?;
-            }
-        }
-        home.keep_port(bound)
-    })?;
+    context.restore(&node)?;
+    context.with_home(|home| home.keep_port(bound))?;
     context.keep(&node, Keeps::Everything);
     let resident = Resident::new(output, node.clone(), secret, token.clone(), only);
     Ok(Begun {

@@ -98,7 +98,7 @@ impl Home {
         files::replace_private(&path, &bytes).map_err(|error| broken("cannot write", &path, &error))
     }
 
-    /// When the invitation ends; `None` once it was used.
+    /// True until the invitation is used.
     pub(crate) fn is_open(&mut self, token: &Token) -> bool {
         self.read_invite(token.as_bytes())
             .is_some_and(|invite| invite.used.is_none())
@@ -172,7 +172,10 @@ impl Home {
 
     /// Forgets an invitation that nobody has used.
     pub(crate) fn withdraw(&mut self, token: &Token) -> io::Result<()> {
-        fs::remove_file(self.invite_path(token.as_bytes()))
+        if self.is_open(token) {
+            fs::remove_file(self.invite_path(token.as_bytes()))?;
+        }
+        Ok(())
     }
 }
 

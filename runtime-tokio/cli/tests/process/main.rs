@@ -15,4 +15,5 @@ mod roaming;
 mod running;
 mod spaces;
 mod state;
+mod through;
 mod transfers;

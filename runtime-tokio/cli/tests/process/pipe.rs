@@ -14,15 +14,15 @@ use crate::running::{CUT_OFF, World};
 const MIB: usize = 1 << 20;
 
 /// A `pipe` with its three outputs in hand; killed by its id if the test ends first.
-struct Piped {
+pub(crate) struct Piped {
     child: Child,
-    stdin: Option<ChildStdin>,
-    stdout: Option<ChildStdout>,
+    pub(crate) stdin: Option<ChildStdin>,
+    pub(crate) stdout: Option<ChildStdout>,
     stderr: Receiver<String>,
 }
 
 impl Piped {
-    fn start(world: &World, arguments: &[&str]) -> Self {
+    pub(crate) fn start(world: &World, arguments: &[&str]) -> Self {
         let mut command = world.command(&[&["pipe"], arguments].concat());
         command
             .stdin(Stdio::piped())
@@ -45,7 +45,7 @@ impl Piped {
     }
 
     /// One that listens, and its ticket.
-    fn listen(world: &World, more: &[&str]) -> (Self, String) {
+    pub(crate) fn listen(world: &World, more: &[&str]) -> (Self, String) {
         let piped = Self::start(world, &[&["--listen", "127.0.0.1:0"], more].concat());
         let ticket = piped.told();
         (piped, ticket)
@@ -58,11 +58,11 @@ impl Piped {
             .expect("it says something")
     }
 
-    fn write(&mut self, bytes: &[u8]) {
+    pub(crate) fn write(&mut self, bytes: &[u8]) {
         self.stdin.as_mut().unwrap().write_all(bytes).unwrap();
     }
 
-    fn read(&mut self, count: usize) -> Vec<u8> {
+    pub(crate) fn read(&mut self, count: usize) -> Vec<u8> {
         let mut bytes = vec![0; count];
         self.stdout
             .as_mut()
@@ -73,7 +73,7 @@ impl Piped {
     }
 
     /// Everything of stdout that is still to come, in a thread.
-    fn read_all(&mut self) -> JoinHandle<blake3::Hash> {
+    pub(crate) fn read_all(&mut self) -> JoinHandle<blake3::Hash> {
         let mut stdout = self.stdout.take().unwrap();
         thread::spawn(move || {
             let mut hasher = blake3::Hasher::new();
@@ -83,7 +83,7 @@ impl Piped {
     }
 
     /// Writes so many bytes and ends, in a thread; their hash.
-    fn write_all(&mut self, seed: u8, count: usize) -> (JoinHandle<()>, blake3::Hash) {
+    pub(crate) fn write_all(&mut self, seed: u8, count: usize) -> (JoinHandle<()>, blake3::Hash) {
         let mut bytes = vec![0; count];
         blake3::Hasher::new_keyed(&[seed; 32])
             .finalize_xof()
@@ -104,13 +104,13 @@ impl Piped {
     }
 
     #[track_caller]
-    fn end_by(self, code: i32, words: &str) {
+    pub(crate) fn end_by(self, code: i32, words: &str) {
         let (ended, said) = self.end();
         assert_eq!(ended, Some(code), "{said}");
         assert!(said.contains(words), "{words}: {said}");
     }
 
-    fn signal(&self, signal: Signal) {
+    pub(crate) fn signal(&self, signal: Signal) {
         let id = Pid::from_raw(self.child.id().cast_signed()).unwrap();
         kill_process(id, signal).unwrap();
     }
@@ -202,6 +202,57 @@ fn pipe_with_a_broken_stdout_stops_the_peer() {
     other.end_by(1, "stdout takes nothing more");
     // The peer may learn of both directions in either order.
     one.end_by(1, "the peer");
+}
+
+/// The memory of a process that is its own, in KiB.
+fn memory_kib(piped: &Piped) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", piped.child.id())).unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmHWM:"));
+    let number = line.unwrap().split_whitespace().nth(1);
+    number.unwrap().parse().unwrap()
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn pipe_that_nobody_reads_takes_little_and_loses_nothing() {
+    let world = World::new();
+    let (mut one, ticket) = Piped::listen(&world, &[]);
+    let mut other = Piped::start(&world, &[&ticket]);
+    one.write(b"x");
+    other.read(1);
+    let before = [memory_kib(&one), memory_kib(&other)];
+    let (writing, hash) = one.write_all(3, 100 * MIB);
+    // In the time of these round trips all of it would be through twice.
+    for _ in 0..2000 {
+        other.write(b"z");
+        assert_eq!(one.read(1), b"z");
+    }
+    assert!(!writing.is_finished(), "100 MiB do not fit between them");
+    for (piped, before) in [&one, &other].into_iter().zip(before) {
+        let more_mib = (memory_kib(piped) - before) >> 10;
+        assert!(more_mib < 48, "{more_mib} MiB more");
+    }
+    let reading = other.read_all();
+    writing.join().unwrap();
+    assert_eq!(reading.join().unwrap(), hash);
+    drop(other.stdin.take());
+    one.end_by(0, "");
+    other.end_by(0, "");
+}
+
+#[test]
+fn pipe_ends_when_the_peer_is_killed() {
+    let world = World::new();
+    for dialler in [false, true] {
+        let (mut one, ticket) = Piped::listen(&world, &[]);
+        let mut other = Piped::start(&world, &[&ticket]);
+        one.write(b"x");
+        other.read(1);
+        let (killed, left) = if dialler { (other, one) } else { (one, other) };
+        killed.signal(Signal::KILL);
+        // Nobody tells it, and its stdin is open still.
+        left.end_by(4, "gone");
+    }
 }
 
 #[test]

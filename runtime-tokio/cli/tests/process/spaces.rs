@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::running::{Ended, Running, World};
 
 /// A home that has founded `club`.
-fn founder() -> World {
+pub(crate) fn founder() -> World {
     let world = World::new();
     let told = world.run(&["space", "new", "club"]).by(0).text();
     assert!(told.trim_end().ends_with("  club"), "{told}");
@@ -17,19 +17,19 @@ fn founder() -> World {
 }
 
 /// An `up`, its ticket in the open space, and that in its only closed one.
-fn up_in_club(world: &World) -> (Running, String) {
+pub(crate) fn up_in_club(world: &World) -> (Running, String) {
     let (mut up, _open) = world.up(&[]);
     let club = up.line();
     (up, club)
 }
 
 /// An invitation that the running `up` of the home serves.
-fn invite(world: &World) -> String {
+pub(crate) fn invite(world: &World) -> String {
     let told = world.run(&["space", "invite", "club"]).by(0).text();
     told.trim_end().to_owned()
 }
 
-fn key(world: &World) -> String {
+pub(crate) fn key(world: &World) -> String {
     let id = world.run(&["id", "--json"]).by(0).objects().remove(0);
     id["key"].as_str().unwrap().to_owned()
 }
@@ -50,7 +50,7 @@ pub(crate) fn until_online(world: &World, key: &str, there: bool) {
     }
 }
 
-fn over(up: Running) -> Ended {
+pub(crate) fn over(up: Running) -> Ended {
     up.signal(Signal::TERM);
     up.end().by(0)
 }
@@ -149,6 +149,11 @@ fn spaces_let_in_without_an_up() {
     inviting.line();
     inviting.signal(Signal::INT);
     inviting.end().by(130);
+    assert_eq!(
+        founder.names("home/invites").len(),
+        1,
+        "only the used one is left"
+    );
 }
 
 #[test]
@@ -200,6 +205,9 @@ fn spaces_refuse_what_only_operators_may() {
         .run(&["space", "new", "club"])
         .by_saying(5, "already");
     founder
+        .run(&["space", "join", &invite(&founder)])
+        .by_saying(2, "nobody dials oneself");
+    founder
         .run(&["space", "kick", "club", &key(&founder)])
         .by_saying(5, "root");
     founder
@@ -210,6 +218,29 @@ fn spaces_refuse_what_only_operators_may() {
         .by_saying(5, "root operator");
     member.run(&["space", "leave", "club"]).by(0);
     member.run(&["ping", &club]).by_saying(5, "no member");
+    over(up);
+}
+
+#[test]
+fn spaces_are_as_many_as_a_switch_takes_and_one_more_is_told() {
+    let world = World::new();
+    for n in 1..=64 {
+        world.run(&["space", "new", &format!("club-{n}")]).by(0);
+    }
+    let (mut up, _open) = world.up(&["--json"]);
+    let told: Vec<Value> = (1..=64)
+        .map(|_| serde_json::from_str(&up.line()).unwrap())
+        .collect();
+    let count = |event: &str| told.iter().filter(|one| one["event"] == event).count();
+    // The open one is one of the 64 that a switch takes.
+    assert_eq!((count("ticket"), count("absent")), (63, 1));
+    let absent = told.iter().find(|one| one["event"] == "absent").unwrap();
+    assert!(
+        absent["text"]
+            .as_str()
+            .unwrap()
+            .contains("cannot be taken part in")
+    );
     over(up);
 }
 

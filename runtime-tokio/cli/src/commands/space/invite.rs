@@ -10,7 +10,7 @@ use crate::{
     context::Context,
     control::Ask,
     exit::{Exit, Failure},
-    home::{self, invites::Invite, now_s},
+    home::{self, Home, invites::Invite, now_s},
     node::{self, Listen, Node, Stream},
     spaces::{self, in_home, until_text},
     transfer::heads::{Request, Why},
@@ -51,19 +51,34 @@ pub(super) async fn run(context: &Context, args: args::Invite) -> Result<(), Fai
     })
     .await?;
     let up = ask_up(context, &Ask::Status {}).await;
-    let alone = match up {
-        Ok(Some(status)) => {
-            let ticket = ticket_of(&status, &token)?;
-            return print(context, &ticket, &space, expires_s).await;
+    let withdrawal = Withdrawal(Some(token.clone()));
+    match up? {
+        Some(status) => {
+            print(context, &ticket_of(&status, &token)?, &space, expires_s).await?;
         }
-        Ok(None) => serve(context, args.listen, &token, &space, expires_s).await,
-        Err(failure) => Err(failure),
-    };
-    if alone.is_err() {
-        // Nobody serves it now, and nobody will at these addresses.
-        let _unread = in_home(context.output, move |home| Ok(home.withdraw(&token)?)).await;
+        None => serve(context, args.listen, &token, &space, expires_s).await?,
     }
-    alone
+    withdrawal.not_needed();
+    Ok(())
+}
+
+/// Forgets an invitation whose command ends before it has done its own, also by a signal: who gave
+/// it up does not expect that a later `up` lets its bearer in.
+struct Withdrawal(Option<Token>);
+
+impl Withdrawal {
+    fn not_needed(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for Withdrawal {
+    fn drop(&mut self) {
+        if let Some(token) = &self.0 {
+            // One file, and the last thing that the command does.
+            let _unread = Home::open().and_then(|mut home| Ok(home.withdraw(token)?));
+        }
+    }
 }
 
 async fn print(
@@ -109,9 +124,11 @@ async fn serve(
     space: &str,
     expires_s: u64,
 ) -> Result<(), Failure> {
+    // Where the `up` of this home was and will be: the bearer remembers where it found us.
+    let port = context.with_home(Home::port)?;
     let listen = Listen {
         address: listen,
-        port: None,
+        port,
     };
     let node = context.start_as_home(listen, None, None)?;
     print(context, &node.ticket(token), space, expires_s).await?;

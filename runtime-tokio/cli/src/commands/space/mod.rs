@@ -4,12 +4,12 @@
 mod invite;
 mod members;
 
-use hydroid_core::identity::{Admission, Gate};
+use hydroid_core::identity::{Admission, Gate, Ticket};
 use serde_json::{Value, json};
 
 use crate::{
     args::Space,
-    context::Context,
+    context::{Context, Keeps, check_other},
     control::{self, Ask},
     exit::Failure,
     home, node,
@@ -73,22 +73,32 @@ async fn join(context: &Context, text: &str) -> Result<(), Failure> {
             "the ticket is no invitation; `hydroid space invite` prints one",
         ));
     }
+    context.with_home(|home| check_other(home, &ticket))?;
     let asked = Ask::Join {
         ticket: ticket.to_string(),
     };
     let mut facts = match ask_up(context, &asked).await? {
         Some(facts) => facts,
-        None => {
-            let listen = Listen::default();
-            let node = context.start_as_home(listen, Some(&ticket), None)?;
-            let admission = spaces::join(context.output, &node, &ticket).await?;
-            spaces::facts(&admission)
-        }
+        None => spaces::facts(&join_alone(context, &ticket).await?),
     };
     let text = |key: &str| facts[key].as_str().unwrap_or_default().to_owned();
     let plain = format!("{}  {}", text("id"), text("space"));
     facts["event"] = "joined".into();
     context.output.data(&plain, &facts).await
+}
+
+/// Joins where no `up` runs, and leaves the next one what it would know if it had joined itself.
+async fn join_alone(context: &Context, ticket: &Ticket) -> Result<Admission, Failure> {
+    let secret = context.hold(Some(ticket))?;
+    let node = context.start_as(Listen::default(), &secret, None)?;
+    context.restore(&node)?;
+    context.keep(&node, Keeps::Everything);
+    let admission = spaces::join(context.output, &node, ticket).await?;
+    // It is a member already; what hinders it now hinders the next command, which says so.
+    if node.install(&secret, &admission).is_ok() {
+        spaces::keep_inviter(context.output, &node, ticket, &admission);
+    }
+    Ok(admission)
 }
 
 async fn kick(context: &Context, name: String, member: String) -> Result<(), Failure> {
