@@ -207,7 +207,7 @@ fn through_a_join_alone_the_next_up_finds_the_inviter() {
     assert_eq!(invited.addresses, club.addresses);
 }
 
-// S4.19
+// S4.14
 #[tokio::test]
 async fn through_no_gate_a_stranger_is_one_counted_drop() {
     let founder = founder();
