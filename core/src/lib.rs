@@ -62,6 +62,41 @@
 //! # }
 //! ```
 //!
+//! # Closed spaces
+//!
+//! In an open space, as above, whoever knows the name is a member. A closed one has root operators,
+//! who sign members in. What a member gets is its *admission*: its membership, the document of the
+//! space, and the gate, without which nobody gets as far as an answer.
+//!
+//! ```
+//! use hydroid_core::base::{Seed, Time};
+//! use hydroid_core::identity::{Admission, Gate, Roles, SecretKey};
+//! use hydroid_core::switch::{Config, InstallError, Switch};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let (now, ada, bob) = (Time::ZERO, SecretKey::from_bytes(&[1; 32]), SecretKey::from_bytes(&[2; 32]));
+//! // Ada founds the club and signs Bob in, for ever and with no further role. In earnest the gate is
+//! // 32 bytes of randomness.
+//! let founder = Admission::found(&ada, "club", Gate::new([5; 32]))?;
+//! let member = founder.admit(&ada, &bob.public(), Roles::default(), 0)?;
+//! // What Bob is sent, over a line that he trusts, and keeps: it holds the gate.
+//! let bytes = member.to_bytes();
+//!
+//! let mut switch = Switch::new(Config::default(), &Seed::new([4; 32]))?;
+//! let member = Admission::from_bytes(&bytes)?;
+//! let without = switch.install(now, &bob, member.space());
+//! assert_eq!(without, Err(InstallError::NoAdmission));
+//! let me = switch.install_member(now, &bob, &member)?;
+//!
+//! // Ada puts him out: the new document ends his lines wherever it spreads, and the new gate keeps
+//! // him out from then on.
+//! let renewed = founder.revoke(&ada, &[bob.public()], Gate::new([6; 32]))?;
+//! assert!(renewed.document().is_revoked(&bob.public()));
+//! assert_eq!(switch.admission(me).map(|it| it.document().version()), Some(1));
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! # The rooms
 //!
 //! Each is a folder that says in its first paragraph what it owns and what it never does. The rooms
@@ -72,12 +107,15 @@
 //! |---|---|
 //! | [`base`] | time as a number, seeded randomness, slots, timers, ranges, bounded queues |
 //! | [`wire`] | bytes to legal values and back: packets, heads, frames, addresses |
-//! | [`identity`] | keys, spaces, hashnames, tickets |
-//! | [`mod@line`] | handshakes, and packets sealed under their keys |
+//! | [`identity`] | keys, hashnames, spaces, memberships and what spreads about them, tickets |
+//! | [`mod@line`] | handshakes, packets sealed under their keys, new keys, the paths they take |
 //! | [`flow`] | packets in flight on a path: ranges, loss, pacing, congestion |
 //! | [`stream`] | heads, bytes, order and credit of the streams of a line |
 //! | [`switch`] | the façade, and the only mediator between the rooms |
 //! | [`driver`] | what every shell needs: budgets, held sends, who waits for what |
+//!
+//! With the feature `fast` there is a second provider of the curve and the ciphers in
+//! [`mod@line`], for processors that have the instructions; the bytes on the wire are the same.
 //!
 //! Every byte on the wire is in `PROTOCOL.md` beside this crate's manifest. A hand-written loop
 //! over a plain UDP socket is in `examples/loop.rs`.

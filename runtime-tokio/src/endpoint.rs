@@ -23,7 +23,7 @@ use zeroize::Zeroizing;
 
 use crate::{
     Config, ConnectError, Line, Stream,
-    error::anon_error,
+    error::packet_error,
     shared::{Handle, Shared},
     sockets::Sockets,
     task,
@@ -190,7 +190,7 @@ impl Endpoint {
     /// The [`LineError`] inside says why it was not taken; `WouldBlock` if too many wait.
     pub fn send_anon(&self, to: SocketAddr, packet: &[u8]) -> io::Result<()> {
         let send = |driver: &mut Driver, now| driver.switch_mut().send_anon(now, to, packet);
-        self.handle.shared.command(send)?.map_err(anon_error)
+        self.handle.shared.command(send)?.map_err(packet_error)
     }
 
     /// The next packet that came without a line: where from, as it says, and its length.
@@ -201,7 +201,7 @@ impl Endpoint {
         let shared = &self.handle.shared;
         let received =
             poll_fn(|cx| shared.attempt(|driver, now| driver.poll_recv_anon(now, buf, cx.waker())));
-        received.await?.map_err(anon_error)
+        received.await?.map_err(packet_error)
     }
 
     /// Keeps a line from `local` to the member whom `ticket` names: opened at once, and again whenever

@@ -120,12 +120,12 @@ impl From<Ended> for io::Error {
     }
 }
 
-pub(crate) fn anon_error(error: LineError) -> io::Error {
+pub(crate) fn packet_error(error: LineError) -> io::Error {
     let kind = match error {
         LineError::Blocked => io::ErrorKind::WouldBlock,
         LineError::NoSocket => io::ErrorKind::NetworkUnreachable,
-        LineError::UnknownLine
-        | LineError::ReservedCode
+        LineError::UnknownLine => io::ErrorKind::NotConnected,
+        LineError::ReservedCode
         | LineError::NoPacket
         | LineError::Reserved
         | LineError::TooLarge

@@ -1,6 +1,6 @@
 //! A line to a peer.
 
-use std::{fmt, future::poll_fn, sync::Arc, time::Duration};
+use std::{fmt, future::poll_fn, io, sync::Arc, time::Duration};
 
 use hydroid_core::{
     driver::Driver,
@@ -9,6 +9,7 @@ use hydroid_core::{
 
 use crate::{
     Stream,
+    error::packet_error,
     shared::{Handle, Shared},
 };
 
@@ -72,6 +73,35 @@ impl Line {
         .await
         .unwrap_or(Err(OpenError::UnknownLine))?;
         Ok(Stream::new(self.clone(), id, None))
+    }
+
+    /// Sends one packet unreliably: it may be lost, and overtake or be overtaken; see
+    /// [`Switch::send`].
+    ///
+    /// [`Switch::send`]: hydroid_core::switch::Switch::send
+    ///
+    /// # Errors
+    /// The [`LineError`] inside says why it was not taken; `WouldBlock` if too many wait.
+    ///
+    /// [`LineError`]: hydroid_core::switch::LineError
+    pub fn send(&self, packet: &[u8]) -> io::Result<()> {
+        let line = self.id();
+        let send = |driver: &mut Driver, now| driver.switch_mut().send(now, line, packet);
+        self.shared().command(send)?.map_err(packet_error)
+    }
+
+    /// The length of the next unreliable packet that the peer sent. Where nobody asks for them the
+    /// oldest ones are dropped.
+    ///
+    /// # Errors
+    /// If `buf` is too short, and the packet stays, or the line is no more.
+    pub async fn recv(&self, buf: &mut [u8]) -> io::Result<usize> {
+        let line = self.id();
+        let received = poll_fn(|cx| {
+            self.shared()
+                .attempt(|driver, now| driver.poll_recv(now, line, buf, cx.waker()))
+        });
+        received.await?.map_err(packet_error)
     }
 
     /// Closes the line: what was written is delivered first, then the peer is told `code` (0 is a

@@ -43,6 +43,21 @@ async fn line_shutdown_delivers_what_was_written_and_says_good_bye() {
 }
 
 #[tokio::test]
+async fn line_shutdown_ends_at_once_where_no_line_is_left() {
+    const NEVER: Duration = Duration::from_secs(86_400);
+    bounded(async {
+        let (a, b, line) = pair().await;
+        b.endpoint.shutdown(LONG).await;
+        line.closed().await;
+        a.endpoint.shutdown(NEVER).await;
+        let alone = Member::new(switch::Config::default());
+        tokio::task::yield_now().await;
+        alone.endpoint.shutdown(NEVER).await;
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn line_carries_bytes_between_pure_rust_and_the_default_provider() {
     const BYTES: usize = 1 << 20;
     bounded(async {

@@ -53,8 +53,7 @@ impl Roam {
     /// # Panics
     /// If the line does not come up.
     pub fn of(mut world: World, sender: usize) -> Self {
-        let mut addresses = vec![world.nodes[1].address];
-        addresses.extend(&world.nodes[1].also);
+        let addresses = world.nodes[1].addresses();
         let (now, key) = (world.now, world.nodes[1].key);
         let node = &mut world.nodes[0];
         let ours = node.switch.connect(now, node.hashname, &key, &addresses);

@@ -2,20 +2,22 @@
 //! reorders and damages what it carries. It sleeps exactly to the next deadline and checks the
 //! contracts of the façade at every step.
 
+mod node;
+
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
     hash::{DefaultHasher, Hash as _, Hasher as _},
-    net::{IpAddr, SocketAddr},
+    net::SocketAddr,
 };
 
 use hydroid_core::{
     base::{Rng, Seed, Time, Wall},
-    identity::{Hashname, PublicKey, SecretKey, Space},
+    identity::{SecretKey, Space},
     line::{Provider, PureRust},
-    switch::{
-        Config, Event, Interface, LineEvent, LineId, Meta, Need, Path, SentError, SocketId, Switch,
-    },
+    switch::{Config, Interface, LineId, Meta, Need, Path, SentError, SocketId, Switch},
 };
+
+pub use self::node::Node;
 
 /// What the link does to datagrams; the rates are in parts of a thousand.
 #[derive(Clone, Copy, Debug, Default)]
@@ -30,35 +32,6 @@ pub struct Link {
     pub double: u64,
     /// One bit turned.
     pub damage: u64,
-}
-
-/// One switch and what it told.
-#[derive(Debug)]
-pub struct Node {
-    /// The switch.
-    pub switch: Switch,
-    /// Where it is reached, and where it sends from unless told otherwise.
-    pub address: SocketAddr,
-    /// Where else it is reached.
-    pub also: Vec<SocketAddr>,
-    /// As what others see it, if a router stands before it.
-    pub outside: Option<SocketAddr>,
-    /// Its hashname in the space of the world.
-    pub hashname: Hashname,
-    /// Its key.
-    pub key: PublicKey,
-    /// What it told and nobody has taken yet.
-    pub events: VecDeque<Event>,
-    /// False while it is cut off: nothing comes to it and nothing leaves it.
-    pub online: bool,
-    /// What its switch asked to be kept.
-    pub disk: BTreeMap<String, Vec<u8>>,
-    /// How often it asked.
-    pub needs: u64,
-    /// While its machine sleeps: since when.
-    pub asleep: Option<Time>,
-    /// How long it slept while its clock stood still.
-    pub lag_us: u64,
 }
 
 /// Switches, the link between them, and the time.
@@ -88,7 +61,7 @@ pub struct World {
     providers: Vec<&'static dyn Provider>,
 }
 
-/// The only socket of a node.
+/// The only socket of a node that was given no others.
 pub const SOCKET: SocketId = SocketId(0);
 /// What a shell's buffer holds.
 const BUFFER_BYTES: usize = 64 * 1024;
@@ -157,6 +130,7 @@ impl World {
             switch,
             address,
             also: Vec::new(),
+            sockets: Vec::new(),
             outside: None,
             hashname,
             key,
@@ -193,6 +167,14 @@ impl World {
         node.also = also.to_vec();
         let any = SocketAddr::from(([0, 0, 0, 0], node.address.port()));
         node.tell_sockets(now, any);
+    }
+
+    /// Node `n` has these sockets from now on, each with one address, and its shell tells so.
+    pub fn bind(&mut self, n: usize, sockets: &[Interface]) {
+        let now = self.nodes[n].time(self.now);
+        let node = &mut self.nodes[n];
+        node.sockets = sockets.to_vec();
+        node.switch.handle_network_change(now, sockets);
     }
 
     /// Cuts a way, or both ways, between two addresses, or mends it.
@@ -341,7 +323,7 @@ impl World {
                 "an empty transmit"
             );
             let node = &mut self.nodes[n];
-            let Some(from) = node.source(transmit.path.local) else {
+            let Some(from) = node.source(transmit.socket, transmit.path) else {
                 let error = SentError::Unreachable;
                 node.switch.handle_sent_error(now, &transmit, error);
                 continue;
@@ -408,13 +390,15 @@ impl World {
             .nodes
             .iter_mut()
             .find_map(|node| Some((node.inside(to)?, node)));
-        let Some((to, node)) = node.filter(|(_, node)| node.online && node.asleep.is_none()) else {
+        let Some(((socket, to), node)) =
+            node.filter(|(_, node)| node.online && node.asleep.is_none())
+        else {
             return;
         };
         let now = node.time(self.now);
         self.delivered += 1;
         let meta = Meta {
-            socket: SOCKET,
+            socket,
             path: Path::new(Some(to.ip()), from),
             interface: 0,
             ecn: hydroid_core::switch::Ecn::None,
@@ -438,63 +422,5 @@ impl World {
         });
         let flight = self.flight.keys().next().map(|(at, _)| *at);
         timers.chain(flight).min().unwrap_or(Time::NEVER)
-    }
-}
-
-impl Node {
-    /// Where others reach it.
-    pub fn seen(&self) -> SocketAddr {
-        self.outside.unwrap_or(self.address)
-    }
-
-    /// As what others see what it sends from this address of its own; `None` if it has it not.
-    fn source(&self, local: Option<IpAddr>) -> Option<SocketAddr> {
-        let mut own = [self.address].into_iter().chain(self.also.iter().copied());
-        let from = own.find(|address| local.is_none_or(|local| address.ip() == local))?;
-        Some(
-            self.outside
-                .filter(|_| from == self.address)
-                .unwrap_or(from),
-        )
-    }
-
-    /// The address of its own that a datagram to there comes to.
-    fn inside(&self, to: SocketAddr) -> Option<SocketAddr> {
-        let is_ours = self.seen() == to;
-        let also = || self.also.iter().copied().find(|address| *address == to);
-        is_ours.then_some(self.address).or_else(also)
-    }
-
-    /// Its shell tells what its socket is bound to.
-    fn tell_sockets(&mut self, now: Time, local: SocketAddr) {
-        let socket = SOCKET;
-        self.switch
-            .handle_network_change(now, &[Interface { socket, local }]);
-    }
-
-    /// What its clock shows: less than the world's, if it stood still while the machine slept.
-    pub const fn time(&self, now: Time) -> Time {
-        Time::from_us(now.as_us() - self.lag_us)
-    }
-
-    /// Takes the first event for which `pick` gives something; the others stay.
-    pub fn take<T>(&mut self, mut pick: impl FnMut(&Event) -> Option<T>) -> Option<T> {
-        let (at, found) = self
-            .events
-            .iter()
-            .enumerate()
-            .find_map(|(at, event)| Some((at, pick(event)?)))?;
-        self.events.remove(at);
-        Some(found)
-    }
-
-    /// Takes the news that a line is up.
-    pub fn take_up(&mut self) -> Option<LineId> {
-        self.take(|event| {
-            let Event::Line(LineEvent::Up { line, .. }) = event else {
-                return None;
-            };
-            Some(*line)
-        })
     }
 }

@@ -4,7 +4,7 @@ use hydroid_core::{
     base::{Seed, Time},
     identity::SecretKey,
     switch::{
-        Config, ConfigError, ConnectError, DownReason, DropReason, Ecn, InstallError, Life,
+        Config, ConfigError, ConnectError, DownReason, DropReason, Ecn, Event, InstallError, Life,
         LineError, OpenError, Path, SentError, Switch, Transmit,
     },
 };
@@ -141,7 +141,7 @@ fn limits_unread_events_keep_strangers_out() {
     assert_eq!(rogue.switch.stats().dropped(DropReason::EventsFull), 1);
 }
 
-// S2.12, S2.26, S2.48, S2.73
+// S2.12, S2.26, S2.48, S2.67, S2.73
 #[test]
 fn limits_unreliable_packets_block_when_sent_and_drop_the_oldest_when_unread() {
     let config = with(Life {
@@ -167,6 +167,12 @@ fn limits_unreliable_packets_block_when_sent_and_drop_the_oldest_when_unread() {
         .expect("there is room again");
     world.run(100);
     let now = world.now;
+    let told = |world: &mut World| {
+        let is_packet = |event: &Event| *event == Event::Packet { line: theirs };
+        let node = &mut world.nodes[1];
+        std::iter::from_fn(|| node.take(|event| is_packet(event).then_some(()))).count()
+    };
+    assert_eq!(told(&mut world), 1, "the first of them is told");
     let switch = &mut world.nodes[1].switch;
     assert_eq!(switch.stats().packets_unread, 1);
     assert_eq!(

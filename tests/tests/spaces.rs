@@ -412,6 +412,7 @@ fn spaces_system_streams_of_a_rogue_end_its_line_and_never_reach_the_application
         });
         rogue_two.now = rogue_two.now.plus_ms(50);
         rogue_two.switch.handle_timeout(rogue_two.now);
+        assert!(said < 100, "it is never enough");
     };
     assert_eq!((said, closed), (17, code));
     // In an open space there is no document at all.
@@ -433,4 +434,13 @@ fn spaces_system_streams_of_a_rogue_end_its_line_and_never_reach_the_application
     assert_eq!(later.switch.line(id).map(|info| info.streams), Some(0));
     let ours = later.switch.open_stream(now, id, space);
     assert_eq!(ours, Err(OpenError::IllegalHead));
+    // Nobody is made to hold what nobody would read.
+    let mut open = Rogue::new(&Config::default());
+    say(&mut open, 0, space, b"", false);
+    assert_eq!(open.hear().map(|(code, _)| code), Some(code));
+    let (mut two, _) = rogue();
+    for n in 0..2 {
+        say(&mut two, n, space, &vec![0; 40_000], false);
+    }
+    assert_eq!(two.hear().map(|(code, _)| code), Some(code));
 }

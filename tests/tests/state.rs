@@ -1,5 +1,4 @@
-//! What outlives a line, a night and a start: lines that are kept, sleeps that are noticed, and the
-//! state that is given back.
+//! What outlives a line and a start: lines that are kept, and the state that is given back.
 
 use std::net::SocketAddr;
 
@@ -7,90 +6,16 @@ use hydroid_core::{
     base::{Time, Wall, Why},
     identity::SecretKey,
     switch::{
-        Config, ConfigError, ConnectError, DownReason, Interface, Life, LineId, LineState,
-        PeerState, RestoreError, StreamId, Switch,
+        Config, ConfigError, ConnectError, DownReason, Interface, Life, LineState, PeerState,
+        RestoreError, Switch,
     },
 };
 use hydroid_tests::{
+    kept::{HOUR_MS, carries, forget, keep, secret, state, with, world},
     rogue::Rogue,
-    transfer::{CLEAN, Progress, down, opened, pump},
+    transfer::down,
     world::{SOCKET, World},
 };
-
-const HOUR_MS: u64 = 3_600_000;
-
-fn secret(n: u8) -> SecretKey {
-    SecretKey::from_bytes(&[n + 1; 32])
-}
-
-/// A world whose nodes have secrets that are known, so that they can start again.
-fn world(count: u8, config: &Config) -> World {
-    let mut world = World::new(1, count, config, CLEAN);
-    for n in 0..count {
-        world.restart(n, &secret(n), config);
-    }
-    world
-}
-
-fn with(life: Life) -> Config {
-    Config {
-        life,
-        ..Config::default()
-    }
-}
-
-fn keep(world: &mut World, from: usize, to: usize) {
-    let (key, address) = (world.nodes[to].key, world.nodes[to].address);
-    let node = &mut world.nodes[from];
-    let now = node.time(world.now);
-    node.switch
-        .keep_line(now, node.hashname, &key, &[address])
-        .expect("a line to keep");
-}
-
-fn forget(world: &mut World, from: usize, to: usize) {
-    let peer = world.nodes[to].hashname;
-    let node = &mut world.nodes[from];
-    let now = node.time(world.now);
-    node.switch.forget_line(now, node.hashname, peer);
-}
-
-fn state(world: &World, node: usize, line: LineId) -> Option<LineState> {
-    world.nodes[node].switch.line(line).map(|info| info.state)
-}
-
-/// Runs until both ends have a line up and it carries a stream from `from` to `to`; tells how many
-/// milliseconds that took.
-fn carries(world: &mut World, from: usize, to: usize, within_ms: u64) -> u64 {
-    let begun = world.now;
-    let mut ours: Option<StreamId> = None;
-    let mut theirs = None;
-    let (mut here, mut there) = (Progress::default(), Progress::default());
-    let mut line = None;
-    let done = world.until(within_ms, |world| {
-        while let Some(up) = world.nodes[from].take_up() {
-            (line, ours) = (Some(up), None);
-        }
-        let now = world.nodes[from].time(world.now);
-        if let (Some(line), None) = (line, ours) {
-            let switch = &mut world.nodes[from].switch;
-            ours = switch.open_stream(now, line, r#"{"n":1}"#).ok();
-            (here, there) = (Progress::default(), Progress::default());
-        }
-        theirs = opened(world, to).or(theirs);
-        let (Some(ours), Some(theirs)) = (ours, theirs) else {
-            return None;
-        };
-        let lives = |node: usize, stream: StreamId| world.nodes[node].switch.has_stream(stream);
-        if lives(from, ours) && lives(to, theirs) {
-            pump(world, from, ours, 1_000, &mut here);
-            pump(world, to, theirs, 1_000, &mut there);
-        }
-        (here.ended && there.ended).then_some(())
-    });
-    assert_eq!(done, Some(()), "a line that carries streams, in time");
-    world.now.since_us(begun) / 1000
-}
 
 #[test]
 fn state_line_that_is_kept_comes_up_and_again_after_every_end_until_it_is_forgotten() {
@@ -522,152 +447,6 @@ fn state_opens_are_newer_after_a_start_with_the_clock_set_back() {
         let up = state(&world, 0, line) == Some(LineState::Up);
         assert_eq!(up, kept, "the second within a second needs a newer time");
     }
-}
-
-/// A night: node 0 sleeps for 8 hours in which node 1 stays up and lets the line die.
-fn night(counted: bool, moved: bool, busy: bool) {
-    let config = with(Life {
-        sleep_ms: 5_000,
-        ..Life::default()
-    });
-    let mut world = world(2, &config);
-    keep(&mut world, 0, 1);
-    carries(&mut world, 0, 1, 5_000);
-    if busy {
-        // Something is under way when the lid closes.
-        let now = world.now;
-        let local = world.nodes[0].hashname;
-        let peer = world.nodes[1].hashname;
-        assert_eq!(
-            world.nodes[0].switch.peer_state(local, peer),
-            PeerState::Connected
-        );
-        let line = world.connect(0, 1);
-        let switch = &mut world.nodes[0].switch;
-        let stream = switch.open_stream(now, line, "{}").expect("opens");
-        switch.write(now, stream, &[7; 20_000]).expect("takes some");
-        world.run(5);
-        world.nodes[0].switch.release(now, line).expect("is up");
-    }
-    world.sleep(0);
-    world.run(8 * HOUR_MS);
-    assert_eq!(world.nodes[1].switch.status().lines, 0, "it died there");
-    if moved {
-        world.nodes[0].address = SocketAddr::from(([10, 0, 7, 7], 4000));
-    }
-    world.wake(0, counted);
-    if moved {
-        let now = world.nodes[0].time(world.now);
-        let interface = Interface {
-            socket: SOCKET,
-            local: world.nodes[0].address,
-        };
-        world.nodes[0]
-            .switch
-            .handle_network_change(now, &[interface]);
-    }
-    world.nodes[1].events.clear();
-    let ms = carries(&mut world, 0, 1, 5_000);
-    println!("counted {counted} moved {moved} busy {busy}: {ms} ms");
-    assert!(world.nodes[0].switch.stats().sleeps > 0);
-    for node in 0..2 {
-        assert_eq!(world.nodes[node].switch.status().lines, 1);
-    }
-}
-
-#[test]
-fn state_lines_that_are_kept_come_back_by_themselves_after_a_night() {
-    for counted in [true, false] {
-        for moved in [true, false] {
-            for busy in [true, false] {
-                night(counted, moved, busy);
-            }
-        }
-    }
-}
-
-#[test]
-fn state_line_is_not_declared_dead_before_it_could_answer_after_a_sleep() {
-    for counted in [true, false] {
-        let config = Config::default();
-        let mut world = world(2, &config);
-        let (line, _) = world.line(0, 1);
-        let now = world.now;
-        let switch = &mut world.nodes[0].switch;
-        let stream = switch.open_stream(now, line, "{}").expect("opens");
-        world.run(1_000);
-        // The peer does not mind: it waits for longer than the sleep takes.
-        world.sleep(0);
-        world.run(25_000);
-        world.wake(0, counted);
-        world.nodes[1].events.clear();
-        world.run(100);
-        assert_eq!(state(&world, 0, line), Some(LineState::Up));
-        // And one whose peer is gone ends after its idle time, not before.
-        world.nodes[1].online = false;
-        world.sleep(0);
-        world.run(HOUR_MS);
-        world.wake(0, counted);
-        let woken = world.now;
-        let ended = world.until(40_000, |world| down(world, 0));
-        assert_eq!(ended, Some((line, DownReason::TimedOut)), "{stream}");
-        let ms = world.now.since_us(woken) / 1000;
-        assert!((29_000..=31_000).contains(&ms), "after {ms} ms");
-    }
-}
-
-#[test]
-fn state_answers_from_before_a_sleep_measure_no_round_trip() {
-    let mut world = world(2, &Config::default());
-    let (line, _) = world.line(0, 1);
-    world.run(1_000);
-    let now = world.now;
-    let switch = &mut world.nodes[0].switch;
-    let stream = switch.open_stream(now, line, "{}").expect("opens");
-    switch.write(now, stream, &[1; 2_000]).expect("takes it");
-    world.run(15);
-    // The answer waits in the socket: only the clock goes on meanwhile.
-    let before = world.nodes[0]
-        .switch
-        .line(line)
-        .and_then(|info| info.rtt_us);
-    let late = world.now.plus_ms(HOUR_MS);
-    world.nodes[0].switch.handle_timeout(late);
-    world.now = late;
-    world.run(5_000);
-    let after = world.nodes[0]
-        .switch
-        .line(line)
-        .and_then(|info| info.rtt_us);
-    assert!(
-        before.is_some() && after < Some(1_000_000),
-        "{before:?} {after:?}"
-    );
-}
-
-#[test]
-fn state_wall_clock_that_goes_backwards_is_harmless() {
-    let mut world = world(2, &Config::default());
-    let (line, _) = world.line(0, 1);
-    for hours in [1, 100, 2] {
-        let now = world.now;
-        let wall = Wall::from_ms(world.wall().as_ms() - hours * HOUR_MS);
-        world.nodes[0].switch.handle_clock(now, wall);
-        world.run(1_000);
-    }
-    assert_eq!(state(&world, 0, line), Some(LineState::Up));
-    let (now, other) = (world.now, Wall::from_ms(0));
-    world.nodes[1].switch.handle_clock(now, other);
-    world.run(60_000);
-    assert_eq!(state(&world, 0, line), Some(LineState::Up));
-    carries_on(&mut world, line);
-}
-
-fn carries_on(world: &mut World, line: LineId) {
-    let now = world.now;
-    let switch = &mut world.nodes[0].switch;
-    switch.open_stream(now, line, r#"{"n":2}"#).expect("opens");
-    assert!(world.until(1_000, |world| opened(world, 1)).is_some());
 }
 
 #[test]

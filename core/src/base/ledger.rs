@@ -16,7 +16,8 @@ pub struct LedgerConfig {
     /// there can be, so this times their number is at most half of `switch_bytes`.
     pub line_least_bytes: u64,
     /// Percent of what there is from which on windows do not grow, streams are refused, and the
-    /// own writers wait. The rest is for what peers may send already.
+    /// own writers wait. The rest is for what peers may send already: at least 2 KiB of every
+    /// `line_least_bytes`, or two ends could wait for each other for ever.
     pub near_percent: u8,
 }
 
@@ -32,6 +33,11 @@ impl Default for LedgerConfig {
 }
 
 impl LedgerConfig {
+    /// The buffer that the bytes of one packet take: so much of every least is for what comes,
+    /// whatever our own side has taken. Two ends whose writers could take all would wait for each
+    /// other for ever.
+    pub const ARRIVING_BYTES: u64 = 2_048;
+
     /// Tells the first field with an illegal value, for a switch of so many lines whose longest
     /// head takes a buffer of so many bytes.
     ///
@@ -44,6 +50,9 @@ impl LedgerConfig {
         }
         if part(least_bytes, self.near_percent) < head_bytes {
             return Err("ledger.line_least_bytes");
+        }
+        if least_bytes - part(least_bytes, self.near_percent) < Self::ARRIVING_BYTES {
+            return Err("ledger.near_percent");
         }
         if self.line_bytes < least_bytes {
             return Err("ledger.line_bytes");
@@ -242,6 +251,10 @@ mod tests {
             near_percent: 101,
             ..fine
         };
+        let nothing_for_what_comes = LedgerConfig {
+            near_percent: 95,
+            ..fine
+        };
         let line_least_bytes = LedgerConfig {
             line_least_bytes: 1_000,
             ..fine
@@ -254,12 +267,19 @@ mod tests {
             switch_bytes: 1 << 20,
             ..fine
         };
-        let refused = [near_percent, line_least_bytes, line_bytes, switch_bytes];
+        let refused = [
+            near_percent,
+            nothing_for_what_comes,
+            line_least_bytes,
+            line_bytes,
+            switch_bytes,
+        ];
         let refused: Vec<_> = refused
             .iter()
             .map(|config| config.check(8_000, 16 << 10).unwrap_err())
             .collect();
         let names = [
+            "ledger.near_percent",
             "ledger.near_percent",
             "ledger.line_least_bytes",
             "ledger.line_bytes",

@@ -69,6 +69,20 @@ impl Driver {
         }
     }
 
+    /// As `Switch::recv`, once an unreliable packet has come on the line.
+    pub fn poll_recv(
+        &mut self,
+        now: Time,
+        line: LineId,
+        buf: &mut [u8],
+        waker: &Waker,
+    ) -> Poll<Result<usize, LineError>> {
+        match self.switch.recv(now, line, buf) {
+            Err(LineError::Blocked) => self.wait_for(Wait::Packet(line), waker),
+            received => Poll::Ready(received),
+        }
+    }
+
     /// The next thing that the switch asks to be kept.
     pub fn poll_need(&mut self, waker: &Waker) -> Poll<Need> {
         match self.next_need() {

@@ -22,6 +22,7 @@ impl Driver {
                 Event::Stream(event) => self.on_stream(now, &event),
                 Event::Space(event) => self.on_space(event),
                 Event::Anon => self.waiters.fire(Wait::Anon),
+                Event::Packet { line } => self.waiters.fire(Wait::Packet(line)),
             }
         }
         if self.end_by.is_some() {

@@ -216,8 +216,11 @@ impl Driver {
     }
 
     /// How many microseconds the shell may sleep if no socket becomes ready, given what ended the
-    /// last flush.
+    /// last flush. Not at all once the end has come.
     pub fn wait(&self, now: Time, flushed: Flushed) -> u64 {
+        if self.is_over(now, flushed) {
+            return 0;
+        }
         let deadline = self.switch.poll_timeout();
         let deadline = deadline.map_or(Time::NEVER, |deadline| deadline.at);
         let due = match flushed {

@@ -26,6 +26,8 @@ pub enum Wait {
     Room(LineId),
     /// A line comes up or goes down.
     Line(LineId),
+    /// The next unreliable packet on a line.
+    Packet(LineId),
     /// The peer's head of a stream.
     Head(StreamId),
     /// Something to read, or the end.
@@ -132,7 +134,7 @@ const fn scope(wait: Wait) -> Option<LineId> {
         | Wait::Anon
         | Wait::Need
         | Wait::Ended => None,
-        Wait::Line(line) | Wait::Room(line) => Some(line),
+        Wait::Line(line) | Wait::Packet(line) | Wait::Room(line) => Some(line),
         Wait::Head(stream) | Wait::Read(stream) | Wait::Write(stream) | Wait::Finished(stream) => {
             Some(stream.line)
         }

@@ -5,6 +5,9 @@ use crate::base::{Deadline, Effects, Slot, Time, Why};
 
 /// Lines and answers that one call attends to; what is left is due at once.
 const DUE_A_CALL: usize = 32;
+/// More effects than this from one call into the room are our fault. Of each line that is due it may
+/// tell that its peer's membership has ended and something of its paths, and then that ours has.
+pub const EFFECTS_MAX: usize = 2 * DUE_A_CALL + 1;
 
 impl Lines {
     /// When the room wants to be called, apart from output that waits.

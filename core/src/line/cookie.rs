@@ -196,20 +196,19 @@ impl Lines {
         let pending = line.pending.as_ref().expect("an id leads to its open");
         let home = &self.homes[line.home];
         let open = mac::digest(&pending.datagram[..pending.datagram.len() - MAC_LEN]);
-        // Whichever of its repetitions it replies to, each under a gate of its own.
-        let fits = home.doors.iter().any(|door| {
+        // Whichever of its repetitions it replies to, each under a gate of its own: the peer knows
+        // that one, and may not know a newer.
+        let fits = home.doors.iter().position(|door| {
             let gate = door.gate.as_bytes();
             clear.fits(&CookieKey::new(gate, &line.info.peer, &home.space), &open)
         });
-        if !fits {
-            return Err(Dropped::NotInstalled);
-        }
+        let gate = fits.ok_or(Dropped::NotInstalled)?;
         if pending.cookies >= self.config.cookies {
             return Err(Dropped::Repeated);
         }
-        let (id, written) = self.write_open(now, slot, Some(&clear.cookie));
+        let (id, written) = self.write_open(now, slot, Some(&clear.cookie), gate);
         let pending = self.pending_mut(slot).expect("it was just there");
-        let before = pending.take_up(id, written);
+        let before = pending.take_up(id, written, gate);
         for route in &pending.routes.clone() {
             let _full = self.outputs.push((Output::Open(id), *route));
         }

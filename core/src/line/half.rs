@@ -160,13 +160,22 @@ impl Answers {
         if self.deadline()? > now {
             return None;
         }
+        self.end_oldest()
+    }
+
+    /// Ends the oldest record, due or not, and gives the line id of a session that waited.
+    pub(super) fn end_oldest(&mut self) -> Option<Option<u32>> {
         let record = self.records.pop_front()?;
         let id = self.first;
         self.first += 1;
-        self.by_digest.remove(&record.digest);
-        let half = record.half?;
-        self.stop_waiting(id, half.pair);
-        Some(Some(half.session.ours))
+        if self.by_digest.get(&record.digest) == Some(&id) {
+            self.by_digest.remove(&record.digest);
+        }
+        let half = record.half.map(|half| {
+            self.stop_waiting(id, half.pair);
+            half.session.ours
+        });
+        Some(half)
     }
 
     /// Forgets every answer of `local`, and gives the line ids of the sessions that waited.

@@ -135,6 +135,7 @@ impl Lines {
         let held = line.pending.as_mut().and_then(|open| open.held.take());
         if let Some(Held { opened, route, .. }) = held {
             self.held.remove(&opened.digest);
+            self.make_place();
             if !self.answers.is_full() {
                 // An agreement of zeros is the initiator's own fault; it gets no answer.
                 let _weak = self.answer(now, home, opened, route);

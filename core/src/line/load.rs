@@ -125,11 +125,12 @@ impl Lines {
         let load = &mut self.load;
         let cookie = clear.cookie.as_ref();
         if cookie.is_some_and(|cookie| load.cookies.fits(now, remote, cookie)) {
-            if self.answers.is_full() {
-                return Err(Dropped::TooManyHalfOpen);
-            }
             if !load.takes_proven(now, remote, &self.config) {
                 return Err(Dropped::Busy);
+            }
+            self.make_place();
+            if self.answers.is_full() {
+                return Err(Dropped::TooManyHalfOpen);
             }
         } else {
             let has_room = self.answers.len() < self.config.half_open.div_ceil(2) as usize;
@@ -142,8 +143,20 @@ impl Lines {
                 return Err(Dropped::CookieAsked);
             }
         }
-        load.read += 1;
+        self.load.read += 1;
         Ok(())
+    }
+
+    /// Room for one answer more. Who waits longest to prove that it is there goes first: so nobody
+    /// keeps others out by keeping all places, and an honest end proves it within a round trip.
+    pub(super) fn make_place(&mut self) {
+        while self.answers.is_full()
+            && let Some(ended) = self.answers.end_oldest()
+        {
+            if let Some(id) = ended {
+                self.ids.remove(&id);
+            }
+        }
     }
 
     /// Opens of others that curves were computed for, since the start.

@@ -50,6 +50,7 @@ use mac::Digest;
 use peers::{Pair, Peers};
 use state::Line;
 
+pub use closing::EFFECTS_MAX;
 pub use config::Config;
 pub use effect::{Down, Dropped, Effect, InstallError, OpenError};
 pub use head::{Kind, is_anonymous, kind};

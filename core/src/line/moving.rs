@@ -93,13 +93,13 @@ impl Lines {
     }
 
     /// The sockets of the shell have changed: some are gone, some are new or bound to another
-    /// address, each with whether it is of IPv4. The path in use is asked at once, so that the peer
-    /// hears where we are now.
+    /// address, and some, each with whether it is of IPv4, may lead to the peer now. The path in
+    /// use is asked at once, so that the peer hears where we are now.
     pub fn on_network_change(
         &mut self,
         now: Time,
         slot: Slot,
-        (gone, fresh): (&[SocketId], &[(SocketId, bool)]),
+        (gone, fresh, tried): (&[SocketId], &[SocketId], &[(SocketId, bool)]),
         pace: Pace,
         fx: &mut Effects<Effect>,
     ) {
@@ -109,25 +109,20 @@ impl Lines {
         if line.current.is_none() || line.closing.is_some() {
             return;
         }
-        let mut remotes: Vec<_> = Vec::new();
-        for route in line.paths.everywhere() {
-            if !remotes.contains(&route.path.remote) {
-                remotes.push(route.path.remote);
-            }
-        }
-        line.paths
-            .unpin_all(|route| fresh.iter().any(|(socket, _)| *socket == route.socket));
+        let remotes = line.paths.remotes();
+        line.paths.unpin_all(|route| fresh.contains(&route.socket));
         let is_gone = |route: &Route| gone.contains(&route.socket);
         let moved = line.paths.on_gone(now, is_gone, &self.config);
         if moved {
             fx.push(Effect::Paths { slot, moved });
         }
-        for (socket, is_v4) in fresh {
+        for (socket, is_v4) in tried {
             for remote in remotes.iter().filter(|remote| remote.is_ipv4() == *is_v4) {
                 let route = Route {
                     socket: *socket,
                     path: crate::wire::Path::to(*remote),
                 };
+                line.paths.remember(&[route], self.config.routes);
                 line.paths.add(now, route, &self.config, &mut self.rng);
             }
         }

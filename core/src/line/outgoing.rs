@@ -104,19 +104,21 @@ impl Lines {
         if !self.homes[line.home].is_installed() {
             return;
         }
-        let (id, written) = self.write_open(now, slot, None);
+        let (id, written) = self.write_open(now, slot, None, 0);
         let pending = Pending::new(now, &self.config, (id, self.config.suite), written);
         let line = self.slots.get_mut(slot).expect("the line was just there");
         line.pending = Some(Box::new(pending));
         self.set_timer(slot);
     }
 
-    /// Writes an open of the line at `slot`, and gives the id that it wants to receive on.
+    /// Writes an open of the line at `slot`, with a MAC by our gate of this number, and gives the id
+    /// that it wants to receive on.
     pub(super) fn write_open(
         &mut self,
         now: Time,
         slot: Slot,
         cookie: Option<&Cookie>,
+        gate: usize,
     ) -> (u32, (Box<[u8]>, Handshake)) {
         let rng = self.rng.fork("open");
         let id = self.draw_id(Place::Pending(slot));
@@ -124,7 +126,7 @@ impl Lines {
         let home = &mut self.homes[line.home];
         let time = home.next_open(self.clock.at(now));
         self.opened = true;
-        let door = home.doors.first().expect("who is installed has a door");
+        let door = &home.doors[gate];
         let mac = MacKey::new(door.gate.as_bytes(), &line.info.peer, &home.space);
         let open = Open {
             suite: self.config.suite,

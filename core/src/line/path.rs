@@ -74,6 +74,8 @@ pub(super) struct Doubt {
     pub(super) unanswered: bool,
     /// `until` has passed: the first other path that answers takes over.
     pub(super) over: bool,
+    /// Its socket is no more: it is forgotten as soon as another takes over.
+    pub(super) gone: bool,
 }
 
 /// True if these are one path: a side that does not know our own address knows nothing against it.

@@ -1,7 +1,10 @@
 //! The ways to one peer: which one carries the traffic, which others answer, and when the first is
 //! left for another (PROTOCOL, section Paths).
 
+mod places;
+
 use alloc::vec::Vec;
+use core::net::SocketAddr;
 
 use super::{
     Config,
@@ -27,6 +30,8 @@ pub(super) struct Paths {
     known: Vec<Known>,
     /// Where the peer was said to be when the line was opened.
     opened: Vec<Route>,
+    /// Where the peer was or was said to be, by sockets that are no more.
+    lost: Vec<SocketAddr>,
     responses: Vec<(Route, [u8; 8])>,
     doubt: Option<Doubt>,
     held: bool,
@@ -54,35 +59,9 @@ impl Paths {
         }
     }
 
-    /// Keeps where the peer was said to be.
-    pub(super) fn remember(&mut self, routes: &[Route], most: u32) {
-        for route in routes {
-            if self.opened.len() < most as usize && !self.opened.contains(route) {
-                self.opened.push(*route);
-            }
-        }
-    }
-
-    /// What was said about the peer outlives a line that it has forgotten.
-    pub(super) fn inherit(&mut self, other: &mut Self) {
-        self.opened = core::mem::take(&mut other.opened);
-    }
-
     /// The path in use.
     pub(super) fn active(&self) -> Option<Route> {
         self.known.first().map(|path| path.route)
-    }
-
-    /// Everywhere that the peer may be.
-    pub(super) fn everywhere(&self) -> Vec<Route> {
-        let known = self.known.iter().map(|path| path.route);
-        let mut all: Vec<Route> = known.collect();
-        for route in &self.opened {
-            if !all.iter().any(|one| is_same(one, route)) {
-                all.push(*route);
-            }
-        }
-        all
     }
 
     pub(super) fn infos(&self) -> impl Iterator<Item = PathInfo> + '_ {
@@ -230,24 +209,6 @@ impl Paths {
         }
     }
 
-    /// The system sends nothing from the address that this path began at.
-    pub(super) fn unpin(&mut self, route: &Route) {
-        let mut paths = self.known.iter_mut();
-        if let Some(path) = paths.find(|path| path.route == *route) {
-            path.route.path.local = None;
-        }
-    }
-
-    /// Forgets our own addresses on sockets that are bound to others now.
-    pub(super) fn unpin_all(&mut self, is_bound_anew: impl Fn(&Route) -> bool) {
-        let routes = self.known.iter_mut().map(|path| &mut path.route);
-        for route in routes.chain(&mut self.opened) {
-            if is_bound_anew(route) {
-                route.path.local = None;
-            }
-        }
-    }
-
     /// True if this is a path of the line.
     pub(super) fn knows(&self, route: &Route) -> bool {
         self.place(route).is_some()
@@ -273,40 +234,6 @@ impl Paths {
             None => return,
         };
         self.ask(place, now, SENDS, config, rng);
-    }
-
-    /// The shell's sockets have changed: these are gone. True if the path in use is another now.
-    pub(super) fn on_gone(
-        &mut self,
-        now: Time,
-        is_gone: impl Fn(&Route) -> bool,
-        config: &Config,
-    ) -> bool {
-        self.opened.retain(|route| !is_gone(route));
-        let Some(active) = self.active() else {
-            return false;
-        };
-        let mut first = true;
-        self.known
-            .retain(|path| core::mem::take(&mut first) || !is_gone(&path.route));
-        if !is_gone(&active) {
-            return false;
-        }
-        let proven = |path: &&Known| path.proven;
-        let best = self.known.iter().skip(1).filter(proven);
-        let best = best.min_by_key(|path| path.rtt_us).map(|path| path.route);
-        if let Some(place) = best.and_then(|route| self.place(&route)) {
-            self.move_to(place, now, config);
-            self.known.retain(|path| !is_gone(&path.route));
-            return true;
-        }
-        self.doubt = Some(Doubt {
-            began: now,
-            until: now,
-            unanswered: true,
-            over: true,
-        });
-        false
     }
 
     /// True if a frame waits to go out alone.
@@ -415,6 +342,7 @@ impl Paths {
                 until: until.max(now.plus_us(pace.rtt_us)),
                 unanswered,
                 over: false,
+                gone: false,
             });
         }
         if !self.known.is_empty() {
@@ -450,7 +378,8 @@ impl Paths {
         }
     }
 
-    /// Another path carries the traffic from now on. The one before stays, to be asked again.
+    /// Another path carries the traffic from now on. The one before stays, to be asked again, if its
+    /// socket does.
     fn move_to(&mut self, place: usize, now: Time, config: &Config) {
         let path = self.known.remove(place);
         let before = &mut self.known[0];
@@ -458,8 +387,10 @@ impl Paths {
         before.challenge = None;
         before.rounds = 0;
         before.again = now.plus_ms(config.path_probe_ms);
+        if self.doubt.take().is_some_and(|doubt| doubt.gone) {
+            self.known.remove(0);
+        }
         self.known.insert(0, path);
-        self.doubt = None;
         self.elsewhere = None;
         self.quiet_until = now;
     }

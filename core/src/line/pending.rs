@@ -76,15 +76,16 @@ impl Pending {
         MacKey::new(gate, peer, &home.space).write(&mut self.datagram);
     }
 
-    /// Goes on with an open that was written anew under the newest gate, and gives the id that the
-    /// one before had.
+    /// Goes on with an open that was written anew, with a MAC by the gate of this number, and gives
+    /// the id that the one before had.
     pub(super) fn take_up(
         &mut self,
         line: u32,
         (datagram, handshake): (Box<[u8]>, Handshake),
+        gate: usize,
     ) -> u32 {
         self.cookies += 1;
-        self.gate = 0;
+        self.gate = gate;
         self.datagram = datagram;
         self.handshake = handshake;
         core::mem::replace(&mut self.line, line)

@@ -232,6 +232,7 @@ impl Lines {
         }
         // It was chained to a session that may be the older one now.
         self.stop_asking(slot);
+        self.set_expiry(slot);
     }
 
     /// Seals the plain text at `buf[SEALED_PREFIX..][..plain_len]` where it lies, and tells the

@@ -58,6 +58,14 @@ impl Lines {
         for id in self.answers.forget(local) {
             self.ids.remove(&id);
         }
+        // What its lines still ask would be asked for whoever is installed in its place.
+        let lines = self.slots.iter();
+        let of = lines.filter(|(_, line)| line.info.local == local && line.current.is_some());
+        for slot in of.map(|(slot, _)| slot).collect::<Vec<_>>() {
+            self.take_pending(slot);
+            self.stop_asking(slot);
+            self.set_timer(slot);
+        }
         true
     }
 

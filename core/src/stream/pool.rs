@@ -7,12 +7,9 @@ use super::{
     config::{Config, LINE_CREDIT_FIRST_BYTES},
     credit::Grant,
     queue::Queue,
-    ring::Memory,
+    ring::{Memory, WAKES},
 };
 use crate::base::{Effects, Time};
-
-/// Writers that wait for memory are woken when there are so many bytes of it.
-const MEMORY_WAKES: u64 = 1024;
 
 #[derive(Debug)]
 pub(super) struct Pool {
@@ -145,7 +142,7 @@ impl Pool {
 
     /// True if somebody waits because there is too little memory.
     pub(super) fn lacks_memory(&self) -> bool {
-        !self.writers.is_empty() && self.memory.near_room() < MEMORY_WAKES
+        !self.writers.is_empty() && self.memory.near_room() < WAKES
     }
 
     /// `id` waits for such room.
@@ -156,7 +153,7 @@ impl Pool {
     /// The streams that waited, one by one, once it is worth it to wake them.
     pub(super) fn wake(&mut self) -> Option<u64> {
         let is_short = self.line_room() * 8 < self.config.send_buffer_line_max_bytes
-            || self.memory.near_room() < MEMORY_WAKES;
+            || self.memory.near_room() < WAKES;
         if is_short {
             return None;
         }

@@ -1,11 +1,16 @@
 //! Bytes of one direction between two offsets, in a buffer that is used round and round.
 
 use alloc::{vec, vec::Vec};
+use core::fmt;
 
 use crate::base::Limits;
 
 /// The smallest buffer that a ring takes, bytes.
 pub(super) const SMALLEST: u64 = 256;
+
+/// Writers that wait for memory are woken when there are so many bytes of it; what is kept for later
+/// leaves as much.
+pub(super) const WAKES: u64 = 1024;
 
 /// What the buffers of all rings of a line take, and how much of that is kept for later only; and
 /// what is taken beside them: heads, and room set aside for those that are owed.
@@ -45,6 +50,11 @@ impl Memory {
         self.limits.near.saturating_sub(self.charged_bytes())
     }
 
+    /// True if buffers that are kept for later stand in the way of others.
+    pub(super) fn begrudges_spare(&self) -> bool {
+        self.spare_bytes > 0 && self.near_room() < self.spare_bytes.max(WAKES)
+    }
+
     /// So many bytes beside the rings are taken.
     pub(super) const fn take(&mut self, bytes: u64) {
         self.beside_bytes += bytes;
@@ -68,13 +78,20 @@ impl Memory {
 /// it holds and the rings of the line have more than their allowance of such spare bytes together.
 /// So all buffers of a line take at most four times (and a little) what they hold, and the
 /// allowance; and a direction that runs empty again and again allocates nothing.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Ring {
     /// Its length is 0 or a power of two.
     bytes: Vec<u8>,
     base: u64,
     top: u64,
     spare: u64,
+}
+
+impl fmt::Debug for Ring {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Not what peers say to each other.
+        write!(f, "Ring({}..{})", self.base, self.top)
+    }
 }
 
 impl Ring {
@@ -175,7 +192,8 @@ impl Ring {
         memory.spare_bytes -= self.spare;
         self.spare = self.spare_now();
         memory.spare_bytes += self.spare;
-        if self.spare > 0 && memory.spare_bytes > memory.spare_max_bytes {
+        let is_much = memory.spare_bytes > memory.spare_max_bytes || memory.begrudges_spare();
+        if self.spare > 0 && is_much {
             self.resize(capacity_for(self.top - self.base), memory);
             memory.spare_bytes -= self.spare;
             self.spare = 0;

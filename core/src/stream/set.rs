@@ -79,20 +79,19 @@ impl Streams {
         self.pool.promised()
     }
 
-    /// How far buffers may go from now on, and whether streams of the peer's are refused.
-    pub const fn set_limits(&mut self, limits: Limits, closed: bool) {
+    /// How far buffers may go from now on, and whether streams of the peer's are refused. Where
+    /// that is not far, nothing is kept for later.
+    pub fn set_limits(&mut self, limits: Limits, closed: bool) {
         self.pool.memory.limits = limits;
         self.closed = closed;
+        if self.pool.memory.begrudges_spare() {
+            self.give_up_spare();
+        }
     }
 
-    /// True if something else of the line may take so many bytes, of the peer's or, if `ours`, of
-    /// our own side's.
-    pub const fn has_room(&self, ours: bool, bytes: u64) -> bool {
-        if ours {
-            self.pool.memory.near_room() >= bytes
-        } else {
-            self.pool.memory.has_room(bytes)
-        }
+    /// True if something else of the line may take so many bytes.
+    pub const fn has_room(&self, bytes: u64) -> bool {
+        self.pool.memory.near_room() >= bytes
     }
 
     /// True if somebody waits for memory.
@@ -136,11 +135,15 @@ impl Streams {
 
     /// The line is at rest: gives up the memory that is kept for later.
     pub fn rest(&mut self) {
+        self.give_up_spare();
+        self.pool.rest();
+    }
+
+    fn give_up_spare(&mut self) {
         for stream in self.streams.values_mut() {
             stream.send.rest(&mut self.pool);
             stream.recv.rest(&mut self.pool);
         }
-        self.pool.rest();
     }
 
     pub(super) fn may_open(&self) -> bool {

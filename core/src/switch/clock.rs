@@ -6,7 +6,10 @@ use super::{
     DownReason, Switch,
     link::{Grant, Phase},
 };
-use crate::base::{Slot, Time, Wall, Why};
+use crate::{
+    base::{Slot, Time, Wall, Why},
+    identity::Hashname,
+};
 
 impl Switch {
     /// Does what is due at `now`; without anything due it costs nothing. Of very much that is due at
@@ -41,6 +44,9 @@ impl Switch {
     pub fn handle_clock(&mut self, now: Time, wall: Wall) {
         let now = self.advance(now);
         self.lines.handle_clock(now, wall);
+        // By another clock a membership may count again, and end once more.
+        let is_out = |local: &Hashname| self.lines.own_refusal(now, *local).is_some();
+        self.expelled.retain(is_out);
         let slept = self.told.is_some_and(|(at, told)| {
             let expected_ms = told.as_ms().saturating_add(now.since_us(at) / 1000);
             wall.as_ms().saturating_sub(expected_ms) > self.config.life.sleep_ms

@@ -1,5 +1,6 @@
 //! C: commands. Legal at any time; each says in a small error of its own why it did nothing.
 
+use alloc::vec::Vec;
 use core::net::SocketAddr;
 
 use super::{
@@ -54,10 +55,7 @@ impl Switch {
     ) -> Result<LineId, ConnectError> {
         let now = self.advance(now);
         let peer = self.peer_of(local, peer)?;
-        let routes: alloc::vec::Vec<Route> = addresses
-            .iter()
-            .filter_map(|address| self.route_to(*address))
-            .collect();
+        let routes = self.routes_to(addresses);
         let known = self.link_to(local, peer.hashname);
         let condemned = known.filter(|slot| self.links.get(*slot).is_some_and(Link::is_condemned));
         if let Some(slot) = known.filter(|_| condemned.is_none()) {
@@ -223,7 +221,7 @@ impl Switch {
             Phase::Connecting { .. } | Phase::Up { .. } => {}
             Phase::Closing { .. } | Phase::Down(_) => return Err(LineError::UnknownLine),
         }
-        if !link.has_packet_room(true, packet.len()) {
+        if !link.has_packet_room(packet.len()) {
             return Err(LineError::Blocked);
         }
         link.packets_out
@@ -237,13 +235,21 @@ impl Switch {
     /// Takes the oldest unreliable packet that came on a line and tells its length.
     ///
     /// # Errors
-    /// [`LineError::Blocked`] if there is none, [`LineError::TooLarge`] if `buf` is too short; the
-    /// packet stays.
+    /// [`LineError::Blocked`] if there is none yet, [`LineError::UnknownLine`] if the line is down and
+    /// none is left, [`LineError::TooLarge`] if `buf` is too short; the packet stays.
     pub fn recv(&mut self, now: Time, line: LineId, buf: &mut [u8]) -> Result<usize, LineError> {
         self.advance(now);
         let slot = self.slot(line).ok_or(LineError::UnknownLine)?;
         let link = self.links.get_mut(slot).ok_or(LineError::UnknownLine)?;
-        let packet = link.packets_in.front().ok_or(LineError::Blocked)?;
+        let Some(packet) = link.packets_in.front() else {
+            link.packets_told = false;
+            return Err(match link.phase {
+                Phase::Down(_) => LineError::UnknownLine,
+                Phase::Connecting { .. } | Phase::Up { .. } | Phase::Closing { .. } => {
+                    LineError::Blocked
+                }
+            });
+        };
         let room = buf.get_mut(..packet.len()).ok_or(LineError::TooLarge)?;
         room.copy_from_slice(packet);
         let len = packet.len();
@@ -329,6 +335,18 @@ impl Switch {
         }
         self.touch(slot);
         id
+    }
+
+    /// The ways to addresses: by every socket of their family, in the order of the sockets.
+    pub(super) fn routes_to(&self, addresses: &[SocketAddr]) -> Vec<Route> {
+        let mut routes = Vec::new();
+        for at in &self.sockets {
+            let paths = addresses.iter().map(|address| Path::to(*address));
+            let fitting = paths.filter(|path| at.local.is_ipv4() == path.remote.is_ipv4());
+            let socket = at.socket;
+            routes.extend(fitting.map(|path| Route { socket, path }));
+        }
+        routes
     }
 
     /// The way to an address by the first socket of its family.

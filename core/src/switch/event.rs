@@ -100,6 +100,14 @@ pub enum Event {
     Space(SpaceEvent),
     /// A packet without a line came. Told once until `recv_anon` gives `Blocked`.
     Anon,
+    /// An unreliable packet came on a line where none was left: [`Switch::recv`] has it. The next of
+    /// these comes once that has said that there is no more.
+    ///
+    /// [`Switch::recv`]: super::Switch::recv
+    Packet {
+        /// The line.
+        line: LineId,
+    },
 }
 
 /// What happened to an identity of ours in a closed space.

@@ -1,7 +1,7 @@
 //! B: what comes from the network. Bytes are told apart by their first bytes, opened where they
 //! lie, and each frame is handed to the room it is for.
 
-use super::{DropReason, Meta, Misbehaviour, Switch, link::Link};
+use super::{DropReason, Event, Meta, Misbehaviour, Switch, link::Link};
 use crate::{
     base::{Effects, Slot, Time},
     identity::Refusal,
@@ -241,7 +241,7 @@ impl Switch {
         let Some(link) = self.links.get_mut(slot) else {
             return Ok(());
         };
-        if !link.has_packet_room(false, bytes.len()) {
+        if !link.has_packet_room(bytes.len()) {
             self.stats.packets_unread += 1;
             return Ok(());
         }
@@ -252,6 +252,9 @@ impl Switch {
             link.packet_bytes -= oldest.map_or(0, |oldest| oldest.len() as u64);
             self.stats.packets_unread += 1;
             let _kept = link.packets_in.push(packet);
+        }
+        if !core::mem::replace(&mut link.packets_told, true) {
+            self.events.push_back(Event::Packet { line: link.id });
         }
         Ok(())
     }

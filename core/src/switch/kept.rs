@@ -6,7 +6,7 @@ use alloc::{
     string::{String, ToString as _},
     vec::Vec,
 };
-use core::net::SocketAddr;
+use core::{fmt, net::SocketAddr};
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use sha2::{Digest as _, Sha256};
@@ -39,8 +39,9 @@ use crate::{
 ///   after the next start are newer even if the clock is set back meanwhile. Asked for together
 ///   with the first open, then about every `Life::open_ahead_ms` in which there are any.
 ///
-/// A need replaces an earlier one of the same key that nobody took yet.
-#[derive(Clone, PartialEq, Eq, Debug)]
+/// A need replaces an earlier one of the same key that nobody took yet. What is kept of a closed
+/// space is a secret, so the bytes do not print.
+#[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Need {
     /// Keep these bytes for the next start and give them back by `Switch::restore`.
@@ -50,6 +51,14 @@ pub enum Need {
         /// The bytes.
         bytes: Vec<u8>,
     },
+}
+
+impl fmt::Debug for Need {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Keep { key, bytes } => write!(f, "Keep({key}, {} bytes)", bytes.len()),
+        }
+    }
 }
 
 const PEERS: &str = "peers";

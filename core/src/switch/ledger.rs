@@ -77,8 +77,9 @@ impl Link {
         self.streams.charged_bytes() + self.packet_bytes
     }
 
-    /// True if an unreliable packet of so many bytes finds room, going out if `ours`.
-    pub(super) fn has_packet_room(&self, ours: bool, bytes: usize) -> bool {
-        self.streams.has_room(ours, bytes as u64)
+    /// True if an unreliable packet of so many bytes finds room, one that goes out or one that
+    /// came: if nobody reads it, it is not to stand in the way of streams.
+    pub(super) const fn has_packet_room(&self, bytes: usize) -> bool {
+        self.streams.has_room(bytes as u64)
     }
 }

@@ -50,6 +50,8 @@ pub(super) struct Link {
     /// Unreliable packets to send, and unread ones.
     pub(super) packets_out: Bounded<Box<[u8]>>,
     pub(super) packets_in: Bounded<Box<[u8]>>,
+    /// It was told that some came, and nobody has found none since.
+    pub(super) packets_told: bool,
     /// Bytes of both.
     pub(super) packet_bytes: u64,
     /// What the line takes of the ledger.
@@ -241,7 +243,9 @@ impl Link {
             return Some(life);
         }
         let rest = self.rest_at(periods).map(|at| Deadline::new(at, Why::Rest));
-        let life = Deadline::earlier(Some(life), rest);
+        let again = self.system.deadline();
+        let again = again.map(|at| Deadline::new(at, Why::KeepAlive));
+        let life = Deadline::earlier(Deadline::earlier(Some(life), again), rest);
         Deadline::earlier(life, self.flow.deadline())
     }
 

@@ -197,9 +197,6 @@ impl fmt::Debug for Switch {
     }
 }
 
-/// More effects than this from one call into the line room are our fault.
-const LINE_EFFECTS_MAX: usize = 64;
-
 impl Switch {
     /// A switch at the start of its time. It has no identity, no socket and no peer yet.
     ///
@@ -256,7 +253,7 @@ impl Switch {
             anonymous: Anonymous::new(life.anon_max),
             sent_lately: VecDeque::new(),
             stats: Stats::default(),
-            line_effects: Effects::new(LINE_EFFECTS_MAX),
+            line_effects: Effects::new(line::EFFECTS_MAX),
             stream_effects: Effects::new(streams_most),
             fates: Fates::new(),
             carried: Vec::new(),

@@ -33,9 +33,13 @@ impl Switch {
             .filter(|it| !is_there(it))
             .map(|it| it.socket)
             .collect();
-        let fresh: Vec<(SocketId, bool)> = interfaces
+        let is_fresh = |it: &&Interface| !before.contains(it);
+        let new = interfaces.iter().filter(is_fresh);
+        let fresh: Vec<SocketId> = new.map(|it| it.socket).collect();
+        // Those that stay may have to stand in for those that are gone.
+        let tried: Vec<(SocketId, bool)> = interfaces
             .iter()
-            .filter(|it| !before.contains(it))
+            .filter(|it| !gone.is_empty() || is_fresh(it))
             .map(|it| (it.socket, it.local.ip().to_canonical().is_ipv4()))
             .collect();
         let links: Vec<Slot> = self.links.iter().map(|(slot, _)| slot).collect();
@@ -43,7 +47,7 @@ impl Switch {
             if let Some((line, pace)) = self.path_pace(now, slot) {
                 let fx = &mut self.line_effects;
                 self.lines
-                    .on_network_change(now, line, (&gone, &fresh), pace, fx);
+                    .on_network_change(now, line, (&gone, &fresh, &tried), pace, fx);
                 self.settle_line(now);
                 self.touch(slot);
             }

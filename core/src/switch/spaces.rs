@@ -121,12 +121,11 @@ impl Switch {
 
     /// We are no member any more: no line of `local` stays.
     pub(super) fn expel(&mut self, now: Time, local: Hashname, why: Refusal) {
-        if self.expelled.contains(&local) {
-            return;
+        if !self.expelled.contains(&local) {
+            self.expelled.push(local);
+            let expelled = SpaceEvent::Expelled { local, why };
+            self.events.push_back(Event::Space(expelled));
         }
-        self.expelled.push(local);
-        let expelled = SpaceEvent::Expelled { local, why };
-        self.events.push_back(Event::Space(expelled));
         for slot in self.links_of(local) {
             self.end_at_once(now, slot, (0, "its membership ended"), DownReason::Revoked);
         }

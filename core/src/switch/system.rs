@@ -3,8 +3,10 @@
 //! streams).
 
 use alloc::{borrow::Cow, vec::Vec};
+use core::fmt;
 
 use serde::Deserialize;
+use zeroize::Zeroizing;
 
 use super::{
     Misbehaviour, Switch,
@@ -13,7 +15,7 @@ use super::{
 use crate::{
     base::{Effects, Slot, Time},
     identity::{Document, Gate, Membership},
-    stream::{Effect, Read, ReadError, Streams},
+    stream::{Effect, REFUSED, Read, ReadError, Streams},
     wire::json::{self, Limits},
 };
 
@@ -30,11 +32,16 @@ pub(super) enum Topic {
 
 /// Bytes of a gate, which go before the document.
 const GATE_LEN: usize = 32;
+/// Bytes of a gate and the longest document: what a peer may have said of things that are not whole.
+const LEN_MOST: usize = GATE_LEN + Document::LEN_MOST;
 /// System streams of a peer at once; an honest one has one, and some whose end is not yet known.
 const INCOMING_MOST: usize = 8;
 /// Documents and memberships that told nothing new, since something did. Two ends that learn of
 /// the same thing at the same time tell each other, and that once.
 const STALE_MOST: u32 = 16;
+/// From a system stream that the peer had no memory for to the next, at first and at most, in
+/// milliseconds.
+const AGAIN_MS: core::ops::RangeInclusive<u64> = 1_000..=60_000;
 
 /// The system streams of one line.
 #[derive(Debug, Default)]
@@ -43,6 +50,9 @@ pub(super) struct System {
     outgoing: Vec<Outgoing>,
     /// What is to be said as soon as nothing else is being said and a stream may be opened.
     due: Vec<Topic>,
+    /// Before this nothing is said: the peer refused it lately. The wait was this long.
+    again: Option<Time>,
+    waited_ms: u64,
     /// The mark of the document that the peer has, as far as we know.
     peer: Option<[u8; 8]>,
     stale: u32,
@@ -52,7 +62,7 @@ pub(super) struct System {
 struct Incoming {
     id: u64,
     topic: Topic,
-    bytes: Vec<u8>,
+    bytes: Secret,
     /// Everything has come.
     is_whole: bool,
 }
@@ -60,12 +70,24 @@ struct Incoming {
 #[derive(Debug)]
 struct Outgoing {
     id: u64,
-    bytes: Vec<u8>,
+    topic: Topic,
+    bytes: Secret,
     written: usize,
+    refused: bool,
 }
 
 /// What has come whole.
-pub(super) struct Arrived(Topic, Vec<u8>);
+pub(super) struct Arrived(Topic, Secret);
+
+/// What is said may hold a gate: it wipes itself and never prints.
+#[derive(Default)]
+struct Secret(Zeroizing<Vec<u8>>);
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} bytes", self.0.len())
+    }
+}
 
 impl Topic {
     const fn head(self) -> &'static str {
@@ -78,7 +100,7 @@ impl Topic {
 
     const fn len_most(self) -> usize {
         match self {
-            Self::Space => GATE_LEN + Document::LEN_MOST,
+            Self::Space => LEN_MOST,
             Self::Member => Membership::LEN,
             Self::Unknown => 0,
         }
@@ -128,6 +150,10 @@ impl System {
         self.due.clear();
     }
 
+    fn incoming_bytes(&self) -> usize {
+        self.incoming.iter().map(|it| it.bytes.0.len()).sum()
+    }
+
     fn has(&self, id: u64) -> bool {
         self.incoming.iter().any(|it| it.id == id) || self.outgoing.iter().any(|it| it.id == id)
     }
@@ -142,13 +168,42 @@ impl System {
         let Some(out) = self.outgoing.iter_mut().find(|it| it.id == id) else {
             return;
         };
-        while out.written < out.bytes.len() {
-            let Ok(len) = streams.write(id, &out.bytes[out.written..]) else {
+        while out.written < out.bytes.0.len() {
+            let Ok(len) = streams.write(id, &out.bytes.0[out.written..]) else {
                 return;
             };
             out.written += len;
         }
         let _over = streams.finish(id);
+    }
+
+    /// The peer had no memory for what was said: it is said again after a while, in the end.
+    fn on_refused(&mut self, now: Time, id: u64) {
+        let mut outgoing = self.outgoing.iter_mut();
+        let Some(out) = outgoing.find(|it| it.id == id && !it.refused) else {
+            return;
+        };
+        out.refused = true;
+        let topic = out.topic;
+        if topic == Topic::Space {
+            self.peer = None;
+        }
+        if !self.due.contains(&topic) {
+            self.due.push(topic);
+        }
+        let twice = self.waited_ms.saturating_mul(2);
+        self.waited_ms = twice.clamp(*AGAIN_MS.start(), *AGAIN_MS.end());
+        self.again = Some(now.plus_ms(self.waited_ms));
+    }
+
+    /// When something is to be said again.
+    pub(super) fn deadline(&self) -> Option<Time> {
+        self.again
+            .filter(|_| self.outgoing.is_empty() && !self.due.is_empty())
+    }
+
+    fn may_say(&self, now: Time) -> bool {
+        self.outgoing.is_empty() && self.again.is_none_or(|at| at <= now)
     }
 
     /// Something new came, from whomever.
@@ -188,7 +243,8 @@ impl Switch {
             Topic::Member => admission.membership().as_bytes().to_vec(),
             Topic::Unknown => return,
         };
-        let is_free = link.system.outgoing.is_empty();
+        let bytes = Secret(Zeroizing::new(bytes));
+        let is_free = link.system.may_say(self.now);
         let opened = is_free.then(|| link.streams.open_system(topic.head()).ok());
         let Some(id) = opened.flatten() else {
             if !link.system.due.contains(&topic) {
@@ -199,8 +255,14 @@ impl Switch {
         if topic == Topic::Space {
             link.system.peer = Some(admission.document().mark());
         }
-        let written = 0;
-        link.system.outgoing.push(Outgoing { id, bytes, written });
+        link.system.again = None;
+        link.system.outgoing.push(Outgoing {
+            id,
+            topic,
+            bytes,
+            written: 0,
+            refused: false,
+        });
         link.system.write(id, &mut link.streams);
         self.touch(slot);
     }
@@ -225,8 +287,25 @@ impl Switch {
             return false;
         };
         let fx = &mut self.stream_effects;
+        match effect {
+            Effect::Reset { id, code: REFUSED } | Effect::Stopped { id, code: REFUSED } => {
+                link.system.on_refused(self.now, id);
+            }
+            Effect::Finished { id } if link.system.has(id) => link.system.waited_ms = 0,
+            Effect::Opened { .. }
+            | Effect::Answered { .. }
+            | Effect::Readable { .. }
+            | Effect::Finished { .. }
+            | Effect::Writable { .. }
+            | Effect::Reset { .. }
+            | Effect::Stopped { .. }
+            | Effect::MayOpen => {}
+        }
         let handled = match effect {
-            Effect::Opened { id } => on_opened(link, self.now, id, fx),
+            Effect::Opened { id } => {
+                let is_closed = self.lines.admission(link.info.local).is_some();
+                on_opened(link, self.now, (id, is_closed), fx)
+            }
             Effect::MayOpen => return false,
             Effect::Answered { id }
             | Effect::Readable { id }
@@ -255,7 +334,8 @@ impl Switch {
     pub(super) fn settle_system(&mut self, slot: Slot) {
         if let Some(link) = self.links.get_mut(slot) {
             link.system.prune(&link.streams);
-            if link.system.outgoing.is_empty() && !link.system.due.is_empty() {
+            if link.system.may_say(self.now) && !link.system.due.is_empty() {
+                link.system.again = None;
                 for topic in core::mem::take(&mut link.system.due) {
                     self.say(slot, topic);
                 }
@@ -263,8 +343,8 @@ impl Switch {
         }
         while let Some((slot, Arrived(topic, bytes))) = self.arrived.pop() {
             let acted = match topic {
-                Topic::Space => self.on_document(slot, &bytes),
-                Topic::Member => self.on_membership(slot, &bytes),
+                Topic::Space => self.on_document(slot, &bytes.0),
+                Topic::Member => self.on_membership(slot, &bytes.0),
                 Topic::Unknown => Ok(()),
             };
             if let Err(misbehaviour) = acted {
@@ -315,23 +395,24 @@ impl Switch {
     }
 }
 
-/// The peer opened a stream. `None` if it is the application's.
+/// The peer opened a stream, in a closed space or not. `None` if it is the application's.
 fn on_opened(
     link: &mut Link,
     now: Time,
-    id: u64,
+    (id, is_closed): (u64, bool),
     fx: &mut Effects<Effect>,
 ) -> Result<Option<Option<Arrived>>, Misbehaviour> {
     let Some(topic) = link.streams.head(id).and_then(topic) else {
         return Ok(None);
     };
-    if link.system.incoming.len() >= INCOMING_MOST {
+    let has_meaning = is_closed || topic == Topic::Unknown;
+    if link.system.incoming.len() >= INCOMING_MOST || !has_meaning {
         return Err(Misbehaviour::IllegalSystem);
     }
     link.system.incoming.push(Incoming {
         id,
         topic,
-        bytes: Vec::new(),
+        bytes: Secret::default(),
         is_whole: false,
     });
     link.streams.set_system(id);
@@ -366,8 +447,9 @@ fn on_readable(
         let incoming = &mut link.system.incoming[at];
         match read {
             Ok(Read::Bytes(len)) => {
-                incoming.bytes.extend_from_slice(&buf[..len]);
-                if incoming.bytes.len() > incoming.topic.len_most() {
+                let most = incoming.topic.len_most();
+                incoming.bytes.0.extend_from_slice(&buf[..len]);
+                if incoming.bytes.0.len() > most || link.system.incoming_bytes() > LEN_MOST {
                     return Err(Misbehaviour::IllegalSystem);
                 }
             }

@@ -15,7 +15,6 @@ use super::{
 use crate::{
     base::{Rng, Slot, Time, Timers},
     identity::{Hashname, PublicKey},
-    wire::Route,
 };
 
 /// Who holds a line.
@@ -311,8 +310,8 @@ impl Switch {
         let Ok(peer) = self.peer_of(local, &key) else {
             return;
         };
-        let routes = record.addresses().filter_map(|at| self.route_to(at));
-        let routes: Vec<Route> = routes.collect();
+        let addresses: Vec<SocketAddr> = record.addresses().collect();
+        let routes = self.routes_to(&addresses);
         let Some(at) = self.link_to(local, peer.hashname) else {
             let opened = self.open_link(now, local, peer, &routes).ok();
             match opened.and_then(|at| self.links.get_mut(at)) {

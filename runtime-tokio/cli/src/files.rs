@@ -180,6 +180,36 @@ pub(crate) fn sync_tree(folder: &Path) -> io::Result<()> {
     }
 }
 
+/// Removes whatever is at `path`, a folder with everything in it; never follows a link. However deep
+/// a folder is, one is open at a time.
+///
+/// # Errors
+/// The system's; that nothing is there is none.
+pub(crate) fn remove_all(path: &Path) -> io::Result<()> {
+    let is_folder = match fs::symlink_metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        facts => facts?.is_dir(),
+    };
+    if !is_folder {
+        return fs::remove_file(path);
+    }
+    // Each folder stands behind the one that it is in.
+    let mut folders = vec![path.to_owned()];
+    let mut next = 0;
+    while let Some(folder) = folders.get(next) {
+        let entries: Vec<_> = fs::read_dir(folder)?.collect::<Result<_, _>>()?;
+        for entry in entries {
+            if entry.file_type()?.is_dir() {
+                folders.push(entry.path());
+            } else {
+                fs::remove_file(entry.path())?;
+            }
+        }
+        next += 1;
+    }
+    folders.iter().rev().try_for_each(fs::remove_dir)
+}
+
 /// Bytes that a user may still write where `folder` is; `None` if the system does not tell.
 pub(crate) fn free_bytes(folder: &Path) -> Option<u64> {
     #[cfg(unix)]

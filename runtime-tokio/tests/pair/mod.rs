@@ -56,6 +56,15 @@ impl Member {
         Self::bind("test", config)
     }
 
+    pub(crate) fn with_both(switch: switch::Config, provider: &'static dyn Provider) -> Self {
+        let config = Config {
+            switch,
+            provider,
+            ..Config::default()
+        };
+        Self::bind("test", config)
+    }
+
     /// One that listens on every address of every family that there is.
     pub(crate) fn everywhere() -> Self {
         Self::listening("test", Config::default())

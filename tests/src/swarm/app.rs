@@ -101,7 +101,7 @@ impl App {
             }
             Event::Stream(event) => self.on_stream(switch, event),
             Event::Line(other) => panic!("an event of no known kind: {other:?}"),
-            other @ (Event::Space(_) | Event::Anon | _) => {
+            other @ (Event::Space(_) | Event::Anon | Event::Packet { .. } | _) => {
                 panic!("an event that a swarm has no cause for: {other:?}")
             }
         }

@@ -7,7 +7,7 @@ pub mod schedule;
 use std::net::SocketAddr;
 
 use hydroid_core::{
-    base::{Rng, Seed, Why},
+    base::{LedgerConfig, Rng, Seed, Why},
     identity::SecretKey,
     switch::{Config, Life, LineId, LineState, StreamId},
 };
@@ -417,11 +417,14 @@ fn draw_config(rng: &mut Rng) -> Config {
     }
     if rng.below(2) == 0 {
         config.line.lines = 16;
-        let least = [32 << 10, config.stream.head_max_bytes * 4 + 2_000][rng.below(2) as usize];
-        config.ledger.line_least_bytes = least.clamp(1_000, 32 << 10);
+        let near_percent = 60 + rng.below(30) as u8;
+        let head_bytes = (config.stream.head_max_bytes + 2).next_power_of_two();
+        let tight = (head_bytes * 100 / u64::from(near_percent))
+            .max(LedgerConfig::ARRIVING_BYTES * 100 / (100 - u64::from(near_percent)));
+        config.ledger.near_percent = near_percent;
+        config.ledger.line_least_bytes = [32 << 10, tight + 200][rng.below(2) as usize];
         config.ledger.switch_bytes = config.ledger.line_least_bytes * 1_017 * 2;
         config.ledger.line_bytes = config.ledger.line_least_bytes << rng.below(4);
-        config.ledger.near_percent = 60 + rng.below(40) as u8;
     }
     config.life = Life {
         close_timeout_ms: 500 + rng.below(6_000),

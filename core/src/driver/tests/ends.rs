@@ -115,6 +115,20 @@ fn driver_end_comes_in_time_even_if_the_peer_is_gone() {
 }
 
 #[test]
+fn driver_end_is_due_at_once_where_no_line_is_left() {
+    let mut pair = Pair::new(Config::default());
+    let line = pair.line();
+    // The peer closes first; then there are timers left, and nothing to wait for.
+    pair.b.driver.shut_down(pair.now, 60_000_000);
+    pair.until(|pair| pair.a.driver.line(line).unwrap().down.is_some());
+    pair.until(|pair| pair.a.driver.wait(pair.now, Flushed::Idle) > 0);
+    pair.a.driver.shut_down(pair.now, 60_000_000);
+    assert!(pair.a.driver.is_over(pair.now, Flushed::Idle));
+    assert_eq!(pair.a.driver.wait(pair.now, Flushed::Idle), 0);
+    assert!(pair.a.driver.wait(pair.now, Flushed::Full) > 0);
+}
+
+#[test]
 fn driver_that_is_ending_takes_no_new_line_and_no_new_stream() {
     let mut pair = Pair::new(Config::default());
     let line = pair.line();

@@ -129,12 +129,15 @@ fn line_reply_that_nobody_who_saw_the_open_made_is_refused() {
         forged[byte] ^= 1;
         assert!(honest.on_cookie(now, &forged).is_err(), "byte {byte}");
     }
-    // Of another open of the same end: who saw only that one cannot make it.
-    let (mut other, _, other_reply) = asked(&mut lines, now, at(7));
+    // Of another open with the same line id: who saw only that one cannot make it.
+    let later = now.plus_ms(1);
+    let (mut other, _, other_reply) = asked(&mut lines, later, at(7));
     let digits = |datagram: &[u8]| datagram[..20].to_vec();
-    if digits(&reply) != digits(&other_reply) {
-        assert!(other.on_cookie(now, &reply).is_err());
-    }
+    assert_eq!(digits(&reply), digits(&other_reply));
+    assert_ne!(reply, other_reply);
+    let result = other.on_cookie(later, &reply);
+    assert_eq!(result, Err(Dropped::NotInstalled));
+    assert_eq!(other.on_cookie(later, &other_reply), Ok(()));
     assert_eq!(poll(&mut honest, now), None, "nothing was sent for them");
     assert_eq!(honest.on_cookie(now, &reply), Ok(()));
 }
@@ -193,4 +196,37 @@ fn line_cookies_of_one_prefix_have_a_share_of_their_own() {
     let later = now.plus_ms(1000);
     assert_eq!(lines.on_open(later, *from, open), Ok(()));
     assert_eq!(lines.prefixes(), 1);
+}
+
+#[test]
+fn line_places_for_opens_that_wait_are_not_one_prefix_s_to_keep() {
+    let config = Config {
+        half_open: 8,
+        opens_per_second: 1000,
+        opens_burst: 1000,
+        opens_per_prefix_per_second: 1000,
+        ..config()
+    };
+    let (mut lines, _) = room(1, &config);
+    let now = Time::ZERO;
+    flood(&mut lines, now, 0..4);
+    // Whoever has one address takes what is left, and never proves that it is there.
+    for n in 0..20 {
+        let (mut rogue, _, reply) = asked(&mut lines, now, at(700 + n));
+        rogue.on_cookie(now, &reply).unwrap();
+        let open = poll_one(&mut rogue, now);
+        assert_eq!(lines.on_open(now, at(700 + n), &open), Ok(()));
+        poll_one(&mut lines, now);
+        assert!(lines.answers() <= 8 && lines.ids.len() <= 8);
+    }
+    let (mut honest, slot, reply) = asked(&mut lines, now, at(1 << 16));
+    honest.on_cookie(now, &reply).unwrap();
+    let open = poll_one(&mut honest, now);
+    assert_eq!(lines.on_open(now, at(1 << 16), &open), Ok(()));
+    let (answer, mut fx) = (poll_one(&mut lines, now), effects());
+    honest
+        .on_answer(now, route_to(1), &answer, &mut fx)
+        .unwrap();
+    let mut proof = seal(&mut honest, slot, b"here");
+    assert!(lines.unseal(now, at(1 << 16), &mut proof, &mut fx).is_ok());
 }

@@ -58,7 +58,7 @@ fn room(n: u8, config: &Config) -> (Lines, Hashname) {
 }
 
 fn effects() -> Effects<Effect> {
-    Effects::new(64)
+    Effects::new(EFFECTS_MAX)
 }
 
 fn drain(fx: &mut Effects<Effect>) -> Vec<Effect> {

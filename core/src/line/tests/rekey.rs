@@ -317,3 +317,53 @@ fn line_that_ends_forgets_what_is_under_way_about_keys() {
         world.assert_nothing();
     }
 }
+
+#[test]
+fn line_crossed_session_whose_first_packet_is_late_changes_nothing_after_a_rekey() {
+    let mut world = World::new(&config());
+    // The open of 1 is answered before 0 opens too, so that both handshakes complete.
+    world.open(1);
+    let open_of_1 = poll_one(&mut world.sides[1].lines, world.now);
+    let (now, mut fx) = (world.now, effects());
+    let opened = world.sides[0].lines.on_open(now, route_to(1), &open_of_1);
+    assert_eq!(opened, Ok(()));
+    let answer_of_0 = poll_one(&mut world.sides[0].lines, now);
+    world.open(0);
+    let open_of_0 = poll_one(&mut world.sides[0].lines, now);
+    let opened = world.sides[1].lines.on_open(now, route_to(0), &open_of_0);
+    assert_eq!(opened, Ok(()));
+    let answer_of_1 = poll_one(&mut world.sides[1].lines, now);
+    let [zero, one] = &mut world.sides;
+    one.lines
+        .on_answer(now, route_to(0), &answer_of_0, &mut fx)
+        .unwrap();
+    let slot = one.lines.find(one.name, zero.name).unwrap();
+    let [mut late, mut later] = [(); 2].map(|()| seal(&mut one.lines, slot, &[PING]));
+    zero.lines
+        .on_answer(now, route_to(1), &answer_of_1, &mut fx)
+        .unwrap();
+    // 0 proves itself: its session stays at 1, whose own one is the older.
+    packet(&mut world, 0).unwrap();
+    packet(&mut world, 1).unwrap();
+    world.now = world.now.plus_ms(1000);
+    assert!(renew(&mut world, 0));
+    let said = rekey(&world, 0);
+    assert_eq!(say(&mut world, 0, &said), Ok(true));
+    let said = rekeyed(&world, 1);
+    assert_eq!(say(&mut world, 1, &said), Ok(true));
+    assert_agreed(&mut world);
+    assert_eq!(sessions(&world), [2, 2]);
+
+    // Now the first packet of the crossed session comes: the line stays as it is.
+    let ids = world.sides[0].lines.ids.len();
+    let (now, mut fx) = (world.now, effects());
+    let zero = &mut world.sides[0].lines;
+    let unsealed = zero.unseal(now, route_to(1), &mut late, &mut fx);
+    assert_eq!(unsealed.map(|it| it.plain.to_vec()), Ok(vec![PING]));
+    assert_eq!(zero.ids.len(), ids - 1, "its session is not kept");
+    let unsealed = zero.unseal(now, route_to(1), &mut later, &mut fx);
+    assert_eq!(unsealed, Err(Dropped::UnknownLine));
+    assert!(fx.is_empty());
+    assert_agreed(&mut world);
+    assert_eq!(sessions(&world), [2, 2]);
+}

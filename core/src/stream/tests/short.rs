@@ -264,3 +264,25 @@ impl End {
         true
     }
 }
+
+#[test]
+fn stream_buffers_that_are_kept_for_later_give_way_to_bytes_that_come() {
+    let config = Config {
+        buffers_spare_max_bytes: 8_192,
+        ..Config::default()
+    };
+    let (mut a, mut b) = ends(&config);
+    let ids = [0; 3].map(|_| a.streams.open(HEAD).unwrap());
+    for id in ids {
+        write(&mut a, id, &[1; 1_500]);
+        pump(&mut a, &mut b);
+        assert_eq!(b.read(id, 9_000).unwrap().len(), 1_500);
+    }
+    let kept = b.streams.charged_bytes();
+    assert!(kept >= 3 * 2_048, "{kept}");
+    b.limit(kept, kept);
+    let at = 2 + HEAD.len() as u64 + 1_500;
+    assert_eq!(b.frame(ids[0], at, &[2; 4_000]), Taken::Acted);
+    assert_eq!(b.read(ids[0], 9_000).unwrap().len(), 4_000);
+    assert!(b.streams.charged_bytes() <= kept);
+}

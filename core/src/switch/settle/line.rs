@@ -139,6 +139,7 @@ impl Switch {
             system: System::default(),
             packets_out: Bounded::new(packets),
             packets_in: Bounded::new(packets),
+            packets_told: false,
             packet_bytes: 0,
             share: Share::default(),
             starves: false,

@@ -1,10 +1,11 @@
 //! `hydroid send`: gives a file or a folder to whoever shows the ticket, or to an `up`.
 
-use std::{path::Path, time::Duration};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use hydroid_core::identity::{Ticket, Token};
 use serde_json::json;
 use tokio::{
+    sync::Semaphore,
     task::{JoinSet, spawn_blocking},
     time::timeout,
 };
@@ -27,6 +28,13 @@ use crate::{
 
 /// Receivers that are served at once; one that reads nothing costs about 5 MiB.
 const SERVED_MAX: usize = 16;
+
+/// Further ones that wait for their turn. Each costs a stream.
+const WAITING_MAX: usize = 64;
+
+/// How long one waits for its turn: longer than it takes to notice that others are gone, and shorter
+/// than it waits for an answer.
+const TURN_WITHIN: Duration = Duration::from_secs(12);
 
 /// How long receivers that take nothing are waited for when another one has everything.
 const STALLED: Duration = Duration::from_secs(3);
@@ -102,6 +110,7 @@ async fn serve(context: &Context, node: &Node, source: Source) -> Result<(), Fai
         output.aside(&format!("to fetch it: hydroid recv {ticket}"));
     }
     let mut served = JoinSet::new();
+    let turns = Arc::new(Semaphore::new(SERVED_MAX));
     loop {
         tokio::select! {
             stream = node.accept() => {
@@ -109,9 +118,9 @@ async fn serve(context: &Context, node: &Node, source: Source) -> Result<(), Fai
                 let Some(stream) = greet(output, stream, &token).await else {
                     continue;
                 };
-                if served.len() < SERVED_MAX {
-                    let source = source.clone();
-                    served.spawn(async move { serve_one(output, stream, &source).await });
+                if served.len() < SERVED_MAX + WAITING_MAX {
+                    let (source, turns) = (source.clone(), Arc::clone(&turns));
+                    served.spawn(async move { serve_one(output, stream, &source, &turns).await });
                 } else {
                     waits(output, &Failure::failed(node::BUSY));
                     node::turn_down(stream, Why::Busy, node::BUSY).await;
@@ -183,7 +192,13 @@ async fn serve_one(
     output: Output,
     mut stream: Stream,
     source: &Source,
+    turns: &Semaphore,
 ) -> Result<bool, TransferError> {
+    let Ok(_turn) = timeout(TURN_WITHIN, turns.acquire()).await else {
+        waits(output, &Failure::failed(node::BUSY));
+        node::turn_down(stream, Why::Busy, node::BUSY).await;
+        return Ok(false);
+    };
     let file = source.offer.announce();
     if node::answer(&mut stream, &Answer::File { file }).is_err() {
         return Ok(false);

@@ -54,6 +54,17 @@ impl Barred {
             tell: "the receiver is receiving a file of this name",
         }
     }
+
+    pub(super) fn not_ours(part: &Path) -> Self {
+        Self {
+            failure: Failure::refused(format!(
+                "{} is not of this user alone, and has to be removed first",
+                part.display()
+            )),
+            why: Why::Exists,
+            tell: "the receiver has something in the way",
+        }
+    }
 }
 
 pub(super) fn is_full(error: &io::Error) -> bool {

@@ -9,7 +9,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::listing::{Entry, Listing};
+use super::{
+    listing::{Entry, Listing, Wrong},
+    scan::scan,
+};
 use crate::{exit::Failure, files};
 
 /// Fills `into` from `offset` of the sequence.
@@ -88,8 +91,9 @@ pub(super) struct Growing {
     uncounted: bool,
 }
 
-/// Files that are synced one by one; for more of them the whole file system is.
-const SYNCED_MAX: usize = 20_000;
+/// Files that are synced one by one; for more of them the whole file system is, which is one step
+/// for a thousand files, though it takes with it what others have written there.
+const SYNCED_MAX: usize = 256;
 
 /// What is to be made durable.
 #[derive(Debug)]
@@ -139,8 +143,30 @@ impl Growing {
             growing.gathered.resize(held.min(listing_len) as usize, 0);
             files::read_exact_at(&file, &mut growing.gathered, 0)?;
             growing.prepare_if_listed()?;
+            growing.check_left()?;
         }
         Ok(growing)
+    }
+
+    /// What stands in the tree is of the listing: what it does not name would get its name with it.
+    fn check_left(&self) -> Result<(), FolderError> {
+        let Some(listing) = &self.listing else {
+            return Ok(());
+        };
+        let left = scan(&self.tree).map_err(FolderError::Listing)?;
+        let left = Listing::parse(left.listing);
+        let left = left.map_err(|wrong| FolderError::Listing(wrong.refused()))?;
+        let mut listed = listing.items();
+        for item in left.items() {
+            // Both are in the same order.
+            let entry = listed.find(|listed| listed.path == item.path);
+            if !entry.is_some_and(|listed| may_stand_for(&item.entry, &listed.entry)) {
+                let what = "it is there and not as it is listed";
+                let wrong = Wrong::new(item.path, what);
+                return Err(FolderError::Listing(wrong.refused()));
+            }
+        }
+        Ok(())
     }
 
     /// Fills `into` from `offset` of what is there.
@@ -296,6 +322,19 @@ impl Growing {
             }
         }
         Ok(())
+    }
+}
+
+/// True if what a stop has left can become what is listed: a file or a link is made anew if it must
+/// be, but a file that was whole keeps its rights.
+const fn may_stand_for(left: &Entry<'_>, listed: &Entry<'_>) -> bool {
+    match (left, listed) {
+        (Entry::File { executable: is, .. }, Entry::File { executable, .. }) => *is == *executable,
+        (Entry::Folder, Entry::Folder)
+        | (Entry::Link { .. }, Entry::File { .. } | Entry::Link { .. })
+        | (Entry::File { .. }, Entry::Link { .. }) => true,
+        (Entry::Folder, Entry::File { .. } | Entry::Link { .. })
+        | (Entry::File { .. } | Entry::Link { .. }, Entry::Folder) => false,
     }
 }
 

@@ -107,7 +107,7 @@ impl Part {
         if part.is_ours().unwrap_or(false) {
             Ok(part)
         } else {
-            Err(Barred::in_the_way(&part.path))
+            Err(Barred::not_ours(&part.path))
         }
     }
 
@@ -172,16 +172,9 @@ impl Part {
     /// The system's.
     pub(super) fn empty(&self) -> io::Result<()> {
         // The record goes first: nothing may be gone that it still tells of.
-        for name in ["record", "record.new", "listing", "data"] {
-            match fs::remove_file(self.path.join(name)) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-                _gone => {}
-            }
-        }
-        match fs::remove_dir_all(self.path.join("tree")) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-            _gone => Ok(()),
-        }
+        ["record", "record.new", "listing", "data", "tree"]
+            .iter()
+            .try_for_each(|name| files::remove_all(&self.path.join(name)))
     }
 
     /// Removes it, as far as it can be.

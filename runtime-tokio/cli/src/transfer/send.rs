@@ -127,13 +127,16 @@ impl Source {
         let shown = path.display();
         let facts = fs::metadata(path).map_err(|error| missing(path, &error))?;
         let mut path = path.to_owned();
+        // A link gives its own name to what it leads to.
+        let mut name = path.file_name().map(ToOwned::to_owned);
         if facts.is_dir() {
             // `.` has a name too, and the folder is the same wherever the process goes.
             path = fs::canonicalize(&path).map_err(|error| missing(&path, &error))?;
+            name = name.or_else(|| path.file_name().map(ToOwned::to_owned));
         } else if !facts.is_file() {
             return Err(Failure::usage(format!("{shown} is no ordinary file")));
         }
-        let name = path.file_name().and_then(|name| name.to_str());
+        let name = name.as_ref().and_then(|name| name.to_str());
         let name = name
             .ok_or_else(|| Failure::failed(format!("{shown} has no name, or none in UTF-8")))?
             .to_owned();

@@ -448,3 +448,28 @@ fn transfer_source_is_an_ordinary_file_that_is_there() {
     #[cfg(unix)]
     assert_eq!(open(Path::new("/dev/null")), Exit::Usage);
 }
+
+#[test]
+#[cfg(unix)]
+fn transfer_source_has_the_name_that_it_was_given() {
+    let place = Place::new();
+    let folder = place.folder.path().join("folder");
+    std::fs::create_dir(&folder).unwrap();
+    std::fs::write(folder.join("file"), "x").unwrap();
+    let link = |name: &str, to: &Path| {
+        let link = place.folder.path().join(name);
+        std::os::unix::fs::symlink(to, &link).unwrap();
+        link
+    };
+    let link_to_folder = link("one", &folder);
+    let link_to_file = link("two", &folder.join("file"));
+    for (path, name) in [
+        (folder.join("."), "folder"),
+        (folder.join("../folder/"), "folder"),
+        (link_to_folder, "one"),
+        (link_to_file, "two"),
+    ] {
+        let source = Source::open(&path, |_done, _size| {}).unwrap();
+        assert_eq!(source.offer.name, name, "{}", path.display());
+    }
+}

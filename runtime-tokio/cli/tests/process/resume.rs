@@ -14,20 +14,27 @@ fn record(world: &World, part: &str) -> Option<Value> {
     serde_json::from_str(&text).ok()
 }
 
-/// Waits until something of the part is durable, and ends the process by the signal; the bytes that
-/// are there for good then. `None` if the process was done before.
-fn stop(world: &World, part: &str, running: &Running, signal: Signal) -> Option<u64> {
-    let groups = loop {
-        match record(world, part) {
-            Some(record) => break record["groups"].as_u64().unwrap(),
-            None if world.path(part).exists() || world.names("here").is_empty() => {
-                thread::yield_now();
-            }
-            None => return None,
+/// Lets the giver run for a moment at a time until `look` gives something; it stands still then,
+/// however fast this machine is.
+fn stand_still<T>(giver: &Running, mut look: impl FnMut() -> Option<T>) -> T {
+    loop {
+        giver.signal(Signal::CONT);
+        let found = (0..100).find_map(|_moment| {
+            thread::yield_now();
+            look()
+        });
+        giver.signal(Signal::STOP);
+        if let Some(found) = found {
+            return found;
         }
-    };
-    running.signal(signal);
-    Some(groups * MIB)
+    }
+}
+
+/// Lets the giver stand still once something of the part is durable; the bytes that are there for
+/// good then.
+fn once_durable(world: &World, part: &str, giver: &Running) -> u64 {
+    let record = stand_still(giver, || record(world, part));
+    record["groups"].as_u64().unwrap() * MIB
 }
 
 /// What the last object says of where it went on, and of what came.
@@ -51,10 +58,10 @@ fn resume_after_a_kill_receives_what_was_missing() {
     let part = "here/.out.hydroid-part";
     let recv = ["recv", &ticket, "-o", "out", "--json"];
     let receiver = world.start(&recv);
-    let Some(durable) = stop(&world, part, &receiver, Signal::KILL) else {
-        return println!("this machine has received all of it before it could be killed");
-    };
-    receiver.end();
+    let durable = once_durable(&world, part, &sender);
+    receiver.signal(Signal::KILL);
+    assert_eq!(receiver.end().code, None);
+    sender.signal(Signal::CONT);
     let ended = world.run(&recv).by(0);
     sender.end().by(0);
     let (from, came) = resumed(&ended);
@@ -84,14 +91,17 @@ fn resume_after_an_interrupt_and_of_a_folder() {
     let (sender, ticket) = world.send(&root);
     let recv = ["recv", &ticket, "--json"];
     let receiver = world.start(&recv);
-    let Some(durable) = stop(&world, "here/.tree.hydroid-part", &receiver, Signal::INT) else {
-        return println!("this machine has received all of it before it could be stopped");
-    };
+    let part = "here/.tree.hydroid-part";
+    let durable = once_durable(&world, part, &sender);
+    // With the second record the receiver knows of the first one.
+    stand_still(&sender, || {
+        let groups = record(&world, part)?["groups"].as_u64()?;
+        (groups * MIB > durable).then_some(())
+    });
+    receiver.signal(Signal::INT);
     let ended = receiver.end();
-    if ended.code == Some(0) {
-        return println!("this machine has received all of it before it stopped");
-    }
     ended.by_saying(7, "the same command goes on from there");
+    sender.signal(Signal::CONT);
     let ended = world.run(&recv).by(0);
     sender.end().by(0);
     assert!(resumed(&ended).0 >= durable);
@@ -109,13 +119,11 @@ fn resume_when_the_sender_is_gone_and_another_run_of_it_gives_the_same_file() {
     let (sender, ticket) = world.send(&file);
     let part = "here/.file.hydroid-part";
     let receiver = world.start(&["recv", &ticket, "--json"]);
-    let stopped = stop(&world, part, &sender, Signal::INT);
+    once_durable(&world, part, &sender);
+    sender.signal(Signal::INT);
+    sender.signal(Signal::CONT);
     sender.end();
-    let ended = receiver.end();
-    if stopped.is_none() || ended.code == Some(0) {
-        return println!("this machine has received all of it before the sender could be stopped");
-    }
-    ended.by_saying(7, "are kept");
+    receiver.end().by_saying(7, "are kept");
     let (sender, ticket) = world.send(&file);
     let ended = world.run(&["recv", &ticket, "--json"]).by(0);
     sender.end().by(0);
@@ -165,11 +173,9 @@ fn resume_of_a_file_that_is_given_to_an_up() {
     let (up, ticket) = world.up(&["--json"]);
     let send = ["send", file.to_str().unwrap(), "--to", &ticket, "--json"];
     let sender = world.start(&send);
-    let stopped = stop(&world, "in/.file.hydroid-part", &sender, Signal::KILL);
-    let ended = sender.end();
-    if stopped.is_none() || ended.code == Some(0) {
-        return println!("this machine has sent all of it before it could be killed");
-    }
+    once_durable(&world, "in/.file.hydroid-part", &sender);
+    sender.signal(Signal::KILL);
+    assert_eq!(sender.end().code, None);
     // The `up` learns by its silence that the first one is gone.
     let sent = loop {
         let ended = world.run(&send);
@@ -193,13 +199,10 @@ fn resume_is_for_one_receiver_at_a_time_in_one_place() {
     let (file, _size) = big(&world);
     let (sender, ticket) = world.send(&file);
     let first = world.start(&["recv", &ticket, "-o", "one"]);
-    while !world.path("here/.one.hydroid-part/lock").exists() {
-        if world.path("here/one").exists() {
-            return println!("this machine has received all of it before another could come");
-        }
-        thread::yield_now();
-    }
+    let lock = world.path("here/.one.hydroid-part/lock");
+    stand_still(&sender, || lock.exists().then_some(()));
     first.signal(Signal::STOP);
+    sender.signal(Signal::CONT);
     let second = world.run(&["recv", &ticket, "-o", "one"]);
     first.signal(Signal::CONT);
     second.by_saying(5, "already");
@@ -215,26 +218,54 @@ fn resume_leaves_two_receivers_in_two_places_alone() {
     let (sender, ticket) = world.send(&file);
     let names = ["one", "two"];
     let receivers = names.map(|name| world.start(&["recv", &ticket, "-o", name]));
-    // Both have begun before one can be done, unless the machine is very fast.
     let begun = |name| {
-        world
-            .path(&format!("here/.{name}.hydroid-part/lock"))
-            .exists()
+        let lock = world.path(&format!("here/.{name}.hydroid-part/lock"));
+        lock.exists()
     };
-    let both = loop {
-        if names.iter().all(begun) {
-            break true;
-        }
-        if names
-            .iter()
-            .any(|name| world.path("here").join(name).exists())
-        {
-            break false;
-        }
-        thread::yield_now();
-    };
+    stand_still(&sender, || names.into_iter().all(begun).then_some(()));
+    sender.signal(Signal::CONT);
     let codes = receivers.map(|receiver| receiver.end().code);
     sender.end().by(0);
-    assert!(codes.contains(&Some(0)), "{codes:?}");
-    assert!(!both || codes == [Some(0); 2], "{codes:?}");
+    assert_eq!(codes, [Some(0); 2]);
+}
+
+#[test]
+fn resume_after_a_silence_goes_on_or_says_what_is_kept() {
+    let world = World::new();
+    let (file, size) = big(&world);
+    let (sender, ticket) = world.send(&file);
+    let recv = ["recv", &ticket, "--json"];
+    let receiver = world.start(&recv);
+    // For longer than a peer may be silent; nobody answers while it is dialled again.
+    let durable = once_durable(&world, "here/.file.hydroid-part", &sender);
+    receiver.end().by_saying(7, "are kept");
+    sender.signal(Signal::CONT);
+    let ended = world.run(&recv).by(0);
+    sender.end().by(0);
+    let (from, came) = resumed(&ended);
+    assert!(
+        from >= durable && came <= size - from + 2 * MIB,
+        "{from} {came}"
+    );
+    assert!(fs::read(world.path("here/file")).unwrap() == fs::read(&file).unwrap());
+}
+
+#[test]
+fn resume_is_not_held_up_by_receivers_that_were_killed() {
+    let world = World::new();
+    let (file, _size) = big(&world);
+    let (sender, ticket) = world.send(&file);
+    let recv = ["recv", &ticket];
+    // As many as are served at once; the giver learns of it by their silence.
+    for _time in 0..16 {
+        let receiver = world.start(&recv);
+        let lock = world.path("here/.file.hydroid-part/lock");
+        stand_still(&sender, || lock.exists().then_some(()));
+        receiver.signal(Signal::KILL);
+        assert_eq!(receiver.end().code, None);
+        fs::remove_file(lock).unwrap();
+        sender.signal(Signal::CONT);
+    }
+    world.run(&recv).by(0);
+    sender.end().by(0);
 }

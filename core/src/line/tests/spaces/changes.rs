@@ -215,3 +215,126 @@ fn line_open_has_room_for_the_largest_document_version() {
         .unwrap();
     assert_eq!(poll_one(&mut a, Time::ZERO).len(), OPEN_LEN);
 }
+
+#[test]
+fn line_open_with_a_cookie_stays_under_the_gate_that_fitted() {
+    let club = club();
+    let newer = club.revoke(&secret(9), &[key(20)], gate(2)).unwrap();
+    let mut informed = admit(&club, 1, 0);
+    informed.merge(&admit(&newer, 1, 0));
+    // One open without a cookie, and it is taken by somebody else.
+    let config = Config {
+        opens_per_second: 0,
+        opens_burst: 2,
+        ..Config::default()
+    };
+    let (mut b, _) = member_at(2, &admit(&club, 2, 0), WALL_S, &config);
+    let (mut first, name) = member(3, &admit(&club, 3, 0));
+    let mut now = Time::ZERO;
+    first.open(now, name, key(2), &[route_to(2)], 0).unwrap();
+    b.on_open(now, route_to(3), &poll_one(&mut first, now))
+        .unwrap();
+    poll_one(&mut b, now);
+
+    let (mut a, name) = member(1, &informed);
+    a.open(now, name, key(2), &[route_to(2)], 0).unwrap();
+    let open = poll_one(&mut a, now);
+    let unknown = Err(Dropped::NotInstalled);
+    assert_eq!(b.on_open(now, route_to(1), &open), unknown);
+    now = a.deadline().unwrap().at;
+    a.on_deadline(now, &mut effects());
+    let open = poll_one(&mut a, now);
+    let asked = Err(Dropped::CookieAsked);
+    assert_eq!(b.on_open(now, route_to(1), &open), asked);
+    assert_eq!(a.on_cookie(now, &poll_one(&mut b, now)), Ok(()));
+    let open = poll_one(&mut a, now);
+    assert_eq!(b.on_open(now, route_to(1), &open), Ok(()));
+}
+
+#[test]
+fn line_memberships_that_all_end_at_once_are_no_more_effects_than_a_call_may_have() {
+    let until_s = WALL_S + 60;
+    let club = club();
+    let (mut b, _) = member(2, &admit(&club, 2, until_s));
+    let now = Time::ZERO;
+    for n in 10..50 {
+        let (mut a, name) = member(n, &admit(&club, n, until_s));
+        let slot = a.open(now, name, key(2), &[route_to(2)], 0).unwrap();
+        let mut fx = effects();
+        b.on_open(now, route_to(n), &poll_one(&mut a, now)).unwrap();
+        a.on_answer(now, route_to(2), &poll_one(&mut b, now), &mut fx)
+            .unwrap();
+        let mut proof = seal(&mut a, slot, b"here");
+        let theirs = b
+            .unseal(now, route_to(n), &mut proof, &mut fx)
+            .unwrap()
+            .slot;
+        // Another path, which does not answer.
+        b.add_paths(now, theirs, &[route_to(n + 100)]);
+        while b.poll_path(now, theirs).is_some() {}
+    }
+    // Nobody called for long, as in a sleep.
+    let late = now.plus_ms(1000 * (60 + SKEW_S + 1));
+    let (mut expired, mut expelled) = (0, 0);
+    for _ in 0..10 {
+        let mut fx = effects();
+        b.on_deadline(late, &mut fx);
+        for effect in drain(&mut fx) {
+            expired += u32::from(matches!(effect, Effect::Refused { .. }));
+            expelled += u32::from(matches!(effect, Effect::Expelled { .. }));
+        }
+    }
+    assert_eq!((expired, expelled), (40, 1));
+}
+
+#[test]
+fn line_crossed_open_that_shows_a_later_membership_keeps_the_line_for_as_long() {
+    let club = club();
+    let (now, mut fx) = (Time::ZERO, effects());
+    let (mut a, a_name) = member(2, &admit(&club, 2, WALL_S + 60));
+    let (mut b, b_name) = member(1, &admit(&club, 1, 0));
+    assert!(a_name < b_name, "the session that a opens stays");
+    // The open of b is answered before a has its new membership, and that of a is sent after it.
+    b.open(now, b_name, key(2), &[route_to(1)], 0).unwrap();
+    a.on_open(now, route_to(2), &poll_one(&mut b, now)).unwrap();
+    let answer_of_a = poll_one(&mut a, now);
+    a.renew(a_name, &admit(&club, 2, WALL_S + 3600));
+    let slot = a.open(now, a_name, key(1), &[route_to(2)], 0).unwrap();
+    let open_of_a = poll_one(&mut a, now);
+    b.on_open(now, route_to(1), &open_of_a).unwrap();
+    let answer_of_b = poll_one(&mut b, now);
+    b.on_answer(now, route_to(1), &answer_of_a, &mut fx)
+        .unwrap();
+    a.on_answer(now, route_to(2), &answer_of_b, &mut fx)
+        .unwrap();
+    let mut proof = seal(&mut a, slot, b"here");
+    b.unseal(now, route_to(1), &mut proof, &mut fx).unwrap();
+    drain(&mut fx);
+    for (s, ended) in [(61 + SKEW_S, false), (3601 + SKEW_S, true)] {
+        let late = now.plus_ms(1000 * s);
+        b.on_deadline(late, &mut fx);
+        let refused = |effect: &Effect| matches!(effect, Effect::Refused { .. });
+        assert_eq!(drain(&mut fx).iter().any(refused), ended, "after {s} s");
+    }
+}
+
+#[test]
+fn line_identity_that_is_gone_asks_nothing_more_by_a_line_that_is_being_closed() {
+    let club = club();
+    let mut met = Met::of(
+        member(1, &admit(&club, 1, 0)),
+        member(2, &admit(&club, 2, 0)),
+    );
+    met.assert_up();
+    let (a, now) = (&mut met.a, met.now);
+    let name = a.info(met.slot).unwrap().local;
+    a.reopen(now, met.slot, &[route_to(2)]);
+    assert!(poll(a, now).is_some(), "it asks whether the peer is there");
+    assert!(a.uninstall(name));
+    // Somebody else takes its place.
+    a.install_member(now, &secret(3), &admit(&club, 3, 0))
+        .unwrap();
+    let later = now.plus_ms(1000);
+    a.on_deadline(later, &mut effects());
+    assert_eq!(poll(a, later), None);
+}

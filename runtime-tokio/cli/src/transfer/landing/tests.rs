@@ -161,3 +161,32 @@ fn landing_long_names_have_a_part_too() {
         name.as_str()
     );
 }
+
+#[test]
+#[cfg(unix)]
+fn landing_clears_whatever_stands_in_a_part() {
+    let folder = tempfile::tempdir().unwrap();
+    let precious = folder.path().join("precious");
+    fs::create_dir(&precious).unwrap();
+    fs::write(precious.join("kept"), "x").unwrap();
+    let part = folder.path().join(".f.hydroid-part");
+    drop(Landing::begin(folder.path(), "f", &offer(5), false).unwrap());
+    std::os::unix::fs::DirBuilderExt::mode(&mut fs::DirBuilder::new(), 0o700)
+        .create(&part)
+        .unwrap();
+    for name in ["record", "record.new", "data"] {
+        fs::create_dir_all(part.join(name).join("folder")).unwrap();
+    }
+    std::os::unix::fs::symlink(&precious, part.join("listing")).unwrap();
+    std::os::unix::fs::symlink(&precious, part.join("data/link")).unwrap();
+    // Deeper than there may be files open.
+    let mut deep = part.join("tree");
+    deep.extend(std::iter::repeat_n("d", 1_500));
+    fs::create_dir_all(deep).unwrap();
+    let landing = Landing::begin(folder.path(), "f", &offer(5), false).unwrap();
+    assert!(landing.useless().is_some());
+    assert!(!part.join("tree").exists() && !part.join("listing").exists());
+    drop(landing);
+    assert_eq!(names(folder.path()), ["precious"]);
+    assert!(precious.join("kept").exists());
+}

@@ -166,6 +166,41 @@ async fn resume_trusts_no_bytes_and_no_record() {
 }
 
 #[tokio::test]
+#[cfg(unix)]
+async fn resume_lands_nothing_that_the_listing_does_not_name() {
+    use std::os::unix::fs::{PermissionsExt as _, symlink};
+    let tamper: [&dyn Fn(&Path); 5] = [
+        &|tree| fs::write(tree.join("extra"), "x").unwrap(),
+        &|tree| fs::write(tree.join("in/extra"), "x").unwrap(),
+        &|tree| symlink("000", tree.join("in/extra")).unwrap(),
+        // In the place of a file that is still to come.
+        &|tree| fs::create_dir(tree.join("in/020")).unwrap(),
+        &|tree| {
+            let rights = fs::Permissions::from_mode(0o755);
+            fs::set_permissions(tree.join("in/000"), rights).unwrap();
+        },
+    ];
+    for (n, tamper) in tamper.iter().enumerate() {
+        let place = Place::new();
+        let source = source(&place, true, 7 * GROUP + 5);
+        let piece = (GROUP as usize) + PREFIX;
+        let error = cut(&place, &source, 3 * piece + 500).await;
+        assert_eq!(exit(error), Exit::Resumable, "{n}");
+        tamper(&place.inbox().join(".file.hydroid-part/tree"));
+        let landing = place.landing(&source.offer);
+        assert!(landing.useless().is_some(), "{n}");
+        drop(landing);
+        let (sent, received) = transfer(&place, &source).await;
+        sent.unwrap();
+        let path = received.unwrap().path.unwrap();
+        same(&place, true);
+        assert_eq!(fs::read_dir(&path).unwrap().count(), 1, "{n}");
+        let facts = fs::metadata(path.join("in/000")).unwrap();
+        assert_eq!(facts.permissions().mode() & 0o111, 0, "{n}");
+    }
+}
+
+#[tokio::test]
 async fn resume_of_what_the_taker_cannot_have_is_refused() {
     let place = Place::new();
     let source = place.source(3 * GROUP);
