@@ -18,7 +18,9 @@ const BYTES: usize = 4 << 20;
 const REBIND_BYTES: usize = BYTES / 2;
 
 async fn any_port() -> UdpSocket {
-    UdpSocket::bind("127.0.0.1:0").await.unwrap()
+    UdpSocket::bind("127.0.0.1:0")
+        .await
+        .expect("a socket on loopback")
 }
 
 /// Carries what comes to `inside` to `to`, and answers back, from a port that changes once.
