@@ -129,6 +129,41 @@ async fn line_of_which_the_last_handle_is_dropped_closes() {
 }
 
 #[tokio::test]
+async fn line_that_one_end_drops_while_the_other_dials_back_works_or_says_that_it_is_gone() {
+    bounded(async {
+        let (a, b, line) = pair().await;
+        let mut line = Some(line);
+        for round in 0..40 {
+            let ours = match line.take() {
+                Some(line) => line,
+                None => a.connect(&b).await,
+            };
+            let (near, far) = stream(&ours, &b).await;
+            let (_reader, mut writer) = near.split();
+            writer.write_all(&content(20_000, round)).await.unwrap();
+            writer.shutdown().await.unwrap();
+            drop((writer, _reader, far, ours));
+            for _ in 0..round * 4 {
+                tokio::task::yield_now().await;
+            }
+            // A line of which the other end has just let go may be given; then it ends at once.
+            let Ok(back) = b.endpoint.connect(b.hashname, &a.ticket).await else {
+                continue;
+            };
+            let Ok(opened) = back.open_stream(r#"{"test":2}"#).await else {
+                continue;
+            };
+            tokio::select! {
+                accepted = a.endpoint.accept() => drop(accepted.expect("it was opened")),
+                _gone = back.closed() => {}
+            }
+            drop((opened, back));
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn line_dropped_endpoint_still_delivers() {
     const BYTES: usize = 8 << 10;
     bounded(async {

@@ -251,3 +251,24 @@ fn life_restart_of_a_peer_is_found_within_seconds() {
         assert_eq!(ended, found.then_some((line, DownReason::Restarted)));
     }
 }
+
+#[test]
+fn life_stream_ids_are_not_used_again_in_the_line_that_a_question_after_the_peer_made() {
+    let secret = SecretKey::from_bytes(&[42; 32]);
+    let config = Config::default();
+    let mut world = World::new(10, 2, &config, CLEAN);
+    world.restart(0, &secret, &config);
+    let (line, _) = world.line(1, 0);
+    world.restart(0, &secret, &config);
+    let mut ids = Vec::new();
+    let mut open = |world: &mut World, line| {
+        let now = world.now;
+        let stream = world.nodes[1].switch.open_stream(now, line, "{\"n\":0}");
+        ids.push(stream.expect("opens").to_string());
+    };
+    open(&mut world, line);
+    let again = world.until(4_000, |world| world.nodes[1].take_up());
+    open(&mut world, again.expect("the peer is found"));
+    let id = |n: usize| ids[n].split_once('.').expect("a line and an id").1;
+    assert_ne!(id(0), id(1));
+}

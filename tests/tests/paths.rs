@@ -288,3 +288,20 @@ fn paths_line_that_nobody_holds_asks_nothing() {
     assert_eq!(by_one.count(), 0, "an unheld one says nothing");
     assert!(down(&mut world, 1).is_none());
 }
+
+#[test]
+fn paths_peer_that_moved_is_remembered_where_it_went() {
+    let mut roam = roam(0);
+    roam.world.move_to(1, at(7, 1), true);
+    roam.run(3_000);
+    let node = &roam.world.nodes[0];
+    let known: Vec<_> = node.switch.peers(node.hashname).collect();
+    assert_eq!(known[0].addresses[0], at(7, 1));
+    roam.world.run(10_000);
+    let disk = &roam.world.nodes[0].disk;
+    let peers = String::from_utf8_lossy(&disk["peers"]);
+    assert!(
+        peers.contains("[\"10.0.7.1:4000\""),
+        "after a start, too: {peers}"
+    );
+}

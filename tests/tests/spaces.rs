@@ -434,7 +434,12 @@ fn spaces_system_streams_of_a_rogue_end_its_line_and_never_reach_the_application
     assert_eq!(later.switch.line(id).map(|info| info.streams), Some(0));
     let ours = later.switch.open_stream(now, id, space);
     assert_eq!(ours, Err(OpenError::IllegalHead));
-    // Nobody is made to hold what nobody would read.
+}
+
+#[test]
+fn spaces_rogue_makes_nobody_hold_what_nobody_would_read() {
+    let code = Misbehaviour::IllegalSystem.code();
+    let space = r#"{"sys":"space"}"#;
     let mut open = Rogue::new(&Config::default());
     say(&mut open, 0, space, b"", false);
     assert_eq!(open.hear().map(|(code, _)| code), Some(code));

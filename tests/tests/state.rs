@@ -476,3 +476,23 @@ fn state_deadlines_of_redials_and_needs_say_so() {
             .is_none_or(|it| it.at < far || it.why == Why::Keep)
     );
 }
+
+#[test]
+fn state_lines_of_an_identity_that_is_taken_away_are_not_kept() {
+    let config = Config::default();
+    let mut world = world(2, &config);
+    keep(&mut world, 0, 1);
+    world.until(1_000, |world| world.nodes[0].take_up());
+    let (now, local) = (world.now, world.nodes[0].hashname);
+    let switch = &mut world.nodes[0].switch;
+    switch.uninstall(now, local).expect("was installed");
+    assert!(!switch.has_wants());
+    world.run(HOUR_MS);
+    let status = world.nodes[0].switch.status();
+    assert_eq!((status.lines, status.installed), (0, 0));
+    let deadline = world.nodes[0].switch.poll_timeout();
+    assert_eq!(deadline, None, "nothing is left to do");
+    world.restart_kept(0, &secret(0), &config);
+    world.run(1_000);
+    assert_eq!(world.nodes[0].take_up(), None, "nor after a start");
+}

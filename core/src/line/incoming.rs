@@ -210,7 +210,7 @@ impl Lines {
         {
             return End {
                 id: line.end,
-                first_stream: line.info.first_stream,
+                first_stream: line.next_first_stream(),
             };
         }
         let other = line.map(|line| line.end);

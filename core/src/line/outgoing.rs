@@ -78,15 +78,16 @@ impl Lines {
         };
         let slot = self.slots.insert(Line::new(info, home, end.id));
         self.peers.set_slot(pair, Some(slot));
-        self.send_open(now, slot);
+        self.send_open(now, slot, end.first_stream);
         self.add_routes(slot, routes);
         Ok(slot)
     }
 
     /// Sends an open on these routes to a peer that we have a line with and do not hear: if it
-    /// started again, its answer replaces the line (`Restarted`); if not, nothing changes.
-    pub fn reopen(&mut self, now: Time, slot: Slot, routes: &[Route]) {
-        let Some(line) = self.slots.get(slot) else {
+    /// started again, its answer replaces the line (`Restarted`), and `first_stream` is the number
+    /// of our first stream in the new one; if not, nothing changes.
+    pub fn reopen(&mut self, now: Time, slot: Slot, routes: &[Route], first_stream: u64) {
+        let Some(line) = self.slots.get_mut(slot) else {
             return;
         };
         let is_ours = self.homes[line.home].hashname == line.info.local;
@@ -94,18 +95,21 @@ impl Lines {
             return;
         }
         if line.pending.is_none() {
-            self.send_open(now, slot);
+            // One end number goes with one number of a stream, in all opens and answers.
+            let first_stream = *line.again_first.get_or_insert(first_stream);
+            self.send_open(now, slot, first_stream);
         }
         self.add_routes(slot, routes);
     }
 
-    fn send_open(&mut self, now: Time, slot: Slot) {
+    fn send_open(&mut self, now: Time, slot: Slot, first_stream: u64) {
         let line = self.slots.get(slot).expect("the line was just there");
         if !self.homes[line.home].is_installed() {
             return;
         }
-        let (id, written) = self.write_open(now, slot, None, 0);
-        let pending = Pending::new(now, &self.config, (id, self.config.suite), written);
+        let (id, written) = self.write_open(now, slot, first_stream, None, 0);
+        let suite = self.config.suite;
+        let pending = Pending::new(now, &self.config, (id, suite, first_stream), written);
         let line = self.slots.get_mut(slot).expect("the line was just there");
         line.pending = Some(Box::new(pending));
         self.set_timer(slot);
@@ -117,6 +121,7 @@ impl Lines {
         &mut self,
         now: Time,
         slot: Slot,
+        first_stream: u64,
         cookie: Option<&Cookie>,
         gate: usize,
     ) -> (u32, (Box<[u8]>, Handshake)) {
@@ -137,7 +142,7 @@ impl Lines {
             time,
             end: End {
                 id: line.end,
-                first_stream: line.info.first_stream,
+                first_stream,
             },
             told: Told::ours(self.limits, home.admission.as_deref()),
             cookie,
@@ -227,7 +232,8 @@ impl Lines {
         };
         if is_probe {
             let line = self.slots.get(slot).expect("it was just there");
-            let (info, home, end) = (line.info, line.home, line.end);
+            let (mut info, home, end) = (line.info, line.home, line.end);
+            info.first_stream = pending.first_stream;
             self.replace(now, slot, Line::new(info, home, end), made, fx);
         } else {
             self.come_up(now, slot, made, fx);

@@ -22,6 +22,8 @@ pub(super) struct Pending {
     /// The id that we want to receive on.
     pub(super) line: u32,
     pub(super) suite: Suite,
+    /// The number of our first stream in the line that it makes.
+    pub(super) first_stream: u64,
     pub(super) datagram: Box<[u8]>,
     pub(super) handshake: Handshake,
     pub(super) routes: Vec<Route>,
@@ -44,13 +46,14 @@ impl Pending {
     pub(super) fn new(
         now: Time,
         config: &Config,
-        (line, suite): (u32, Suite),
+        (line, suite, first_stream): (u32, Suite, u64),
         (datagram, handshake): (Box<[u8]>, Handshake),
     ) -> Self {
         let until = now.plus_ms(config.open_ms);
         Self {
             line,
             suite,
+            first_stream,
             datagram,
             handshake,
             routes: Vec::new(),

@@ -96,6 +96,9 @@ pub(super) struct Line {
     /// The id of the session that the last packet was opened in.
     pub(super) opened_in: u32,
     pub(super) pending: Option<Box<Pending>>,
+    /// The number of our first stream in the line that takes this one's place, if its peer turns
+    /// out to have started again.
+    pub(super) again_first: Option<u64>,
     pub(super) closing: Option<Closing>,
     /// What lets the peer into a closed space.
     pub(super) membership: Option<Box<Membership>>,
@@ -119,6 +122,7 @@ impl Line {
             renewal: Renewal::default(),
             opened_in: 0,
             pending: None,
+            again_first: None,
             closing: None,
             membership: None,
             expires: None,
@@ -131,6 +135,12 @@ impl Line {
             local: self.info.local,
             peer: self.info.peer_hashname,
         }
+    }
+
+    /// The number of our first stream in what our open, if one is under way, or the line is.
+    pub(super) fn next_first_stream(&self) -> u64 {
+        let pending = self.pending.as_ref();
+        pending.map_or(self.info.first_stream, |open| open.first_stream)
     }
 
     /// True if the peer's end is still the one that the line was made with.

@@ -329,7 +329,8 @@ impl Switch {
         }
         let (id, line) = (link.id, link.line());
         if let (Phase::Connecting { .. }, Some(line)) = (&link.phase, line) {
-            self.lines.reopen(now, line, routes);
+            let first = link.streams.next_number();
+            self.lines.reopen(now, line, routes, first);
         } else if let Some(line) = line {
             self.lines.add_paths(now, line, routes);
         }

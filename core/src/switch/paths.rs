@@ -106,8 +106,9 @@ impl Switch {
             && now >= link.heard.plus_us(silence_us);
         if let (true, Phase::Up { line }) = (silent, &link.phase) {
             let line = *line;
+            let first = self.first_beyond(now, slot);
             let routes = self.lines.everywhere(line);
-            self.lines.reopen(now, line, &routes);
+            self.lines.reopen(now, line, &routes, first);
         }
     }
 
@@ -123,10 +124,12 @@ impl Switch {
         let lost = link.flow.on_path_change(now, path.rtt_us, &mut self.fates);
         self.stats.packets_lost += u64::from(lost);
         let line = link.id;
+        let pair = (link.info.local, link.info.peer.key);
         self.events.push_back(Event::Line(LineEvent::Moved {
             line,
             route: path.route,
         }));
+        self.on_known_moved(now, &pair, path.route);
         self.settle_fates(slot);
     }
 

@@ -33,7 +33,8 @@ impl Switch {
         Ok(local)
     }
 
-    /// Answers and dials as `local` no more: its lines end at once, and its secret is forgotten.
+    /// Answers and dials as `local` no more: its lines end at once, and its secret and which lines
+    /// of it are kept are forgotten.
     ///
     /// # Errors
     /// [`SpaceCommandError::NotInstalled`].
@@ -45,6 +46,7 @@ impl Switch {
         for slot in self.links_of(local) {
             self.end_at_once(now, slot, (0, "uninstalled"), DownReason::Local);
         }
+        self.unwant_all_of(now, local);
         Ok(())
     }
 

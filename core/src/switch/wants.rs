@@ -15,6 +15,7 @@ use super::{
 use crate::{
     base::{Rng, Slot, Time, Timers},
     identity::{Hashname, PublicKey},
+    wire::Route,
 };
 
 /// Who holds a line.
@@ -330,7 +331,8 @@ impl Switch {
             Phase::Closing { .. } | Phase::Down(_) => return,
         };
         if again || !is_up {
-            self.lines.reopen(now, line, &routes);
+            let first = self.first_beyond(now, at);
+            self.lines.reopen(now, line, &routes, first);
         }
         self.touch(at);
     }
@@ -374,6 +376,27 @@ impl Switch {
                     link.wants.standing = true;
                 }
             }
+        }
+        self.note_change(now);
+    }
+
+    /// A line goes another way: its peer is likely to be there next time, too.
+    pub(super) fn on_known_moved(&mut self, now: Time, pair: &Pair, route: Route) {
+        let most = self.config.life.kept_addresses_max;
+        let record = self.known.find(pair).and_then(|at| self.known.get_mut(at));
+        if let Some(record) = record {
+            record.prove(route.path.remote, most);
+            self.note_change(now);
+        }
+    }
+
+    /// Nobody wants a line of this hashname any more.
+    pub(super) fn unwant_all_of(&mut self, now: Time, local: Hashname) {
+        let all = self.known.newest_first();
+        let all = all.filter(|(_, record)| record.pair.0 == local && record.want.is_some());
+        let all: Vec<_> = all.map(|(slot, _)| slot).collect();
+        for slot in all {
+            self.unwant(now, slot, Reason::Kept);
         }
         self.note_change(now);
     }

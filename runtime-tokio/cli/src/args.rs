@@ -44,7 +44,8 @@ pub(crate) struct Arguments {
     /// Be the home's identity instead of one that is thrown away afterwards
     #[arg(long, global = true)]
     pub(crate) identity: bool,
-    /// Be in the closed space of this name, as the home's identity, instead of the open one
+    /// Be in the closed space of this name, as the home's identity, instead of the open one; an
+    /// `up` is in all of them, and prints the ticket of this one only
     #[arg(long, global = true, value_name = "NAME")]
     pub(crate) space: Option<String>,
     #[command(subcommand)]

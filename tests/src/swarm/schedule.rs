@@ -19,9 +19,11 @@ use crate::world::{Link, SOCKET, World};
 const SHORT_MS: u64 = 8_000;
 /// A silence that lines die of.
 const LONG_MS: u64 = 45_000;
-/// So long an answer waits for its proof (`line.half_open_ms`): a handshake that was under way with
-/// somebody who has just gone may bring up a line that gives way to the next.
-const FLIGHT_MS: u64 = 10_000;
+/// A handshake that was under way with somebody who has just gone may bring up a line that gives
+/// way to the next: what it takes, with a datagram or two lost.
+const FLIGHT_MS: u64 = 2_000;
+/// So long a machine may need to hear where another has gone.
+const FOLLOW_MS: u64 = 3_000;
 /// How long a healed world may take: the longest redial, an idle time, and some.
 const HEALING_MS: u64 = 45_000;
 
@@ -43,6 +45,8 @@ pub struct Schedule {
     cuts: Vec<Time>,
     /// When the last silence of any node ended.
     silence: Time,
+    /// Who moved lately, and when.
+    moves: Vec<(usize, Time)>,
     log: Vec<String>,
 }
 
@@ -98,6 +102,7 @@ impl Schedule {
             ups: BTreeMap::new(),
             cuts: vec![Time::ZERO; count.into()],
             silence: Time::ZERO,
+            moves: Vec::new(),
             log: Vec::new(),
         };
         for node in 0..count as usize {
@@ -283,7 +288,16 @@ impl Schedule {
         let host = 100 + self.rng.below(100) as u8;
         let address = ([10, 0, node as u8, host], 4000).into();
         self.place(node, address);
-        self.cut(node);
+        // Two that move before either has heard of the other may never meet again.
+        let now = self.world.now;
+        let follows = |(_, at): &(usize, Time)| at.plus_ms(FOLLOW_MS) >= now;
+        self.moves.retain(follows);
+        self.moves.push((node, now));
+        if self.moves.iter().any(|(other, _)| *other != node) {
+            for (moved, _) in self.moves.clone() {
+                self.cut(moved);
+            }
+        }
     }
 
     fn close(&mut self, node: usize) {

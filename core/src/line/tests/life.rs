@@ -235,7 +235,7 @@ fn world_key(world: &World) -> u8 {
 }
 
 /// Side `of` forgets everything and, with `boot` unchanged or not, opens again.
-fn begin_again(world: &mut World, of: usize, restarted: bool) {
+pub(super) fn begin_again(world: &mut World, of: usize, restarted: bool) {
     let n = if of == 0 {
         world_key(world)
     } else {
@@ -281,11 +281,14 @@ fn line_reopen_finds_a_peer_that_started_again() {
         let (now, slot) = (world.now, world.up(1 - of).unwrap());
         world.sides[1 - of]
             .lines
-            .reopen(now, slot, &[route_to(of as u8)]);
+            .reopen(now, slot, &[route_to(of as u8)], 77);
         world.settle(&mut keep);
         let downs = core::mem::take(&mut world.sides[1 - of].downs);
         assert_eq!(downs, [Down::Restarted]);
         world.assert_one_line();
+        let info = |of: usize| *world.sides[of].lines.info(world.up(of).unwrap()).unwrap();
+        let told = (info(1 - of).first_stream, info(of).peer_first_stream);
+        assert_eq!(told, (77, Some(77)), "no stream's id comes twice");
     }
 }
 
@@ -293,7 +296,9 @@ fn line_reopen_finds_a_peer_that_started_again() {
 fn line_reopen_changes_nothing_where_the_peer_lives_or_is_silent() {
     for blocked in [false, true] {
         let (mut world, a, _) = connected(&Config::default());
-        world.sides[0].lines.reopen(world.now, a, &[route_to(1)]);
+        world.sides[0]
+            .lines
+            .reopen(world.now, a, &[route_to(1)], 77);
         world.settle(&mut |from, _, _: &[u8]| blocked && from == 1);
         world.assert_one_line();
         assert_eq!(world.up(0), Some(a));
@@ -459,7 +464,7 @@ fn line_that_is_gone_leaves_its_end_number_to_no_later_one() {
     // Side 1 asks whether side 0 is there still, and side 0 answers for the line that both have.
     let before = world.sides[0].lines.slots.get(a).unwrap().end;
     let (now, route) = (world.now, route_to(0));
-    world.sides[1].lines.reopen(now, b, &[route]);
+    world.sides[1].lines.reopen(now, b, &[route], 77);
     let open = poll_one(&mut world.sides[1].lines, now);
     let answered = world.sides[0].lines.on_open(now, route_to(1), &open);
     assert_eq!(answered, Ok(()));

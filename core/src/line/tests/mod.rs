@@ -10,6 +10,7 @@ use crate::{
     wire::{Head, Packet, Path, SEALED_OVERHEAD, SEALED_PREFIX, SocketId},
 };
 
+mod asked;
 mod bytes;
 mod crossed;
 mod heads;

@@ -19,6 +19,8 @@ use crate::{
 
 /// How far the first numbers of two lines are apart.
 const FIRST_STEP: u64 = 1 << 20;
+/// Streams that a line may open after its peer was first asked whether it is still there.
+const STREAMS_MEANWHILE: u64 = 1 << 30;
 /// Some 35 years: numbers stop growing with time before they have no room in a stream's id.
 const TIME_MAX_US: u64 = 1 << 50;
 
@@ -110,6 +112,13 @@ impl Switch {
     pub(in crate::switch) fn first_at(&self, now: Time) -> u64 {
         let by_time = now.as_us().min(TIME_MAX_US) << 10;
         self.next_first.max(by_time) + FIRST_STEP
+    }
+
+    /// The same for a line that may take the place of one that is up and is used until then.
+    pub(in crate::switch) fn first_beyond(&self, now: Time, slot: Slot) -> u64 {
+        let link = self.links.get(slot);
+        let next = link.map_or(0, |link| link.streams.next_number());
+        self.next_first.max(next).max(self.first_at(now)) + STREAMS_MEANWHILE
     }
 
     /// The link of the line room's slot.

@@ -454,8 +454,8 @@ fn transfer_source_is_an_ordinary_file_that_is_there() {
 fn transfer_source_has_the_name_that_it_was_given() {
     let place = Place::new();
     let folder = place.folder.path().join("folder");
-    std::fs::create_dir(&folder).unwrap();
-    std::fs::write(folder.join("file"), "x").unwrap();
+    fs::create_dir(&folder).unwrap();
+    fs::write(folder.join("file"), "x").unwrap();
     let link = |name: &str, to: &Path| {
         let link = place.folder.path().join(name);
         std::os::unix::fs::symlink(to, &link).unwrap();

@@ -207,7 +207,7 @@ fn through_a_join_alone_the_next_up_finds_the_inviter() {
     assert_eq!(invited.addresses, club.addresses);
 }
 
-// S4.19
+// S4.14
 #[tokio::test]
 async fn through_no_gate_a_stranger_is_one_counted_drop() {
     let founder = founder();
@@ -223,8 +223,10 @@ async fn through_no_gate_a_stranger_is_one_counted_drop() {
     let club: Ticket = club.parse().unwrap();
     let secret = SecretKey::from_bytes(&[9; 32]);
     let forged = Admission::found(&secret, "club", Gate::new([9; 32])).unwrap();
-    let mut config = Config::default();
-    config.listen = vec!["127.0.0.1:0".parse().unwrap()];
+    let mut config = Config {
+        listen: vec!["127.0.0.1:0".parse().unwrap()],
+        ..Config::default()
+    };
     config.switch.line.open_ms = 200;
     assert!(config.switch.line.open_ms < config.switch.line.repeat_first_ms);
     let stranger = Endpoint::bind(config).unwrap();

@@ -328,7 +328,7 @@ fn line_identity_that_is_gone_asks_nothing_more_by_a_line_that_is_being_closed()
     met.assert_up();
     let (a, now) = (&mut met.a, met.now);
     let name = a.info(met.slot).unwrap().local;
-    a.reopen(now, met.slot, &[route_to(2)]);
+    a.reopen(now, met.slot, &[route_to(2)], 77);
     assert!(poll(a, now).is_some(), "it asks whether the peer is there");
     assert!(a.uninstall(name));
     // Somebody else takes its place.

@@ -1,0 +1,32 @@
+//! A peer that is asked whether it started again: which streams the next line begins with.
+
+use super::{life::begin_again, *};
+
+#[test]
+fn line_that_a_peer_opens_while_it_is_asked_after_begins_with_other_streams() {
+    for of in [0, 1] {
+        let (mut world, ..) = connected(&Config::default());
+        begin_again(&mut world, of, true);
+        let (now, slot) = (world.now, world.up(1 - of).unwrap());
+        let lines = &mut world.sides[1 - of].lines;
+        lines.reopen(now, slot, &[route_to(of as u8)], 77);
+        world.open(of);
+        let mut first = true;
+        world.settle(&mut |from, _, _: &[u8]| from != of && core::mem::take(&mut first));
+        let line = world.up(1 - of).unwrap();
+        let info = world.sides[1 - of].lines.info(line).unwrap();
+        assert_eq!(info.first_stream, 77);
+    }
+}
+
+#[test]
+fn line_says_one_first_stream_with_one_end_number_however_often_it_asks() {
+    let (mut world, a, _) = connected(&Config::default());
+    begin_again(&mut world, 1, true);
+    let (now, lines) = (world.now, &mut world.sides[0].lines);
+    lines.reopen(now, a, &[route_to(1)], 77);
+    let first = lines.pending_mut(a).unwrap().first_stream;
+    lines.take_pending(a);
+    lines.reopen(now, a, &[route_to(1)], 99);
+    assert_eq!(lines.pending_mut(a).unwrap().first_stream, first);
+}
