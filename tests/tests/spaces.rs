@@ -371,6 +371,10 @@ fn say(rogue: &mut Rogue, n: u64, head: &str, bytes: &[u8], end: bool) {
     }
 }
 
+fn is_of_stream(event: &Event) -> bool {
+    matches!(event, Event::Stream(_))
+}
+
 #[test]
 fn spaces_system_streams_of_a_rogue_end_its_line_and_never_reach_the_application() {
     let (_, club) = rogue();
@@ -384,12 +388,7 @@ fn spaces_system_streams_of_a_rogue_end_its_line_and_never_reach_the_application
         let (mut rogue, _) = rogue();
         say(&mut rogue, 0, space, bytes, true);
         assert_eq!(rogue.hear().map(|(code, _)| code), Some(code));
-        assert!(
-            !rogue
-                .events
-                .iter()
-                .any(|event| matches!(event, Event::Stream(_)))
-        );
+        assert!(!rogue.events.iter().any(is_of_stream));
     }
     // Too many at once, and the same again and again.
     let (mut rogue_one, _) = rogue();
@@ -424,12 +423,7 @@ fn spaces_system_streams_of_a_rogue_end_its_line_and_never_reach_the_application
     say(&mut later, 0, r#"{"\u0073ys":"tomorrow"}"#, b"x", true);
     say(&mut later, 1, r#"{"sys":7}"#, b"x", true);
     assert_eq!(later.hear(), None);
-    assert!(
-        !later
-            .events
-            .iter()
-            .any(|event| matches!(event, Event::Stream(_)))
-    );
+    assert!(!later.events.iter().any(is_of_stream));
     let (now, id) = (later.now, later.id());
     assert_eq!(later.switch.line(id).map(|info| info.streams), Some(0));
     let ours = later.switch.open_stream(now, id, space);
