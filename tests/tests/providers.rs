@@ -18,11 +18,11 @@ use sha2::{Digest as _, Sha256};
 const PINNED: [(Suite, &str); 2] = [
     (
         Suite::Aes256Gcm,
-        "ce13456cfed99adc3651c027af04b68089cf6d3c97c286783f26015c5f5ca179",
+        "5c390defcf2bd672e50c1615c65cde0d0b523d830b26c835ba1623c1b699fd3a",
     ),
     (
         Suite::ChaCha20Poly1305,
-        "24a3958b458cec7f9acb767536c1563cfd27d1dd66a32b7353b1c8610c225c50",
+        "f6821f2832bc6498a7a231965c04c179a05c4cd06e4fc672fdbd3d9ba25ef86c",
     ),
 ];
 

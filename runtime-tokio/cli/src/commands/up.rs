@@ -54,6 +54,7 @@ pub(crate) async fn run(context: &Context, args: args::Up) -> Result<(), Failure
     };
     let begun = begin(context, &args, &into)?;
     let (node, resident) = (begun.node, begun.resident);
+    let control = listen(context);
     if context.space.is_none() {
         let ticket = node.ticket(&begun.token).to_string();
         let object = json!({
@@ -78,7 +79,7 @@ pub(crate) async fn run(context: &Context, args: args::Up) -> Result<(), Failure
     tokio::select! {
         served = serve(host, &node) => served,
         () = resident.watch() => Err(ended()),
-        () = listen(context, &resident) => Err(ended()),
+        () = answer(control, &resident) => Err(ended()),
     }
 }
 
@@ -153,29 +154,40 @@ async fn serve(host: Arc<Host>, node: &Node) -> Result<(), Failure> {
     }
 }
 
-/// Answers the commands that speak to this `up`, where that can be.
+/// Where other commands speak to this `up`. It is there before the tickets are: whoever has read one
+/// finds it.
 #[cfg(unix)]
-async fn listen(context: &Context, resident: &Arc<Resident>) {
+fn listen(context: &Context) -> Option<Control> {
     let control = context
         .with_home(|home| Ok(home.control()))
         .and_then(|path| Ok(Control::bind(&path)?));
     match control {
-        Ok(control) => {
-            let resident = Arc::clone(resident);
-            let answer = move |ask| Arc::clone(&resident).answer(ask);
-            control.serve(answer).await;
-        }
+        Ok(control) => Some(control),
         Err(failure) => {
             let plain = format!("other commands cannot speak to this `up`: {failure}");
             context.output.aside(&plain);
-            std::future::pending::<()>().await;
+            None
         }
     }
 }
 
+/// Answers the commands that speak to this `up`.
+#[cfg(unix)]
+async fn answer(control: Option<Control>, resident: &Arc<Resident>) {
+    let Some(control) = control else {
+        return std::future::pending().await;
+    };
+    let resident = Arc::clone(resident);
+    let answer = move |ask| Arc::clone(&resident).answer(ask);
+    control.serve(answer).await;
+}
+
 /// Commands speak to an `up` only where there are sockets in the file system.
 #[cfg(not(unix))]
-async fn listen(_context: &Context, _resident: &Arc<Resident>) {
+fn listen(_context: &Context) {}
+
+#[cfg(not(unix))]
+async fn answer((): (), _resident: &Arc<Resident>) {
     std::future::pending().await
 }
 

@@ -199,8 +199,9 @@ fn resume_is_for_one_receiver_at_a_time_in_one_place() {
     let (file, _size) = big(&world);
     let (sender, ticket) = world.send(&file);
     let first = world.start(&["recv", &ticket, "-o", "one"]);
-    let lock = world.path("here/.one.hydroid-part/lock");
-    stand_still(&sender, || lock.exists().then_some(()));
+    // Once there is a record, the part is locked; the lock's file alone is there a moment earlier.
+    let record = world.path("here/.one.hydroid-part/record");
+    stand_still(&sender, || record.exists().then_some(()));
     first.signal(Signal::STOP);
     sender.signal(Signal::CONT);
     let second = world.run(&["recv", &ticket, "-o", "one"]);
