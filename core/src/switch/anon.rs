@@ -4,7 +4,7 @@
 use alloc::boxed::Box;
 use core::net::SocketAddr;
 
-use super::{Ecn, Event, LineError, Switch, Transmit};
+use super::{Event, LineError, Switch, Transmit};
 use crate::{
     base::{Bounded, Time},
     line,
@@ -39,15 +39,8 @@ impl Anonymous {
     pub(super) fn next(&mut self, buf: &mut [u8]) -> Option<Transmit> {
         let (_, packet) = self.outgoing.front()?;
         buf.get_mut(..packet.len())?.copy_from_slice(packet);
-        let (Route { socket, path }, packet) = self.outgoing.pop()?;
-        Some(Transmit {
-            socket,
-            path,
-            ecn: Ecn::None,
-            ttl: None,
-            len: packet.len(),
-            segment: packet.len(),
-        })
+        let (route, packet) = self.outgoing.pop()?;
+        Some(Transmit::of(route, packet.len(), packet.len()))
     }
 }
 

@@ -4,7 +4,7 @@
 use alloc::vec::Vec;
 
 use super::{
-    Carried, Ecn, Event, Need, Phase, Switch, Transmit,
+    Carried, Event, Need, Phase, Switch, Transmit,
     link::{Grant, Link},
     paths::PLAIN_LEAST,
 };
@@ -79,15 +79,7 @@ impl Switch {
     fn next_handshake(&mut self, buf: &mut [u8]) -> Option<Transmit> {
         let (route, len) = self.lines.poll_datagram(self.now, buf)?;
         self.keep_opens();
-        let (socket, path) = (route.socket, route.path);
-        Some(Transmit {
-            socket,
-            path,
-            ecn: Ecn::None,
-            ttl: None,
-            len,
-            segment: len,
-        })
+        Some(Transmit::of(route, len, len))
     }
 
     fn next_sealed(&mut self, now: Time, buf: &mut [u8]) -> Option<Transmit> {
@@ -143,15 +135,7 @@ impl Switch {
         if len > 0 {
             self.note_sent(route, slot);
         }
-        let (socket, path) = (route.socket, route.path);
-        (len > 0).then_some(Transmit {
-            socket,
-            path,
-            ecn: Ecn::None,
-            ttl: None,
-            len,
-            segment,
-        })
+        (len > 0).then_some(Transmit::of(route, len, segment))
     }
 
     /// Writes and seals one packet into `buf`, which is as long as a packet may be; `pad` asks for

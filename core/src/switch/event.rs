@@ -88,6 +88,20 @@ pub struct Transmit {
     pub segment: usize,
 }
 
+impl Transmit {
+    /// What goes by `route` as the system sends it by itself.
+    pub(super) const fn of(route: Route, len: usize, segment: usize) -> Self {
+        Self {
+            socket: route.socket,
+            path: route.path,
+            ecn: Ecn::None,
+            ttl: None,
+            len,
+            segment,
+        }
+    }
+}
+
 /// Something happened. Events are edges: data is pulled by the calls that they point to.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]

@@ -3,7 +3,7 @@
 
 use alloc::{collections::VecDeque, vec::Vec};
 
-use super::{Ecn, Event, Interface, LineEvent, SentError, Switch, Transmit, link::Phase};
+use super::{Event, Interface, LineEvent, SentError, Switch, Transmit, link::Phase};
 use crate::{
     base::{Slot, Time},
     line::{Pace, PathFrame},
@@ -156,14 +156,7 @@ impl Switch {
         let plain = writer.len();
         let (len, _) = self.lines.seal(line, buf, plain)?;
         self.note_sent(route, slot);
-        Some(Transmit {
-            socket: route.socket,
-            path: route.path,
-            ecn: Ecn::None,
-            ttl: None,
-            len,
-            segment: len,
-        })
+        Some(Transmit::of(route, len, len))
     }
 
     /// Writes ranges alone, for a path that is not in use.
@@ -185,14 +178,7 @@ impl Switch {
         let plain = writer.len();
         let (len, _) = self.lines.seal(line, buf, plain)?;
         self.note_sent(route, slot);
-        Some(Transmit {
-            socket: route.socket,
-            path: route.path,
-            ecn: Ecn::None,
-            ttl: None,
-            len,
-            segment: len,
-        })
+        Some(Transmit::of(route, len, len))
     }
 
     /// Remembers which link a transmit is of, for the day when it could not be sent.

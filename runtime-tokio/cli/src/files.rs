@@ -326,25 +326,7 @@ pub(crate) fn private() -> OpenOptions {
 /// # Errors
 /// The system's; `AlreadyExists` if there was one.
 pub(crate) fn create_private(path: &Path, content: &[u8]) -> io::Result<()> {
-    let folder = path.parent().unwrap_or(Path::new("."));
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(format!(".{}.new", std::process::id()));
-    let new = folder.join(name);
-    let written = private()
-        .write(true)
-        .create_new(true)
-        .open(&new)
-        .and_then(|mut file| {
-            file.write_all(content)?;
-            file.sync_all()?;
-            rename_new(&new, path)?;
-            sync_folder(folder)
-        });
-    if written.is_err() {
-        // It is not there if it was not made, or was renamed.
-        let _absent = fs::remove_file(&new);
-    }
-    written
+    write_private(path, &new_beside(path), content, rename_new)
 }
 
 /// Writes a private file whole, in place of the one of this name if there is one.
@@ -352,24 +334,39 @@ pub(crate) fn create_private(path: &Path, content: &[u8]) -> io::Result<()> {
 /// # Errors
 /// The system's; the one that was there is as it was then.
 pub(crate) fn replace_private(path: &Path, content: &[u8]) -> io::Result<()> {
-    let folder = path.parent().unwrap_or(Path::new("."));
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(format!(".{}.new", std::process::id()));
-    let new = folder.join(name);
+    let new = new_beside(path);
     // Another process of this number may have left one.
     let _absent = fs::remove_file(&new);
+    write_private(path, &new, content, |from, to| fs::rename(from, to))
+}
+
+/// What a file is called until it is whole.
+fn new_beside(path: &Path) -> PathBuf {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(format!(".{}.new", std::process::id()));
+    path.with_file_name(name)
+}
+
+/// Writes and syncs a private file as `new`, and gives it its name by `rename`.
+fn write_private(
+    path: &Path,
+    new: &Path,
+    content: &[u8],
+    rename: impl FnOnce(&Path, &Path) -> io::Result<()>,
+) -> io::Result<()> {
     let written = private()
         .write(true)
         .create_new(true)
-        .open(&new)
+        .open(new)
         .and_then(|mut file| {
             file.write_all(content)?;
             file.sync_all()?;
-            fs::rename(&new, path)?;
-            sync_folder(folder)
+            rename(new, path)?;
+            sync_folder(path.parent().unwrap_or(Path::new(".")))
         });
     if written.is_err() {
-        let _absent = fs::remove_file(&new);
+        // It is not there if it was not made, or was renamed.
+        let _absent = fs::remove_file(new);
     }
     written
 }
