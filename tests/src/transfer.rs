@@ -59,7 +59,7 @@ pub struct Progress {
 
 /// Writes `total` bytes of the pattern and the end, and reads what comes, as far as it goes now.
 pub fn pump(world: &mut World, node: usize, stream: StreamId, total: u64, at: &mut Progress) {
-    let now = world.now;
+    let now = world.nodes[node].time(world.now);
     let switch = &mut world.nodes[node].switch;
     while at.written < total {
         let piece = pattern(at.written, (total - at.written).min(10_000) as usize);
