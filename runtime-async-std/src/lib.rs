@@ -1,0 +1,2 @@
+//! The hydroid switch under async-std and smol.
+#![forbid(unsafe_code)]

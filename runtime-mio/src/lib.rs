@@ -1,0 +1,2 @@
+//! The hydroid switch under mio.
+#![forbid(unsafe_code)]
