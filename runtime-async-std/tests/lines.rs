@@ -141,7 +141,10 @@ async fn pass(from: &Member, to: &Member, salt: u64) {
         return;
     }
     poll_fn(|cx| match to.endpoint.poll_accept(cx.waker()) {
-        Poll::Ready(accepted) => Poll::Ready(drop(accepted.expect("it was opened"))),
+        Poll::Ready(accepted) => {
+            drop(accepted.expect("it was opened"));
+            Poll::Ready(())
+        }
         Poll::Pending => line.poll_closed(cx.waker()).map(|_| ()),
     })
     .await;
