@@ -20,6 +20,13 @@ pub struct StreamId {
     pub(super) id: u64,
 }
 
+impl StreamId {
+    /// Stands before every stream of `line`.
+    pub(crate) const fn first(line: LineId) -> Self {
+        Self { line, id: 0 }
+    }
+}
+
 impl fmt::Display for LineId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "line {}", self.0)
