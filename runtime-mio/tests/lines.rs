@@ -295,10 +295,10 @@ fn line_that_is_kept_comes_back_and_what_is_kept_brings_it_back_after_a_start() 
     assert!(world.members[0].saw(|event| *event == Event::Need));
     // The last of each key is what there is to keep.
     let a = &mut world.members[0];
-    let needs = std::iter::from_fn(|| a.endpoint.need());
-    let kept: BTreeMap<_, _> = needs
-        .map(|switch::Need::Keep { key, bytes }| (key, bytes))
-        .collect();
+    let mut kept = BTreeMap::new();
+    while let Some(switch::Need::Keep { key, bytes }) = a.endpoint.need() {
+        kept.insert(key, bytes);
+    }
     assert_eq!(kept.keys().collect::<Vec<_>>(), ["opens", "peers"]);
     let again = a.again();
     for (key, bytes) in &kept {

@@ -10,7 +10,7 @@ use std::{
 };
 
 use hydroid_mio::{Config, Event, driver, switch};
-use mio::{Events, Poll, Token, Waker};
+use mio::{Poll, Token, Waker};
 
 use pair::{BOTH, Member, World, content, would_block};
 
