@@ -17,6 +17,12 @@ mod handles;
 mod news;
 mod outbox;
 mod records;
+#[cfg(feature = "shell")]
+#[allow(
+    clippy::disallowed_types,
+    reason = "a shell is where the time comes from"
+)]
+pub mod shell;
 #[cfg(test)]
 mod tests;
 mod turn;
