@@ -87,9 +87,11 @@ impl Member {
     }
 
     pub(crate) fn saw_down(&mut self, down: LineId) -> Option<DownReason> {
-        self.events.iter().find_map(|event| match event {
-            Event::Line(LineEvent::Down { line, reason }) if *line == down => Some(reason.clone()),
-            _ => None,
+        self.events.iter().find_map(|event| {
+            let Event::Line(LineEvent::Down { line, reason }) = event else {
+                return None;
+            };
+            (*line == down).then(|| reason.clone())
         })
     }
 }
