@@ -20,10 +20,27 @@ pub struct StreamId {
     pub(super) id: u64,
 }
 
+impl LineId {
+    /// The line of this number, which a tape has.
+    pub(crate) const fn of_number(number: u64) -> Self {
+        Self(number)
+    }
+
+    /// The number, the same in every run that does the same.
+    pub(crate) const fn number(self) -> u64 {
+        self.0
+    }
+}
+
 impl StreamId {
-    /// Stands before every stream of `line`.
-    pub(crate) const fn first(line: LineId) -> Self {
-        Self { line, id: 0 }
+    /// The stream of this number in a line, which a tape has.
+    pub(crate) const fn of_number(line: LineId, id: u64) -> Self {
+        Self { line, id }
+    }
+
+    /// The number in its line.
+    pub(crate) const fn number(self) -> u64 {
+        self.id
     }
 }
 
