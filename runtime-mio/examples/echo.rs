@@ -55,8 +55,11 @@ fn dial(ticket: &Ticket, text: &str) -> Result<(), Box<dyn Error>> {
         poll.poll(&mut ready, endpoint.timeout())?;
         endpoint.turn()?;
         while let Some(event) = endpoint.next_event() {
+            if event != Event::Readable(stream.id()) {
+                continue;
+            }
             let read = stream.read_to_string(&mut echo);
-            if event == Event::Readable(stream.id()) && !would_block(&read) {
+            if !would_block(&read) {
                 read?;
                 println!("{echo}");
                 endpoint.shutdown(Duration::from_secs(1));

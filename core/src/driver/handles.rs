@@ -146,7 +146,7 @@ impl Driver {
         self.tell(Wait::Accept);
     }
 
-    fn note(&mut self, stream: StreamId, change: impl FnOnce(&mut StreamRecord)) {
+    pub(super) fn note(&mut self, stream: StreamId, change: impl FnOnce(&mut StreamRecord)) {
         if let Some(record) = self.records.streams.get_mut(&stream) {
             change(record);
         }

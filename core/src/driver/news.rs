@@ -157,7 +157,7 @@ impl Driver {
         told.forget(Wait::Packet(line));
         let streams = self.records.streams.range(StreamId::of_number(line, 0)..);
         for (&stream, record) in streams.take_while(|(stream, _)| stream.line == line) {
-            if record.reset.is_none() && !record.turned_away {
+            if record.reset.is_none() && !record.turned_away && !record.read {
                 told.tell(Wait::Read(stream));
             }
             if record.stopped.is_none() && !record.given_up && !record.finished {

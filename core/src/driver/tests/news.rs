@@ -152,6 +152,35 @@ fn driver_news_of_a_line_that_is_no_more_reach_its_streams() {
 }
 
 #[test]
+fn driver_tells_nothing_of_a_direction_that_was_over_before_its_line() {
+    let mut pair = told();
+    let line = pair.line();
+    let (near, far) = pair.stream(line);
+    pair.a.driver.switch_mut().finish(pair.now, near).unwrap();
+    pair.b.driver.switch_mut().finish(pair.now, far).unwrap();
+    settle(&mut pair);
+    let read = |end: &mut End, now, stream| {
+        let read = end
+            .driver
+            .poll_read(now, stream, &mut [0; 8], Waker::noop());
+        assert!(matches!(read, Poll::Ready(Ok(Read::End))));
+    };
+    read(&mut pair.a, pair.now, near);
+    read(&mut pair.b, pair.now, far);
+    settle(&mut pair);
+    all(&mut pair.a);
+    all(&mut pair.b);
+    let closed = pair.b.driver.switch_mut().close(pair.now, far.line, 0, "");
+    closed.unwrap();
+    settle(&mut pair);
+    for end in [&mut pair.a, &mut pair.b] {
+        let news = all(end);
+        let of_streams = |news: &&News| matches!(news, News::Readable(_) | News::Writable(_));
+        assert_eq!(news.iter().filter(of_streams).count(), 0, "{news:?}");
+    }
+}
+
+#[test]
 fn driver_tells_that_there_is_room_after_there_was_none() {
     let mut pair = told();
     let line = pair.line();
