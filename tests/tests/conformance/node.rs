@@ -85,7 +85,7 @@ impl End {
                     return (there, downs);
                 }
                 LineEvent::Down { reason, .. } => downs.push(reason),
-                _ => {}
+                LineEvent::Moved { .. } | _ => {}
             }
         }
     }

@@ -91,7 +91,8 @@ fn garbage(n: u64) -> Vec<u8> {
     let word = u64::from_be_bytes(word);
     let line = (word >> 32) as u32;
     let open = format!(r#"{{"open":1,"suite":"aes256gcm","line":{line}}}"#);
-    let head: &[u8] = match n % KINDS {
+    let kind = n % KINDS;
+    let head: &[u8] = match kind {
         0 => &[],
         1 => &line.to_be_bytes(),
         2 => open.as_bytes(),
@@ -102,7 +103,7 @@ fn garbage(n: u64) -> Vec<u8> {
     };
     let mut bytes = vec![0; (600 + word % 600) as usize];
     noise.fill(&mut bytes);
-    if n % KINDS > 0 {
+    if kind > 0 {
         let length = u16::try_from(head.len()).expect("it is short");
         let packet = [&length.to_be_bytes(), head];
         bytes.splice(..0, packet.concat());
