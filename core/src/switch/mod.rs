@@ -45,14 +45,16 @@ pub use self::{
     known::KnownPeer,
     stats::{DropReason, Stats},
 };
+#[cfg(feature = "fast")]
+pub use crate::line::fast;
 use crate::{
     base::{Effects, Index, Ledger, Rng, Seed, Slot, Slots, Time, Timers, Wall},
     identity::{Hashname, PublicKey, Roles, SpaceId},
-    line::{self, Lines, Provider, PureRust},
+    line::{self, Lines},
     stream,
 };
 pub use crate::{
-    line::{PathInfo, PeerState},
+    line::{PathInfo, PeerState, Provider, PureRust, Suite},
     stream::{REFUSED as STREAM_REFUSED, Read},
     wire::{Path, Route, SocketId},
 };
