@@ -29,10 +29,8 @@ pub(crate) const TOKIO: Shell = Shell {
 struct Driven<T>(T, Arc<Runtime>);
 
 fn bind(secret: &SecretKey, space: &Space, switch: switch::Config) -> io::Result<Box<dyn Node>> {
-    let runtime = Builder::new_multi_thread()
-        .worker_threads(1)
-        .enable_all()
-        .build()?;
+    let mut builder = Builder::new_multi_thread();
+    let runtime = builder.worker_threads(1).enable_all().build()?;
     let config = Config {
         listen: vec![([127, 0, 0, 1], 0).into()],
         switch,
@@ -43,12 +41,6 @@ fn bind(secret: &SecretKey, space: &Space, switch: switch::Config) -> io::Result
     Ok(Box::new(Driven((endpoint, local), Arc::new(runtime))))
 }
 
-impl<T> Driven<T> {
-    fn with<O>(&self, other: O) -> Driven<O> {
-        Driven(other, Arc::clone(&self.1))
-    }
-}
-
 impl Node for Driven<(Endpoint, Hashname)> {
     fn addresses(&self) -> Vec<SocketAddr> {
         self.0.0.local_addresses()
@@ -56,19 +48,18 @@ impl Node for Driven<(Endpoint, Hashname)> {
 
     fn connect(&self, ticket: &Ticket) -> io::Result<Box<dyn Line>> {
         let (endpoint, local) = &self.0;
-        let line = self.1.block_on(endpoint.connect(*local, ticket))?;
-        Ok(Box::new(self.with(line)))
+        let line = self.1.block_on(endpoint.connect(*local, ticket));
+        Ok(Box::new(Driven(line?, Arc::clone(&self.1))))
     }
 
     fn accept(&self) -> io::Result<Box<dyn Stream>> {
         let stream = self.1.block_on(self.0.0.accept());
-        let stream = stream.ok_or(io::ErrorKind::NotConnected)?;
-        Ok(Box::new(self.with(stream)))
+        Ok(Box::new(Driven(stream.ok_or(io::ErrorKind::NotConnected)?)))
     }
 
     fn line_event(&self) -> io::Result<LineEvent> {
         let event = self.1.block_on(self.0.0.line_event());
-        Ok(event.ok_or(io::ErrorKind::NotConnected)?)
+        event.ok_or_else(|| io::ErrorKind::NotConnected.into())
     }
 
     fn stats(&self) -> Stats {
@@ -91,7 +82,10 @@ impl Line for Driven<hydroid_tokio::Line> {
 
     fn open(&self, head: &str) -> io::Result<Box<dyn Stream>> {
         let stream = self.1.block_on(self.0.open_stream(head));
-        Ok(Box::new(self.with(stream.map_err(io::Error::other)?)))
+        Ok(Box::new(Driven(
+            stream.map_err(io::Error::other)?,
+            Arc::clone(&self.1),
+        )))
     }
 
     fn send(&self, packet: &[u8]) -> io::Result<()> {
