@@ -1,14 +1,16 @@
 //! hydroid-async-std: its threads drive every node of the process.
 
 use std::{
+    future::poll_fn,
     io::{self, Read, Write},
     net::SocketAddr,
+    pin::Pin,
     time::Duration,
 };
 
 use async_std::{
     future::timeout,
-    io::{ReadExt as _, WriteExt as _},
+    io::{ReadExt as _, Write as _, WriteExt as _},
     task::block_on,
 };
 use hydroid_async_std::{Config, Endpoint};
@@ -107,7 +109,7 @@ impl Stream for Own<hydroid_async_std::Stream> {
     }
 
     fn end(&mut self) -> io::Result<()> {
-        block_on(self.0.close())
+        block_on(poll_fn(|cx| Pin::new(&mut self.0).poll_close(cx)))
     }
 
     fn finished(&mut self) -> io::Result<()> {

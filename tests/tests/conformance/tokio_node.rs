@@ -54,7 +54,8 @@ impl Node for Driven<(Endpoint, Hashname)> {
 
     fn accept(&self) -> io::Result<Box<dyn Stream>> {
         let stream = self.1.block_on(self.0.0.accept());
-        Ok(Box::new(Driven(stream.ok_or(io::ErrorKind::NotConnected)?)))
+        let stream = stream.ok_or(io::ErrorKind::NotConnected)?;
+        Ok(Box::new(Driven(stream, Arc::clone(&self.1))))
     }
 
     fn line_event(&self) -> io::Result<LineEvent> {

@@ -71,14 +71,23 @@ impl<I> Engine<I> {
         &mut self.sockets
     }
 
-    /// How long it may rest from now on, as far as no socket becomes ready. A command may make that
-    /// shorter.
+    /// How long it may rest from now on, as far as no socket becomes ready. A command that makes
+    /// that shorter wakes the waker of the last turn.
     pub fn wait(&self) -> Duration {
-        let state = self.shared.lock();
+        let mut state = self.shared.lock();
         if state.life != Life::Running {
             return Duration::ZERO;
         }
-        Duration::from_micros(self.wait_us(&state, self.shared.now()))
+        let now = self.shared.now();
+        let wait_us = self.wait_us(&state, now);
+        let until = now.plus_us(wait_us);
+        state.armed = if wait_us == 0 { Time::ZERO } else { until };
+        Duration::from_micros(wait_us)
+    }
+
+    /// Has `waker` woken from now on, as if it had been given to the last turn.
+    pub fn wake_by(&self, waker: &Waker) {
+        self.shared.lock().task.clone_from(waker);
     }
 
     fn wait_us(&self, state: &State, now: Time) -> u64 {
