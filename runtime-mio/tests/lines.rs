@@ -201,7 +201,7 @@ fn line_refusals_are_told_apart() {
         ConnectError::NotInstalled
     );
     assert_eq!(refused(mine.hashname(), &mine), ConnectError::Oneself);
-    let mut nowhere = theirs.clone();
+    let mut nowhere = theirs;
     nowhere.addresses.clear();
     assert_eq!(refused(mine.hashname(), &nowhere), ConnectError::NoAddress);
     // A socket that is bound and that nobody reads.

@@ -34,23 +34,27 @@ fn with_other<T: Send + 'static>(
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
-            .unwrap();
+            .expect("a runtime starts");
         runtime.block_on(async {
             let endpoint = tokio_shell::Endpoint::bind(tokio_shell::Config {
                 listen: vec![SocketAddr::from(([127, 0, 0, 1], 0))],
                 ..Default::default()
             })
-            .unwrap();
-            let (secret, space) = (fresh_secret().unwrap(), Space::open("test").unwrap());
-            let me = endpoint.install(&secret, &space).unwrap();
+            .expect("there are ports");
+            let (secret, space) = (fresh_secret(), Space::open("test"));
+            let (secret, space) = (
+                secret.expect("there is randomness"),
+                space.expect("it is legal"),
+            );
+            let me = endpoint.install(&secret, &space).expect("it is the first");
             let addresses = endpoint.local_addresses();
             tell.send(Ticket::new(secret.public(), space, &addresses, None))
-                .unwrap();
+                .expect("it is waited for");
             let bounded = tokio::time::timeout(Duration::from_secs(30), work(endpoint, ours, me));
             bounded.await.expect("the test hung")
         })
     });
-    (told.recv().unwrap(), other)
+    (told.recv().expect("it tells"), other)
 }
 
 #[test]

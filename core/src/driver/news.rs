@@ -155,7 +155,7 @@ impl Driver {
         };
         told.forget(Wait::Room(line));
         told.forget(Wait::Packet(line));
-        let streams = self.records.streams.range(StreamId::first(line)..);
+        let streams = self.records.streams.range(StreamId::of_number(line, 0)..);
         for (&stream, record) in streams.take_while(|(stream, _)| stream.line == line) {
             if record.reset.is_none() && !record.turned_away {
                 told.tell(Wait::Read(stream));

@@ -42,11 +42,6 @@ impl StreamId {
     pub(crate) const fn number(self) -> u64 {
         self.id
     }
-
-    /// Stands before every stream of `line`.
-    pub(crate) const fn first(line: LineId) -> Self {
-        Self { line, id: 0 }
-    }
 }
 
 impl fmt::Display for LineId {
