@@ -339,7 +339,7 @@ impl<S: Runtime> Endpoint<S> {
     /// If there is no runtime, an address cannot be bound, or the config is illegal.
     pub fn bind(config: Config) -> io::Result<Self> {
         let (endpoint, engine) = bind(config, S::watch)?;
-        S::spawn(engine::run::<S>(engine))?;
+        S::spawn(engine.run::<S>())?;
         Ok(endpoint)
     }
 

@@ -100,6 +100,26 @@ impl<I> Engine<I> {
 }
 
 impl<I: AsHandle> Engine<I> {
+    /// Turns until the end, as a task of a runtime. Dropping the future breaks the endpoint.
+    pub async fn run<S: Runtime<Socket = I>>(mut self) {
+        let mut sleep = S::sleep();
+        poll_fn(|cx| {
+            let waker = cx.waker();
+            let io =
+                |socket: &_, side, attempt: &mut Attempt<'_>| S::poll_io(socket, side, cx, attempt);
+            let again = match self.turn(waker, io) {
+                Rest::Over => return Poll::Ready(()),
+                Rest::Again => true,
+                Rest::Until(until) => S::poll_sleep(&mut sleep, cx, until).is_ready(),
+            };
+            if again {
+                waker.wake_by_ref();
+            }
+            Poll::Pending
+        })
+        .await;
+    }
+
     /// One turn. `io` tries what it is given on a socket, as [`Runtime::poll_io`] does; `waker` is
     /// woken once another turn is due because of what a handle did.
     pub fn turn(
@@ -210,26 +230,6 @@ impl<I: AsHandle> Engine<I> {
             Rest::Until(self.shared.epoch() + Duration::from_micros(until.as_us()))
         }
     }
-}
-
-/// Runs an endpoint in a task until its end.
-pub(super) async fn run<S: Runtime>(mut engine: Engine<S::Socket>) {
-    let mut sleep = S::sleep();
-    poll_fn(|cx| {
-        let waker = cx.waker();
-        let io =
-            |socket: &_, side, attempt: &mut Attempt<'_>| S::poll_io(socket, side, cx, attempt);
-        let again = match engine.turn(waker, io) {
-            Rest::Over => return Poll::Ready(()),
-            Rest::Again => true,
-            Rest::Until(until) => S::poll_sleep(&mut sleep, cx, until).is_ready(),
-        };
-        if again {
-            waker.wake_by_ref();
-        }
-        Poll::Pending
-    })
-    .await;
 }
 
 /// The engine is dropped when it ends, panics, or its runtime goes: nobody may wait for it then.
