@@ -199,6 +199,10 @@ impl Answers {
             if ids.is_empty() {
                 self.waiting.remove(&pair);
             }
+            if self.waiting.is_empty() {
+                // An empty map keeps a node of eleven places.
+                self.waiting = BTreeMap::new();
+            }
         }
     }
 
