@@ -119,7 +119,7 @@ impl Recorder {
             .and_then(|file| Self::onto(file, config));
         created.map_err(|error| {
             let kind = error.kind();
-            let path = path.to_owned();
+            let path = path.into();
             io::Error::new(kind, Unrecorded { path, error })
         })
     }
@@ -144,7 +144,7 @@ impl Recorder {
             return;
         }
         if tray.end.is_some() {
-            tray.last.clone_from(&tray.end);
+            tray.last = tray.end.clone();
             recorded.end_tape(now, End::Full);
             recorded.take_tape(&mut Vec::new());
             return;

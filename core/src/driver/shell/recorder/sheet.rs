@@ -105,7 +105,7 @@ impl<P: Paper> Sheet<P> {
         let mut before = vec![0; usize::try_from(end - begin).map_err(io::Error::other)?];
         self.paper.read_exact(&mut before)?;
         let mut last = Vec::new();
-        tape::follow(&before, End::Full, &mut last).map_err(io::Error::other)?;
+        tape::follow(&before, End::Full, &mut last).ok_or(io::ErrorKind::InvalidData)?;
         self.paper.seek(SeekFrom::Start(end))?;
         self.paper.write_all(&last)?;
         Ok(last.len() as u64)
