@@ -19,6 +19,7 @@ mod relay;
 mod resident;
 mod signals;
 mod spaces;
+mod tape;
 mod transfer;
 
 use std::{env, process::ExitCode, time::Duration};

@@ -167,7 +167,7 @@ impl Recorder {
         }
     }
 
-    /// Ends the tape in order, and waits for its last record to be written, if not for long.
+    /// Ends the tape in order; [`wait`](Self::wait) for its last record to be written.
     pub fn close(&self, now: Time, recorded: &mut Recorded) {
         self.collect(now, recorded);
         let mut tray = self.desk.tray();
@@ -176,8 +176,15 @@ impl Recorder {
             recorded.take_tape(&mut tray.bytes);
             tray.last = Some(RecordEnd::Closed);
         }
+        drop(tray);
         self.desk.filled.notify_one();
+    }
+
+    /// Waits until the last record is written, after [`close`](Self::close), if not for long: a
+    /// process that ends before leaves a tape that was cut off.
+    pub fn wait(&self) {
         let waits = |tray: &mut Tray| tray.end.is_none();
+        let tray = self.desk.tray();
         let _late = self.desk.over.wait_timeout_while(tray, LAST_WORD, waits);
     }
 

@@ -148,6 +148,7 @@ fn recorder_makes_a_file_for_its_owner_alone_and_writes_every_record_in_order() 
         recorder.collect(Time::from_us(1), &mut switch);
     }
     recorder.close(Time::from_us(2), &mut switch);
+    recorder.wait();
     assert!(matches!(end_of(&recorder), RecordEnd::Closed));
     assert!(!switch.is_recording());
     let bytes = fs::read(&path).unwrap();
