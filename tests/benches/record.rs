@@ -148,10 +148,7 @@ impl Taker {
 /// A thousand packets a second.
 async fn packets(folder: &Path, seconds: u64) -> Outcome<()> {
     let tape = folder.join("packets");
-    let takers = [
-        Taker::start(None).await?,
-        Taker::start(Some(&tape)).await?,
-    ];
+    let takers = [Taker::start(None).await?, Taker::start(Some(&tape)).await?];
     let mut ticks = interval(PERIOD);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Burst);
     let before = [takers[0].cpu()?, takers[1].cpu()?];
@@ -317,9 +314,7 @@ impl Pair {
         while let Some(event) = switch.poll_event() {
             match event {
                 Event::Line(LineEvent::Up { line, .. }) => self.lines[at] = Some(line),
-                Event::Packet { line } => {
-                    while switch.recv(self.now, line, buf).is_ok() {}
-                }
+                Event::Packet { line } => while switch.recv(self.now, line, buf).is_ok() {},
                 _ => {}
             }
         }
@@ -337,7 +332,9 @@ fn idle_hour() -> Outcome<()> {
     for minute in 1..=60 {
         pair.run(Time::from_us(minute * 60_000_000));
         let (now, wall) = (pair.now, Wall::from_ms(1_700_000_000_000 + minute * 60_000));
-        pair.switches.iter_mut().for_each(|it| it.handle_clock(now, wall));
+        pair.switches
+            .iter_mut()
+            .for_each(|it| it.handle_clock(now, wall));
         let line = pair.lines[0].ok_or("a line")?;
         pair.switches[0].send(now, line, b"still there?")?;
     }

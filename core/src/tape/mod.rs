@@ -7,6 +7,7 @@
 
 mod commands;
 mod end;
+mod follow;
 mod recorded;
 mod recorder;
 #[cfg(test)]
@@ -15,7 +16,7 @@ mod told;
 
 use serde::{Deserialize, Serialize};
 
-pub use self::{end::End, recorded::Recorded};
+pub use self::{end::End, follow::follow, recorded::Recorded};
 
 /// What is recorded, and how much of it waits to be taken.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]

@@ -8,16 +8,13 @@ use std::{
 };
 
 use hydroid_core::tape::{
-Difference, End, Player, Reader, Record, Stop, Unread, Unreadable, of_text,
+    Difference, End, Player, Reader, Record, Stop, Unread, Unreadable, of_text,
 };
 use hydroid_tokio::Config;
 use serde_json::json;
 use tokio::sync::mpsc::Sender;
 
-use crate::{
-    figures, files,
-    output::printable,
-};
+use crate::{figures, files, output::printable};
 
 /// Bytes that are read at once.
 const PIECE: usize = 1 << 18;

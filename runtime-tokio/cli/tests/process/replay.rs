@@ -100,7 +100,10 @@ fn replay_names_the_first_difference() {
         .find(|object| object["identical"] == false)
         .unwrap();
     assert!(object["record"].as_u64().unwrap() >= n as u64, "{object}");
-    assert!(object["record"].as_u64().unwrap() <= n as u64 + 3, "{object}");
+    assert!(
+        object["record"].as_u64().unwrap() <= n as u64 + 3,
+        "{object}"
+    );
     assert_ne!(object["expected"], object["got"]);
     let ended = replay(&world, &tape, &[]).by(1);
     let text = ended.text();
@@ -164,7 +167,10 @@ fn replay_of_a_tape_whose_file_took_no_more_ends_with_a_record_that_says_so() {
         .into_iter()
         .filter(|object| object["event"] == "tape-ended")
         .collect();
-    assert!(matches!(&told[..], [told] if told["end"] == "full"), "{told:?}");
+    assert!(
+        matches!(&told[..], [told] if told["end"] == "full"),
+        "{told:?}"
+    );
     let ended = replay(&world, &tape, &["--json"]).by(0);
     assert_eq!(last_object(&ended)["end"], "full");
     let ended = replay(&world, &tape, &[]).by(0);
@@ -225,7 +231,9 @@ fn replay_says_what_cannot_be_replayed() {
     let change = |from: &str, to: &str| {
         assert_eq!(from.len(), to.len());
         let mut bytes = bytes.clone();
-        let at = bytes.windows(from.len()).position(|part| part == from.as_bytes());
+        let at = bytes
+            .windows(from.len())
+            .position(|part| part == from.as_bytes());
         let at = at.expect("the first record has it");
         bytes[at..at + from.len()].copy_from_slice(to.as_bytes());
         fs::write(&tape, bytes).unwrap();
@@ -273,7 +281,12 @@ fn replay_is_of_one_switch_and_of_a_file_that_was_not_there() {
     up.signal(Signal::TERM);
     up.end().by(0);
     replay(&world, &there, &[]).by(0);
-    for arguments in [&["id"][..], &["demo"], &["replay", name], &["space", "members"]] {
+    for arguments in [
+        &["id"][..],
+        &["demo"],
+        &["replay", name],
+        &["space", "members"],
+    ] {
         let arguments = [arguments, &["--record", "x"]].concat();
         world.run(&arguments).by_saying(2, "one switch");
     }

@@ -80,7 +80,11 @@ impl<P: Paper> Sheet<P> {
             self.marks.push_back(self.wanted);
         }
         // What is on paper already stays there.
-        while self.marks.get(2).is_some_and(|&mark| mark + LAST_BYTES <= self.len) {
+        while self
+            .marks
+            .get(2)
+            .is_some_and(|&mark| mark + LAST_BYTES <= self.len)
+        {
             self.marks.pop_front();
         }
     }

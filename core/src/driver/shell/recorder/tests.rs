@@ -57,7 +57,10 @@ fn ends_by(bytes: &[u8], end: &str) -> bool {
 /// Waits for the thread.
 fn end_of(recorder: &Recorder) -> RecordEnd {
     let tray = recorder.desk.tray();
-    let over = recorder.desk.over.wait_while(tray, |tray| tray.end.is_none());
+    let over = recorder
+        .desk
+        .over
+        .wait_while(tray, |tray| tray.end.is_none());
     over.unwrap().end.clone().unwrap()
 }
 
@@ -165,7 +168,12 @@ fn recorder_leaves_what_is_there_unless_it_is_asked_to_replace_it() {
     fs::write(&path, "old").unwrap();
     let refused = Recorder::create(&path, false, &config).unwrap_err();
     assert_eq!(refused.kind(), io::ErrorKind::AlreadyExists);
-    assert!(Unrecorded::of(&refused).unwrap().to_string().contains("already"));
+    assert!(
+        Unrecorded::of(&refused)
+            .unwrap()
+            .to_string()
+            .contains("already")
+    );
     assert_eq!(fs::read(&path).unwrap(), b"old");
     drop(Recorder::create(&path, true, &config).unwrap());
     #[cfg(unix)]
@@ -194,7 +202,9 @@ fn recorder_ends_the_tape_on_a_disk_of_any_size_by_a_whole_record() {
         // In pieces of whole records, as turns are.
         let ends = records(&all);
         let turns = ends.windows(4).step_by(3);
-        let written = turns.clone().all(|ends| sheet.write(&all[ends[0]..ends[3]]).is_ok());
+        let written = turns
+            .clone()
+            .all(|ends| sheet.write(&all[ends[0]..ends[3]]).is_ok());
         assert!(!written || room >= ends[ends.len() - 4], "room for {room}");
         sheet.end_early();
         drop(sheet);
@@ -204,7 +214,10 @@ fn recorder_ends_the_tape_on_a_disk_of_any_size_by_a_whole_record() {
             assert!(ends_by(&tape, "full"), "room for {room}");
             let kept = *records(&tape).iter().rev().nth(1).unwrap();
             assert_eq!(tape[..kept], all[..kept]);
-            assert!(kept + 1024 > room.min(all.len()), "{kept} of {room} are kept");
+            assert!(
+                kept + 1024 > room.min(all.len()),
+                "{kept} of {room} are kept"
+            );
             full += 1;
         }
     }
