@@ -23,7 +23,7 @@ use hydroid_core::{
     identity::{SecretKey, Space, Ticket},
     line::PureRust,
     switch::{self, Ecn, Event, Interface, LineEvent, LineId, Meta, Path as Way, SocketId},
-    tape::{self, End, Recorded},
+    tape::{self, End, Player, Recorded},
 };
 use hydroid_tokio::{Config, Endpoint, Stream, fresh_secret};
 use tokio::{
@@ -351,4 +351,14 @@ fn idle_hour() -> Outcome<()> {
         3600.0 / took
     );
     Ok(())
+}
+
+/// How many records came to the same.
+fn replay(tape: &[u8]) -> Outcome<u64> {
+    let mut player = Player::strict(Config::default().provider);
+    for piece in tape.chunks(1 << 18) {
+        player.feed(piece);
+        while player.step()?.is_some() {}
+    }
+    Ok(player.count())
 }

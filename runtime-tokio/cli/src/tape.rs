@@ -345,7 +345,10 @@ fn differs(file: &Path, difference: &Difference) -> Differs {
         before: Vec::new(),
         after: Vec::new(),
     };
-    if differs.expected == differs.got {
+    if differs.altered {
+        differs.expected += &digest(&difference.expected);
+        differs.got += &digest(&difference.got);
+    } else if differs.expected == differs.got {
         // What differs is not in the words.
         differs.expected = short(&difference.expected);
         differs.got = short(&difference.got);
@@ -381,8 +384,7 @@ fn look_around(file: &Path, n: u64, differs: &mut Differs) -> Outcome<()> {
 }
 
 fn line_of(record: &Record<'_>) -> String {
-    let at = figures::moment(record.at().as_us());
-    format!("{:>8}  {at:>15}  {}", record.n(), record.words())
+    format!("{:>8}  {}", record.n(), record.words())
 }
 
 /// A record that stands as text, in words; or the text, where it is none.
@@ -394,6 +396,14 @@ fn words(text: &str) -> String {
         Some(line_of(&record))
     };
     short(&record().unwrap_or_else(|| text.into()))
+}
+
+/// The digest that a record has as text, in words.
+fn digest(text: &str) -> String {
+    let digest = text
+        .split_once("\"digest\":\"")
+        .and_then(|(_, rest)| rest.get(..16));
+    digest.map_or_else(String::new, |digest| format!(", digest {digest}"))
 }
 
 fn short(text: &str) -> String {
