@@ -8,15 +8,28 @@
 mod commands;
 mod end;
 mod follow;
+mod perform;
+mod player;
+mod reader;
+mod record;
 mod recorded;
 mod recorder;
+mod streams;
 #[cfg(test)]
 mod tests;
 mod told;
+mod words;
 
 use serde::{Deserialize, Serialize};
 
-pub use self::{end::End, follow::follow, recorded::Recorded};
+pub use self::{
+    end::End,
+    follow::follow,
+    player::{Difference, Player, Step, Stop},
+    reader::{Reader, Unread, Unreadable},
+    record::{Record, of_text},
+    recorded::Recorded,
+};
 
 /// What is recorded, and how much of it waits to be taken.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
