@@ -35,9 +35,10 @@ use tokio::{
 type Outcome<T> = Result<T, Box<dyn Error>>;
 
 const SPACE: &str = "bench";
-const PACKET: [u8; 1000] = [7; 1000];
+/// A packet with an empty head.
+const PACKET: [u8; 1000] = [0; 1000];
 const PERIOD: Duration = Duration::from_millis(1);
-const PIECE: [u8; 1 << 16] = [9; 1 << 16];
+static PIECE: [u8; 1 << 16] = [9; 1 << 16];
 
 fn main() -> Outcome<()> {
     let arguments: Vec<_> = env::args().skip(1).filter(|it| it != "--bench").collect();
@@ -312,10 +313,10 @@ impl Pair {
             }
         }
         while let Some(event) = switch.poll_event() {
-            match event {
-                Event::Line(LineEvent::Up { line, .. }) => self.lines[at] = Some(line),
-                Event::Packet { line } => while switch.recv(self.now, line, buf).is_ok() {},
-                _ => {}
+            if let Event::Line(LineEvent::Up { line, .. }) = event {
+                self.lines[at] = Some(line);
+            } else if let Event::Packet { line } = event {
+                while switch.recv(self.now, line, buf).is_ok() {}
             }
         }
         while switch.poll_need().is_some() {}

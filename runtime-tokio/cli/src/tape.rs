@@ -14,7 +14,7 @@ use hydroid_tokio::Config;
 use serde_json::json;
 use tokio::sync::mpsc::Sender;
 
-use crate::{figures, files, output::printable};
+use crate::{files, output::printable};
 
 /// Bytes that are read at once.
 const PIECE: usize = 1 << 18;

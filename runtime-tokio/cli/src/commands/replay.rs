@@ -142,21 +142,26 @@ fn object_of(differs: &Differs) -> Value {
 /// Why a tape cannot be replayed, and what to do about it.
 fn reason(name: &str, unreadable: &Unreadable) -> String {
     let n = unreadable.n;
-    match &unreadable.why {
-        Unread::Redacted => format!(
+    let why = &unreadable.why;
+    if *why == Unread::Redacted {
+        return format!(
             "{name} is redacted, and has not what a replay needs: --explain and --text show it"
-        ),
-        Unread::Version(version) => format!(
+        );
+    }
+    if let Unread::Version(version) = why {
+        return format!(
             "{name} is a tape of version {version}, which this program does not know: replay it \
              with the one that recorded it"
-        ),
-        Unread::Scheme(scheme) => format!(
+        );
+    }
+    if let Unread::Scheme(scheme) = why {
+        return format!(
             "{name} was recorded under the cryptography `{scheme}`, of simulated worlds: replay it \
              in the test that made it"
-        ),
-        why if n == 0 => format!("{name} is no tape: {why}"),
-        why => format!(
-            "{name} cannot be read beyond record {n}: {why}; what is before replays with --until"
-        ),
+        );
     }
+    if n == 0 {
+        return format!("{name} is no tape: {why}");
+    }
+    format!("{name} cannot be read beyond record {n}: {why}; what is before replays with --until")
 }

@@ -11,8 +11,7 @@ use std::{
 use super::*;
 use crate::{
     base::{Seed, Wall},
-    line::PureRust,
-    switch,
+    switch::{self, PureRust},
 };
 
 fn recorded(buffer_bytes: u64) -> (Recorded, tape::Config) {
