@@ -337,7 +337,7 @@ fn idle_hour() -> Outcome<()> {
             .iter_mut()
             .for_each(|it| it.handle_clock(now, wall));
         let line = pair.lines[0].ok_or("a line")?;
-        pair.switches[0].send(now, line, b"still there?")?;
+        pair.switches[0].send(now, line, b"\0\0still there?")?;
     }
     let mut tape = Vec::new();
     pair.switches[1].end_tape(pair.now, End::Closed);

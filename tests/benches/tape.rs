@@ -105,7 +105,9 @@ fn main() {
         };
         let figures = [None, Some(config.clone()), Some(redacted), Some(digest)];
         print!("{name:36}");
-        figures.map(|tape| print!("{:>10}", call(work, tape)));
+        for tape in figures {
+            print!("{:>10}", call(work, tape));
+        }
         println!();
     }
     let fast = line::fast().unwrap_or(&PureRust);

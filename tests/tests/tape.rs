@@ -380,6 +380,16 @@ fn tape_that_was_tampered_with_ends_no_player() {
     }
 }
 
+#[test]
+fn tape_example_of_the_document_is_what_is_recorded() {
+    let tree = Tree::of_project();
+    let document = &tree.files["core/TAPE.md"];
+    let example = document.split("```json\n").nth(1).expect("an example");
+    let example: Vec<&str> = example.lines().take_while(|line| *line != "```").collect();
+    let (tape, _) = brief_tape(&large());
+    assert_eq!(example, texts(&tape)[1..=example.len()]);
+}
+
 fn rng(default: u64) -> Rng {
     let mut bytes = [0; 32];
     bytes[..8].copy_from_slice(&seed(default).to_le_bytes());

@@ -24,8 +24,8 @@ use crate::{
 };
 
 /// How long records are gathered before they are written. What a process that is killed recorded
-/// within it is lost.
-const GATHER: Duration = Duration::from_millis(25);
+/// within it is lost; and each time that they are written costs as much as some packets do.
+const GATHER: Duration = Duration::from_millis(50);
 
 /// As much is written at once, without gathering more.
 const ENOUGH_BYTES: usize = 1 << 20;
@@ -102,6 +102,8 @@ struct Tray {
     most: usize,
     /// Why nothing more will come; the thread ends when it has written what is here.
     last: Option<RecordEnd>,
+    /// The thread waits until it is told that something is here.
+    asleep: bool,
     /// The thread has ended.
     end: Option<RecordEnd>,
     wakers: Vec<Waker>,
@@ -159,7 +161,7 @@ impl Recorder {
         }
         let after = tray.bytes.len();
         // The thread need not be told what it will see when it has gathered.
-        let begun = before == 0 && after > 0;
+        let begun = tray.asleep && after > 0;
         let enough = before < ENOUGH_BYTES && after >= ENOUGH_BYTES;
         if begun || enough || tray.last.is_some() {
             drop(tray);
@@ -248,15 +250,22 @@ impl Desk {
     /// Waits for records and swaps them for the empty `bytes`; gives why they are the last ones,
     /// if they are.
     fn gather(&self, bytes: &mut Vec<u8>) -> Option<RecordEnd> {
-        let tray = self.tray();
-        let none = |tray: &mut Tray| tray.bytes.is_empty() && tray.last.is_none();
-        let tray = self.filled.wait_while(tray, none);
-        let tray = tray.unwrap_or_else(PoisonError::into_inner);
-        let few = |tray: &mut Tray| tray.bytes.len() < ENOUGH_BYTES && tray.last.is_none();
-        let gathered = self.filled.wait_timeout_while(tray, GATHER, few);
-        let mut tray = gathered.unwrap_or_else(PoisonError::into_inner).0;
-        mem::swap(bytes, &mut tray.bytes);
-        tray.last.clone()
+        let mut tray = self.tray();
+        loop {
+            // While records keep coming, nobody has to wake the thread for the first of them.
+            tray.asleep = false;
+            let few = |tray: &mut Tray| tray.bytes.len() < ENOUGH_BYTES && tray.last.is_none();
+            let gathered = self.filled.wait_timeout_while(tray, GATHER, few);
+            tray = gathered.unwrap_or_else(PoisonError::into_inner).0;
+            if !tray.bytes.is_empty() || tray.last.is_some() {
+                mem::swap(bytes, &mut tray.bytes);
+                return tray.last.clone();
+            }
+            tray.asleep = true;
+            let none = |tray: &mut Tray| tray.bytes.is_empty() && tray.last.is_none();
+            let filled = self.filled.wait_while(tray, none);
+            tray = filled.unwrap_or_else(PoisonError::into_inner);
+        }
     }
 }
 
