@@ -2,6 +2,7 @@
 //! the house.
 
 pub mod checks;
+pub mod contracts;
 pub mod kept;
 pub mod roam;
 pub mod rogue;
