@@ -72,7 +72,12 @@ fn checks_bite_ends() {
     bites(
         "ends",
         &[whole(5, 5, true), whole(0, 0, true), reset(4), reset(9)],
-        &[whole(5, 5, false), whole(4, 5, true), whole(6, 5, true), reset(5)],
+        &[
+            whole(5, 5, false),
+            whole(4, 5, true),
+            whole(6, 5, true),
+            reset(5),
+        ],
     );
 }
 

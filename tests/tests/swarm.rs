@@ -8,7 +8,7 @@ use std::path::Path;
 
 use hydroid_tests::{
     checks,
-    swarm::{Extras, Plan, Profile, Seeds, Tally, draw, report, run, run_with, spread},
+    swarm::{Extras, Plan, Profile, Seeds, Tally, draw, places, report, run, run_with, spread},
 };
 
 /// How often each kind of fault fires over the default seeds, at least.
@@ -56,9 +56,7 @@ fn one(profile: Profile) -> Option<Plan> {
     let Ok(kept) = std::env::var("SWARM_KEEP") else {
         return Some(plan);
     };
-    let places = kept.split(',').filter(|place| !place.is_empty());
-    let places: Result<Vec<usize>, _> = places.map(str::parse).collect();
-    Some(plan.keeping(&places.expect("SWARM_KEEP is a list of numbers")))
+    Some(plan.keeping(&places(&kept).expect("SWARM_KEEP is a list of places")))
 }
 
 fn freed_bytes(act: &mut dyn FnMut()) -> u64 {
@@ -74,7 +72,10 @@ fn happened(counts: &[u64]) {
 #[test]
 fn swarm_large_heals_and_leaves_nothing() {
     if let Some(all) = swarm("swarm_large", Profile::Large, (200, 40)) {
-        let faults = all.faults.iter().map(|(fault, count)| (fault.word(), count));
+        let faults = all
+            .faults
+            .iter()
+            .map(|(fault, count)| (fault.word(), count));
         checks::fired(faults, FIRED_LEAST).expect("each kind of fault fires often enough");
         happened(&[all.whole, all.cut, all.lines, all.moved, all.sleeps]);
     }

@@ -53,11 +53,7 @@ impl fmt::Display for Broken {
 }
 
 /// The verdict of `check` if `holds` is all that it asks.
-pub(crate) fn demand(
-    check: &'static str,
-    holds: bool,
-    what: impl FnOnce() -> String,
-) -> Verdict {
+pub(crate) fn demand(check: &'static str, holds: bool, what: impl FnOnce() -> String) -> Verdict {
     if holds {
         return Ok(());
     }

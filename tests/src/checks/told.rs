@@ -20,12 +20,12 @@ pub struct Told {
 pub fn told(line: &str, seen: &Told) -> Verdict {
     let is_up = seen.state == Some(LineState::Up);
     demand("told", is_up == seen.up, || {
-        format!("{line} is {:?}, and was told to be up: {}", seen.state, seen.up)
+        format!(
+            "{line} is {:?}, and was told to be up: {}",
+            seen.state, seen.up
+        )
     })?;
-    let under_way = matches!(
-        seen.state,
-        Some(LineState::Connecting | LineState::Closing)
-    );
+    let under_way = matches!(seen.state, Some(LineState::Connecting | LineState::Closing));
     demand("told", !under_way, || {
         format!("{line} is still {:?}", seen.state)
     })

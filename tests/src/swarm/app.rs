@@ -91,6 +91,8 @@ pub(super) struct App {
     pub(super) ending: bool,
     /// It is a member of a closed space, which may change.
     pub(super) in_closed: bool,
+    /// It keeps lines, and hears of those that never came up, too.
+    pub(super) keeps: bool,
 }
 
 impl App {
@@ -129,6 +131,9 @@ impl App {
     }
 
     fn on_down(&mut self, switch: &Switched, line: LineId) -> Verdict {
+        if self.keeps {
+            self.lines.entry(line).or_default();
+        }
         let known = self.lines.get_mut(&line);
         let state = switch.line(line).map(|info| info.state);
         let edge = Edge::Down {

@@ -56,11 +56,9 @@ impl Cast {
 
     /// The application of a node is gone with its switch.
     pub(super) fn forget(&mut self, node: usize) {
-        let in_closed = self.apps[node].in_closed;
-        self.apps[node] = App {
-            in_closed,
-            ..App::default()
-        };
+        let gone = std::mem::take(&mut self.apps[node]);
+        let app = &mut self.apps[node];
+        (app.in_closed, app.keeps) = (gone.in_closed, gone.keeps);
         self.ups.retain(|(of, _), _| *of != node);
     }
 
@@ -156,7 +154,8 @@ impl Cast {
             };
             for (_, line) in told.filter(|(id, _)| is_up(**id)) {
                 let other = line.peer.and_then(|peer| self.names.get(&peer));
-                *ups.entry((node, other.copied().unwrap_or(node))).or_default() += 1;
+                *ups.entry((node, other.copied().unwrap_or(node)))
+                    .or_default() += 1;
             }
         }
         ups

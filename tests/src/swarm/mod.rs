@@ -18,7 +18,7 @@ mod trouble;
 pub use self::{
     draw::draw,
     plan::{Act, Moving, Operation, Plan, Profile},
-    report::{Report, report},
+    report::{Report, places, report},
     run::{Extras, Failure, Tally, Weigh, run, run_with},
     shrink::shrink,
     spread::{Found, Seeds, spread},

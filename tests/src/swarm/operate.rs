@@ -98,12 +98,7 @@ impl Run<'_> {
         Ok(())
     }
 
-    fn with_line(
-        &mut self,
-        node: usize,
-        pick: u32,
-        act: impl FnOnce(&mut Switched, Time, LineId),
-    ) {
+    fn with_line(&mut self, node: usize, pick: u32, act: impl FnOnce(&mut Switched, Time, LineId)) {
         if let Some(line) = self.cast.line(node, pick) {
             let now = self.world.nodes[node].time(self.world.now);
             act(&mut self.world.nodes[node].switch, now, line);
@@ -203,17 +198,21 @@ impl Run<'_> {
 
     /// A machine asks for the lines that it keeps.
     pub(super) fn keep_of(&mut self, node: usize) -> Verdict {
+        if !self.is_there(node) {
+            return Ok(());
+        }
         let kept = self.plan.kept.iter();
-        let kept = kept.filter(|(from, _)| usize::from(*from) == node);
-        for (_, to) in kept.filter(|_| self.is_there(node)) {
+        for (_, to) in kept.filter(|(from, _)| usize::from(*from) == node) {
             let to = &self.world.nodes[usize::from(*to)];
             let (key, address) = (to.key, to.seen());
             let now = self.world.nodes[node].time(self.world.now);
             let here = &mut self.world.nodes[node];
             let kept = here.switch.keep_line(now, here.hashname, &key, &[address]);
-            demand("lines", kept.is_ok() || self.cast.out.contains(&node), || {
-                format!("node {node} may not keep a line: {kept:?}")
-            })?;
+            demand(
+                "lines",
+                kept.is_ok() || self.cast.out.contains(&node),
+                || format!("node {node} may not keep a line: {kept:?}"),
+            )?;
         }
         Ok(())
     }

@@ -65,6 +65,7 @@ pub struct Operation {
 /// What is done. A line or a stream is chosen among those that there are at that time, by a number
 /// that goes round.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[allow(missing_docs, reason = "units stand in the names of the fields")]
 pub enum Act {
     /// The application asks for a line.
     Connect { to: u8 },
@@ -211,7 +212,9 @@ mod sparse {
         let (Value::Object(plain), Value::Object(fields)) = (plain, value) else {
             return value.clone();
         };
-        let differ = fields.iter().filter(|(key, it)| plain.get(*key) != Some(it));
+        let differ = fields
+            .iter()
+            .filter(|(key, it)| plain.get(*key) != Some(it));
         let differ = differ.map(|(key, it)| {
             let plain = plain.get(key).unwrap_or(&Value::Null);
             (key.clone(), difference(plain, it))

@@ -48,14 +48,46 @@ impl fmt::Display for Report {
         if let Some(folder) = &self.folder {
             writeln!(f, "the plan and the tapes: {}", folder.display())?;
         }
-        let kept: Vec<_> = self.kept.iter().map(ToString::to_string).collect();
-        let (seed, kept, test) = (self.plan.seed, kept.join(","), &self.test);
+        let (seed, kept, test) = (self.plan.seed, to_ranges(&self.kept), &self.test);
         write!(
             f,
             "SWARM_SEED={seed} SWARM_KEEP={kept} cargo test --workspace --test swarm {test}"
         )
     }
 }
+
+/// Places in ascending order as text: "3,17-19".
+fn to_ranges(places: &[usize]) -> String {
+    let mut ranges: Vec<(usize, usize)> = Vec::new();
+    for place in places {
+        match ranges.last_mut() {
+            Some((_, last)) if *last + 1 == *place => *last = *place,
+            Some(_) | None => ranges.push((*place, *place)),
+        }
+    }
+    let texts = ranges.iter().map(|(first, last)| match last - first {
+        0 => first.to_string(),
+        _ => format!("{first}-{last}"),
+    });
+    texts.collect::<Vec<_>>().join(",")
+}
+
+/// The places that such a text names.
+///
+/// # Errors
+/// The first part of it that is no number and no range.
+pub fn places(text: &str) -> Result<Vec<usize>, String> {
+    let mut places = Vec::new();
+    for part in text.split(',').filter(|part| !part.is_empty()) {
+        let (first, last) = part.split_once('-').unwrap_or((part, part));
+        let number = |text: &str| text.parse::<usize>().map_err(|_no_number| part.to_owned());
+        places.extend(number(first)?..=number(last)?.min(PLACES_MAX));
+    }
+    Ok(places)
+}
+
+/// No plan has as many operations.
+const PLACES_MAX: usize = 1 << 20;
 
 /// Shrinks a failure, leaves the plan and the tapes of its switches in a folder of `folder`, and
 /// tells about it.
@@ -68,7 +100,9 @@ pub fn report(
     let runs = |kept: &[usize]| quietly(|| run_with(&plan.keeping(kept), extras)).err();
     let is_same = |it: &Failure| it.broken.check == failure.broken.check;
     let count = plan.operations.len();
-    let kept = shrink(count, RUNS_MAX, |kept| runs(kept).as_ref().is_some_and(is_same));
+    let kept = shrink(count, RUNS_MAX, |kept| {
+        runs(kept).as_ref().is_some_and(is_same)
+    });
     let folder = folder.join(format!("swarm-{test}-{}", plan.seed));
     let short = plan.keeping(&kept);
     let recorded = Extras {
@@ -112,4 +146,18 @@ fn quietly<T>(act: impl FnOnce() -> T) -> T {
     let result = act();
     QUIET.set(false);
     result
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn report_names_places_that_are_read_again() {
+        let all = [0, 1, 2, 3, 7, 9, 10];
+        assert_eq!(to_ranges(&all), "0-3,7,9-10");
+        assert_eq!(places("0-3,7,9-10").as_deref(), Ok(&all[..]));
+        assert_eq!(places(""), Ok(Vec::new()));
+        assert_eq!(places("1,x"), Err("x".into()));
+    }
 }

@@ -116,10 +116,7 @@ pub fn run_with(plan: &Plan, extras: &Extras) -> Result<Tally, Failure> {
     });
     let at = run.world.now;
     run.leave_tapes(extras.tapes.as_deref());
-    match verdict {
-        Ok(()) => Ok(run.tally()),
-        Err(broken) => Err(Failure { broken, at }),
-    }
+    verdict.map_err(|broken| Failure { broken, at })
 }
 
 /// A plan that is being carried out.
@@ -169,6 +166,7 @@ impl<'a> Run<'a> {
             run.found();
         }
         for node in 0..count {
+            run.cast.apps[node].keeps = !plan.kept.is_empty();
             run.boot(node, false);
             let name = run.world.nodes[node].hashname;
             run.cast.names.insert(name, node);
@@ -192,7 +190,7 @@ impl<'a> Run<'a> {
         }
     }
 
-    fn perform(&mut self, extras: &Extras) -> Verdict {
+    fn perform(&mut self, extras: &Extras) -> Result<Tally, Broken> {
         self.keep_all()?;
         for operation in &self.plan.operations {
             self.go_to(Time::from_us(operation.at_us))?;
@@ -202,10 +200,11 @@ impl<'a> Run<'a> {
         self.go_to(Time::ZERO.plus_ms(self.plan.safety_ms))?;
         self.heal()?;
         self.end()?;
-        match extras.weigh {
-            Some(weigh) => self.weigh(weigh),
-            None => Ok(()),
+        let tally = self.tally();
+        if let Some(weigh) = extras.weigh {
+            self.weigh(weigh)?;
         }
+        Ok(tally)
     }
 
     /// Time goes on until then, with whatever ends meanwhile.

@@ -29,7 +29,9 @@ impl Seeds {
     /// If one of these is no number.
     pub fn of(name: &str, count: u64, twice: u64) -> Self {
         let number = |variable: &str, default| match std::env::var(variable) {
-            Ok(text) => text.parse().expect("SWARM_SEEDS and SWARM_FROM are numbers"),
+            Ok(text) => text
+                .parse()
+                .expect("SWARM_SEEDS and SWARM_FROM are numbers"),
             Err(_) => default,
         };
         let (from, count) = (number("SWARM_FROM", 1), number("SWARM_SEEDS", count));
