@@ -10,12 +10,10 @@ use hydroid_core::{
         Event, LineEvent, LineId, LineState, OpenError, Read, ReadError, STREAM_REFUSED,
         StreamEvent, StreamId, WriteError,
     },
+    tape::Recorded,
 };
 
-use crate::{
-    checks::{self, Edge, Verdict},
-    world::Switched,
-};
+use crate::checks::{self, Edge, Verdict};
 
 /// What was put into one direction of a stream, whoever lives still to tell: by the stream's
 /// number and whether it is the opener's direction.
@@ -97,7 +95,7 @@ pub(super) struct App {
 
 impl App {
     /// Takes one event, and holds it against what is known.
-    pub(super) fn on_event(&mut self, switch: &Switched, event: &Event) -> Verdict {
+    pub(super) fn on_event(&mut self, switch: &Recorded, event: &Event) -> Verdict {
         match event {
             Event::Line(LineEvent::Up { line, peer, .. }) => {
                 let known = self.lines.entry(*line).or_default();
@@ -130,7 +128,7 @@ impl App {
         }
     }
 
-    fn on_down(&mut self, switch: &Switched, line: LineId) -> Verdict {
+    fn on_down(&mut self, switch: &Recorded, line: LineId) -> Verdict {
         if self.keeps {
             self.lines.entry(line).or_default();
         }
@@ -151,7 +149,7 @@ impl App {
         checks::edge(&line.to_string(), edge)
     }
 
-    fn on_opened(&mut self, switch: &Switched, stream: StreamId) -> Verdict {
+    fn on_opened(&mut self, switch: &Recorded, stream: StreamId) -> Verdict {
         let edge = Edge::Opened {
             line_was_up: self.lines.get(&stream.line).is_some_and(|line| line.up),
             known: self.streams.contains_key(&stream),
@@ -172,7 +170,7 @@ impl App {
         Ok(())
     }
 
-    fn on_stream(&mut self, switch: &Switched, event: &StreamEvent) -> Verdict {
+    fn on_stream(&mut self, switch: &Recorded, event: &StreamEvent) -> Verdict {
         let (stream, edge) = match *event {
             StreamEvent::Opened { stream } => return self.on_opened(switch, stream),
             StreamEvent::MayOpen { line } => {
@@ -217,7 +215,7 @@ impl App {
     /// Opens a stream with this number, if the line lets it.
     pub(super) fn open(
         &mut self,
-        switch: &mut Switched,
+        switch: &mut Recorded,
         now: Time,
         (id, number): (LineId, u64),
         truth: &mut Truth,
@@ -271,7 +269,7 @@ impl App {
     /// Writes what is wanted; not while it waits for `Writable`.
     pub(super) fn write(
         &mut self,
-        switch: &mut Switched,
+        switch: &mut Recorded,
         now: Time,
         stream: StreamId,
         truth: &mut Truth,
@@ -310,7 +308,7 @@ impl App {
     /// Gives up the writing of a stream.
     pub(super) fn reset(
         &mut self,
-        switch: &mut Switched,
+        switch: &mut Recorded,
         now: Time,
         (stream, code): (StreamId, u64),
         truth: &mut Truth,
@@ -328,7 +326,7 @@ impl App {
     /// Reads no more of a stream.
     pub(super) fn stop(
         &mut self,
-        switch: &mut Switched,
+        switch: &mut Recorded,
         now: Time,
         (stream, code): (StreamId, u64),
         truth: &mut Truth,
@@ -345,7 +343,7 @@ impl App {
     /// Reads up to `most` bytes, each of which must be the one that was written.
     pub(super) fn read(
         &mut self,
-        switch: &mut Switched,
+        switch: &mut Recorded,
         now: Time,
         (stream, most): (StreamId, usize),
         truth: &mut Truth,
@@ -397,7 +395,7 @@ impl App {
     }
 
     /// Does all that events call for: reads what is readable, writes what there is room for.
-    pub(super) fn pump(&mut self, switch: &mut Switched, now: Time, truth: &mut Truth) -> Verdict {
+    pub(super) fn pump(&mut self, switch: &mut Recorded, now: Time, truth: &mut Truth) -> Verdict {
         for stream in std::mem::take(&mut self.busy) {
             self.write(switch, now, stream, truth)?;
             if self.streams.get(&stream).is_some_and(|end| end.readable) {
@@ -408,7 +406,7 @@ impl App {
     }
 
     /// Takes every unreliable packet that came.
-    pub(super) fn take_packets(&mut self, switch: &mut Switched, now: Time) {
+    pub(super) fn take_packets(&mut self, switch: &mut Recorded, now: Time) {
         for line in std::mem::take(&mut self.packets) {
             while switch.recv(now, line, &mut [0; 64]).is_ok() {}
         }

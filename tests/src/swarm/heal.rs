@@ -6,16 +6,14 @@ use std::collections::BTreeMap;
 use hydroid_core::{
     base::{Seed, Time, Why},
     switch::{LineId, LineState, ReadError, StreamId, Switch},
+    tape::Recorded,
 };
 
 use super::{
     app::Written,
     run::{Run, Weigh},
 };
-use crate::{
-    checks::{self, Left, Pair, Queues, Stream, Told, Verdict, Waiting, Weight},
-    world::Switched,
-};
+use crate::checks::{self, Left, Pair, Queues, Stream, Told, Verdict, Waiting, Weight};
 
 /// What is closed has ended after so long, and is forgotten after so long again, in milliseconds.
 const ENDING_MS: [u64; 2] = [10_000, 20_000];
@@ -48,7 +46,7 @@ impl Run<'_> {
     /// Whoever waits for something asks for it, and does not get it.
     fn demand_wakes(&mut self, node: usize) -> Verdict {
         let now = self.world.nodes[node].time(self.world.now);
-        let switch: &mut Switched = &mut self.world.nodes[node].switch;
+        let switch: &mut Recorded = &mut self.world.nodes[node].switch;
         let app = &self.cast.apps[node];
         for (id, end) in &app.streams {
             let (write, read) = (end.blocked && !end.is_written(), end.over.is_none());
@@ -195,7 +193,7 @@ impl Run<'_> {
         checks::leaks(node, &left)?;
         let in_flight = self.world.in_flight();
         let here = &mut self.world.nodes[node];
-        let switch: &mut Switched = &mut here.switch;
+        let switch: &mut Recorded = &mut here.switch;
         let mut transmits = 0;
         let mut buf = [0; 2_048];
         while switch.poll_transmit(now, &mut buf).is_some() {
@@ -215,13 +213,13 @@ impl Run<'_> {
     /// Each switch is taken out and weighed, beside one that nothing has happened to.
     pub(super) fn weigh(&mut self, weigh: Weigh) -> Verdict {
         for node in 0..self.cast.apps.len() {
-            let fresh = || -> Switched {
+            let fresh = || -> Recorded {
                 let config = self.plan.config(node).clone();
                 let fresh = Switch::new(config, &Seed::new([0; 32]));
                 fresh.expect("a legal config").into()
             };
             let here = &mut self.world.nodes[node];
-            let switch: &mut Switched = &mut here.switch;
+            let switch: &mut Recorded = &mut here.switch;
             let peers = switch.peers(here.hashname).count() as u64;
             let mut used = Some(std::mem::replace(switch, fresh()));
             let mut plain = Some(fresh());
@@ -241,7 +239,7 @@ impl Run<'_> {
 }
 
 /// True if reading gives anything but that there is nothing.
-fn is_readable(switch: &mut Switched, now: Time, stream: StreamId) -> bool {
+fn is_readable(switch: &mut Recorded, now: Time, stream: StreamId) -> bool {
     let read = switch.read(now, stream, &mut [0]);
     !matches!(read, Err(ReadError::Blocked | ReadError::UnknownStream))
 }

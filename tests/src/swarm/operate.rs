@@ -4,6 +4,7 @@ use hydroid_core::{
     base::Time,
     identity::Gate,
     switch::{LineId, StreamId},
+    tape::Recorded,
 };
 
 use super::{
@@ -11,10 +12,7 @@ use super::{
     plan::{Act, Operation, Plan},
     run::Run,
 };
-use crate::{
-    checks::{Verdict, demand},
-    world::Switched,
-};
+use crate::checks::{Verdict, demand};
 
 /// An unreliable packet.
 const PACKET: [u8; 5] = [0, 0, 1, 2, 3];
@@ -98,7 +96,7 @@ impl Run<'_> {
         Ok(())
     }
 
-    fn with_line(&mut self, node: usize, pick: u32, act: impl FnOnce(&mut Switched, Time, LineId)) {
+    fn with_line(&mut self, node: usize, pick: u32, act: impl FnOnce(&mut Recorded, Time, LineId)) {
         if let Some(line) = self.cast.line(node, pick) {
             let now = self.world.nodes[node].time(self.world.now);
             act(&mut self.world.nodes[node].switch, now, line);
@@ -109,7 +107,7 @@ impl Run<'_> {
         &mut self,
         node: usize,
         pick: u32,
-        act: impl FnOnce(&mut App, &mut Switched, Time, StreamId, &mut Truth) -> Verdict,
+        act: impl FnOnce(&mut App, &mut Recorded, Time, StreamId, &mut Truth) -> Verdict,
     ) -> Verdict {
         let Some(stream) = self.cast.stream(node, pick) else {
             return Ok(());

@@ -11,6 +11,7 @@ use hydroid_core::{
     base::{Rng, Seed, Time},
     identity::{Admission, Gate, Roles, SecretKey},
     line::{Provider, PureRust},
+    tape,
 };
 
 use super::{
@@ -103,8 +104,7 @@ pub fn run(plan: &Plan) -> Result<Tally, Failure> {
 /// # Errors
 /// As [`run`].
 pub fn run_with(plan: &Plan, extras: &Extras) -> Result<Tally, Failure> {
-    let mut run = Run::new(plan);
-    run.record(extras.tapes.as_deref());
+    let mut run = Run::new(plan, extras.tapes.is_some());
     let verdict = catch_unwind(AssertUnwindSafe(|| run.perform(extras)));
     let verdict = verdict.unwrap_or_else(|panic| {
         let text = panic.downcast_ref::<String>().cloned();
@@ -115,7 +115,9 @@ pub fn run_with(plan: &Plan, extras: &Extras) -> Result<Tally, Failure> {
         })
     });
     let at = run.world.now;
-    run.leave_tapes(extras.tapes.as_deref());
+    if let Some(folder) = &extras.tapes {
+        run.leave_tapes(folder);
+    }
     verdict.map_err(|broken| Failure { broken, at })
 }
 
@@ -133,7 +135,7 @@ pub(super) struct Run<'a> {
 }
 
 impl<'a> Run<'a> {
-    fn new(plan: &'a Plan) -> Self {
+    fn new(plan: &'a Plan, is_recorded: bool) -> Self {
         let provider: &'static dyn Provider = match plan.profile {
             Profile::Large => &StubProvider,
             Profile::Fine | Profile::Kept => &PureRust,
@@ -162,6 +164,14 @@ impl<'a> Run<'a> {
             trouble: Trouble::default(),
         };
         run.world.buffer_bytes = plan.buffer_bytes;
+        for node in (0..count).filter(|_| is_recorded) {
+            let buffer_bytes = TAPE_BYTES;
+            let tape = tape::Config {
+                buffer_bytes,
+                ..tape::Config::default()
+            };
+            run.world.record(node, tape);
+        }
         if plan.closed {
             run.found();
         }
@@ -201,7 +211,7 @@ impl<'a> Run<'a> {
         self.heal()?;
         self.end()?;
         let tally = self.tally();
-        if let Some(weigh) = extras.weigh {
+        if let Some(weigh) = extras.weigh.filter(|_| extras.tapes.is_none()) {
             self.weigh(weigh)?;
         }
         Ok(tally)
@@ -246,12 +256,16 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Each switch is recorded from here on.
-    fn record(&mut self, folder: Option<&Path>) {
-        let _later = folder;
-    }
-
-    fn leave_tapes(&mut self, folder: Option<&Path>) {
-        let _later = folder;
+    /// Each switch leaves a tape, and each that was before it, by the number of its node.
+    fn leave_tapes(&mut self, folder: &Path) {
+        for (at, (node, tape)) in self.world.tapes().into_iter().enumerate() {
+            let file = folder.join(format!("node-{node}-{at}.tape"));
+            if let Err(error) = std::fs::write(&file, tape) {
+                println!("no tape in {}: {error}", file.display());
+            }
+        }
     }
 }
+
+/// A tape that grows beyond this ends there.
+const TAPE_BYTES: u64 = 64 << 20;
