@@ -103,3 +103,17 @@ fn swarm_of_one_seed_is_the_same_every_time() {
         assert_eq!(run(&plan), run(&plan));
     }
 }
+
+/// A plan that failed once, as the list of operations that it shrank to.
+fn regression(text: &str) {
+    let plan = Plan::from_text(text).expect("a plan");
+    let tally = run(&plan).expect("what failed once holds now");
+    assert!(tally.lines > 0, "{tally:?}");
+}
+
+/// In a closed space the switch opens streams of its own; one that found no room had the
+/// application told that it may open one, which it had not asked for.
+#[test]
+fn swarm_regression_own_stream_that_waited_is_not_told_to_the_application() {
+    regression(include_str!("plans/own_stream_waits.plan"));
+}
