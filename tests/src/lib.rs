@@ -3,6 +3,7 @@
 
 pub mod checks;
 pub mod contracts;
+pub mod duet;
 pub mod kept;
 pub mod roam;
 pub mod rogue;
