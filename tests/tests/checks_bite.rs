@@ -404,3 +404,16 @@ fn checks_bite_same_and_fired() {
         &[fired(&[("loss", 100), ("cut", 99)]), fired(&[("loss", 0)])],
     );
 }
+
+#[test]
+fn checks_bite_once() {
+    bites(
+        "once",
+        &[checks::once(1, 3, true), checks::once(3, 3, true)],
+        &[
+            checks::once(1, 3, false),
+            checks::once(0, 3, true),
+            checks::once(4, 3, true),
+        ],
+    );
+}

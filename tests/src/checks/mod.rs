@@ -10,6 +10,7 @@ mod fired;
 mod leaks;
 mod lines;
 mod memory;
+mod once;
 mod queues;
 mod same;
 mod told;
@@ -27,6 +28,7 @@ pub use self::{
     leaks::{Left, leaks},
     lines::{Pair, lines},
     memory::{Weight, memory},
+    once::once,
     queues::{Queues, queues},
     same::same,
     told::{Told, told},

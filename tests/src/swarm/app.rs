@@ -13,7 +13,7 @@ use hydroid_core::{
     tape::Recorded,
 };
 
-use crate::checks::{self, Edge, Verdict};
+use crate::checks::{self, Broken, Edge, Verdict};
 
 /// What was put into one direction of a stream, whoever lives still to tell: by the stream's
 /// number and whether it is the opener's direction.
@@ -83,6 +83,8 @@ pub(super) struct App {
     busy: BTreeSet<StreamId>,
     /// Lines of which unreliable packets wait.
     pub(super) packets: BTreeSet<LineId>,
+    /// Numbers of the unreliable packets that came.
+    came: BTreeSet<u64>,
     /// Times that a line took another way.
     pub(super) moved: u64,
     /// Every stream is finished as soon as it is there.
@@ -405,10 +407,28 @@ impl App {
         Ok(())
     }
 
-    /// Takes every unreliable packet that came.
-    pub(super) fn take_packets(&mut self, switch: &mut Recorded, now: Time) {
+    /// Takes every unreliable packet that came; of `sent` of them each comes once at most.
+    pub(super) fn take_packets(&mut self, switch: &mut Recorded, now: Time, sent: u64) -> Verdict {
         for line in std::mem::take(&mut self.packets) {
-            while switch.recv(now, line, &mut [0; 64]).is_ok() {}
+            while self.receive(switch, now, line, sent)? {}
         }
+        Ok(())
+    }
+
+    /// Takes one from this line, if there is one.
+    pub(super) fn receive(
+        &mut self,
+        switch: &mut Recorded,
+        now: Time,
+        line: LineId,
+        sent: u64,
+    ) -> Result<bool, Broken> {
+        let mut buf = [0; 10];
+        if switch.recv(now, line, &mut buf).is_err() {
+            return Ok(false);
+        }
+        let number = u64::from_be_bytes(buf[2..].try_into().expect("8 bytes"));
+        checks::once(number, sent, self.came.insert(number))?;
+        Ok(true)
     }
 }

@@ -37,6 +37,8 @@ pub(super) struct Cast {
     flight_ms: Option<u64>,
     /// Streams that were opened so far.
     pub(super) numbers: u64,
+    /// Unreliable packets that were sent so far; each has a number.
+    pub(super) packets: u64,
 }
 
 impl Cast {
@@ -51,6 +53,7 @@ impl Cast {
             attentive,
             flight_ms,
             numbers: 0,
+            packets: 0,
         }
     }
 
@@ -88,7 +91,7 @@ impl Cast {
         let now = world.nodes[node].time(world.now);
         let switch = &mut world.nodes[node].switch;
         if self.attentive {
-            self.apps[node].take_packets(switch, now);
+            self.apps[node].take_packets(switch, now, self.packets)?;
         }
         self.apps[node].pump(switch, now, &mut self.truth)
     }

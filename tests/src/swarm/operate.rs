@@ -14,8 +14,6 @@ use super::{
 };
 use crate::checks::{Verdict, demand};
 
-/// An unreliable packet.
-const PACKET: [u8; 5] = [0, 0, 1, 2, 3];
 /// Nobody who keeps no line any more ends it later than this, in milliseconds.
 const FORGOTTEN_MS: u64 = 15_000;
 
@@ -48,12 +46,8 @@ impl Run<'_> {
             Act::Forget { to } => self.forget(node, usize::from(to)),
             Act::Close { line, code } => self.close(node, line, code),
             Act::Open { line, count } => return self.open(node, line, count),
-            Act::Send { line } => self.with_line(node, line, |switch, now, line| {
-                let _full = switch.send(now, line, &PACKET);
-            }),
-            Act::Receive { line } => self.with_line(node, line, |switch, now, line| {
-                let _none = switch.recv(now, line, &mut [0; 16]);
-            }),
+            Act::Send { line } => self.send(node, line),
+            Act::Receive { line } => return self.receive(node, line),
             Act::Pump => return self.cast.pump(&mut self.world, node),
             Act::WriteAll { bytes, finish } => {
                 self.cast.apps[node].want_in_all(bytes, finish);
@@ -101,6 +95,27 @@ impl Run<'_> {
             let now = self.world.nodes[node].time(self.world.now);
             act(&mut self.world.nodes[node].switch, now, line);
         }
+    }
+
+    /// Sends an unreliable packet without a head, which has a number.
+    fn send(&mut self, node: usize, line: u32) {
+        self.cast.packets += 1;
+        let number = self.cast.packets.to_be_bytes();
+        self.with_line(node, line, |switch, now, line| {
+            let packet = [[0; 2].as_slice(), &number].concat();
+            let _full = switch.send(now, line, &packet);
+        });
+    }
+
+    fn receive(&mut self, node: usize, line: u32) -> Verdict {
+        let Some(line) = self.cast.line(node, line) else {
+            return Ok(());
+        };
+        let now = self.world.nodes[node].time(self.world.now);
+        let switch = &mut self.world.nodes[node].switch;
+        let sent = self.cast.packets;
+        let taken = self.cast.apps[node].receive(switch, now, line, sent);
+        taken.map(|_any| ())
     }
 
     fn with_stream(
