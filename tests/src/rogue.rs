@@ -1,7 +1,7 @@
 //! A peer that has proved its key and then says whatever a test wants: sealed packets of frames
 //! that no honest switch would write.
 
-use std::net::SocketAddr;
+use std::{collections::BTreeMap, net::SocketAddr};
 
 use hydroid_core::{
     base::{Effects, Ranges, Rng, Seed, Slot, Time, Wall},
@@ -18,6 +18,8 @@ use hydroid_core::{
 
 const SOCKET: SocketId = SocketId(0);
 const BUFFER_BYTES: usize = 2048;
+/// Datagrams that are kept.
+const KEPT_MAX: usize = 64;
 
 /// A rogue and the switch that it has a line with.
 #[derive(Debug)]
@@ -32,6 +34,10 @@ pub struct Rogue {
     pub heard: Ranges,
     /// An honest switch that has a line with the same one, if there is one.
     pub friend: Option<Switch>,
+    /// The first datagrams that anybody sent.
+    pub kept: Vec<Vec<u8>>,
+    /// Bytes that the switch sent to where nobody is.
+    pub strayed: BTreeMap<SocketAddr, u64>,
     id: Option<LineId>,
     lines: Lines,
     line: Slot,
@@ -91,6 +97,8 @@ impl Rogue {
             now,
             heard: Ranges::new(),
             friend: None,
+            kept: Vec::new(),
+            strayed: BTreeMap::new(),
             id: None,
             lines,
             line,
@@ -193,10 +201,16 @@ impl Rogue {
         self.keep = false;
     }
 
+    /// Hands a datagram to the switch that comes from somewhere else.
+    pub fn hand_from(&mut self, remote: SocketAddr, datagram: &mut [u8]) {
+        let meta = from(remote, datagram.len());
+        self.switch.handle_datagram(self.now, &meta, datagram);
+    }
+
     /// Seals these bytes, frames or not, and hands them to the switch.
     ///
     /// # Panics
-    /// If the line of the rogue is not up.
+    /// If the line of the rogue is not up, or they are more than a datagram has room for.
     pub fn send_plain(&mut self, plain: &[u8]) {
         let mut buf = [0; BUFFER_BYTES];
         buf[SEALED_PREFIX..SEALED_PREFIX + plain.len()].copy_from_slice(plain);
@@ -212,11 +226,17 @@ impl Rogue {
         loop {
             let busy = self.hear_friend(&mut buf);
             while let Some(transmit) = self.switch.poll_transmit(self.now, &mut buf) {
+                let remote = transmit.path.remote;
                 for datagram in buf[..transmit.len].chunks_mut(transmit.segment) {
-                    if transmit.path.remote == self.address {
+                    keep(&mut self.kept, datagram);
+                    if remote == self.address {
                         closed = self.take(transmit.path, datagram).or(closed);
-                    } else if let Some(friend) = &mut self.friend {
+                    } else if let Some(friend) =
+                        self.friend.as_mut().filter(|_| remote == friend_address())
+                    {
                         friend.handle_datagram(self.now, &from(here(), datagram.len()), datagram);
+                    } else {
+                        *self.strayed.entry(remote).or_default() += datagram.len() as u64;
                     }
                 }
             }
@@ -235,6 +255,7 @@ impl Rogue {
         while let Some(transmit) = friend.poll_transmit(self.now, buf) {
             busy = true;
             for datagram in buf[..transmit.len].chunks_mut(transmit.segment) {
+                keep(&mut self.kept, datagram);
                 let meta = from(friend_address(), datagram.len());
                 self.switch.handle_datagram(self.now, &meta, datagram);
             }
@@ -260,11 +281,18 @@ impl Rogue {
     }
 
     fn hand(&mut self, datagram: &mut [u8]) {
+        keep(&mut self.kept, datagram);
         let meta = from(self.address, datagram.len());
         self.switch.handle_datagram(self.now, &meta, datagram);
         while let Some(event) = (!self.keep).then(|| self.switch.poll_event()).flatten() {
             self.events.push(event);
         }
+    }
+}
+
+fn keep(kept: &mut Vec<Vec<u8>>, datagram: &[u8]) {
+    if kept.len() < KEPT_MAX {
+        kept.push(datagram.to_vec());
     }
 }
 
