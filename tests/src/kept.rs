@@ -20,9 +20,9 @@ pub fn secret(n: u8) -> SecretKey {
 
 /// A world whose nodes have secrets that are known, so that they can start again.
 pub fn world(count: u8, config: &Config) -> World {
-    let mut world = World::new(1, count, config, CLEAN);
+    let mut world = World::new(1, count.into(), config, CLEAN);
     for n in 0..count {
-        world.restart(n, &secret(n), config);
+        world.restart(n.into(), &secret(n), config);
     }
     world
 }

@@ -13,10 +13,7 @@ use crate::world::{Link, World};
 /// A link that only takes its time.
 pub const CLEAN: Link = Link {
     latency_us: 10_000,
-    jitter_us: 0,
-    loss: 0,
-    double: 0,
-    damage: 0,
+    ..Link::PERFECT
 };
 
 /// Bytes that tell their place.

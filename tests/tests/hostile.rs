@@ -43,7 +43,7 @@ fn hostile_strangers_bytes_are_dropped_counted_and_cost_nothing() {
         ] {
             injected_bytes += bytes.len() as u64;
             injected += 1;
-            world.inject(stranger, 1, bytes);
+            world.inject(stranger, 1, &bytes);
         }
     }
     for head in [
@@ -56,7 +56,7 @@ fn hostile_strangers_bytes_are_dropped_counted_and_cost_nothing() {
         bytes.resize(700, 0);
         injected_bytes += bytes.len() as u64;
         injected += 1;
-        world.inject(stranger, 1, bytes);
+        world.inject(stranger, 1, &bytes);
     }
     world.run(200);
     let switch = &world.nodes[1].switch;

@@ -30,7 +30,7 @@ fn admit(club: &Admission, n: u8, until_s: u64) -> Admission {
 
 /// A world of so many members of the space that node 0 founded.
 fn members(config: &Config, count: u8, until_s: u64) -> (World, Admission) {
-    let mut world = World::new(1, count, config, CLEAN);
+    let mut world = World::new(1, count.into(), config, CLEAN);
     let club = Admission::found(&secret(0), "club", gate(1)).expect("a legal name");
     for n in 0..count {
         let now = world.now;

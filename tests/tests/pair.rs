@@ -27,6 +27,7 @@ fn pair_bytes_arrive_over_every_kind_of_link() {
             loss: 10 * (n % 5) * n,
             double: 50 * (n % 2),
             damage: 20 * (n % 3),
+            ..Link::default()
         };
         transfer(first + n, link, 200_000);
     }

@@ -195,7 +195,7 @@ fn paths_captured_packet_sent_again_makes_no_path() {
     // What was still on its way arrives.
     roam.run(100);
     for bytes in to_one {
-        roam.world.inject(at(66, 6), 1, bytes);
+        roam.world.inject(at(66, 6), 1, &bytes);
     }
     roam.world.kept = Some(Vec::new());
     assert!(roam.run(1_000) <= RTT_US);
@@ -223,7 +223,7 @@ fn raced(roam: &mut Roam, addresses: &[SocketAddr], ms: u64) -> (u64, u64) {
         if let Some((_, _, bytes)) = newest {
             there += bytes.len() as u64;
             let address = addresses[n as usize % addresses.len()];
-            roam.world.inject(address, 1, bytes.clone());
+            roam.world.inject(address, 1, &bytes);
         }
     }
     (there, back)

@@ -37,6 +37,7 @@ fn scripted(suite: Suite, providers: [&'static dyn Provider; 2]) -> (Vec<String>
         loss: 30,
         double: 20,
         damage: 20,
+        ..Link::default()
     };
     let mut world = World::with_providers(11, providers.to_vec(), &config, link);
     world.kept = Some(Vec::new());

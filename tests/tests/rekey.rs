@@ -78,6 +78,7 @@ fn rekey_over_every_kind_of_link() {
             loss: 10 * (n % 5) * (n % 4),
             double: 50 * (n % 2),
             damage: 20 * (n % 3),
+            ..Link::default()
         };
         let config = config(Suite::default(), 20 + 10 * (n % 7));
         let mut world = World::new(first + n, 2, &config, link);

@@ -51,7 +51,7 @@ fn join(world: &mut World, n: u8, admission: &Admission) -> Hashname {
 
 /// A world of so many members.
 fn members(seed: u64, count: u8) -> (World, Admission) {
-    let mut world = World::new(seed, count, &Config::default(), CLEAN);
+    let mut world = World::new(seed, count.into(), &Config::default(), CLEAN);
     let club = club("club");
     for n in 0..count {
         join(&mut world, n, &admit(&club, n, 0));

@@ -304,7 +304,7 @@ fn state_given_back_before_the_identity_and_the_sockets_waits_for_them() {
         socket: SOCKET,
         local: address,
     };
-    world.nodes[0].switch = switch;
+    world.nodes[0].switch = switch.into();
     world.run(500);
     assert_eq!(
         world.nodes[0].switch.status().lines,

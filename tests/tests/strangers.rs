@@ -53,7 +53,7 @@ fn strangers_flood_of_opens_is_bounded_and_an_honest_open_gets_in_by_its_cookie(
     for ms in 0..3_000 {
         let from = stranger(flooded);
         let open = open_to(world.nodes[0].key, flooded);
-        world.inject(from, 0, open);
+        world.inject(from, 0, &open);
         flooded += 1;
         if ms == 1_000 {
             line = Some(world.connect(1, 0));
@@ -96,7 +96,7 @@ fn strangers_other_version_is_the_reason_when_nobody_answers() {
     let mut reply = (head.len() as u16).to_be_bytes().to_vec();
     reply.extend_from_slice(head.as_bytes());
     let from = world.nodes[1].address;
-    world.inject(from, 0, reply);
+    world.inject(from, 0, &reply);
     assert_eq!(world.until(4_900, |world| down(world, 0)), None);
     let versions = String::from("3, 4");
     let reason = DownReason::OtherVersions { versions };

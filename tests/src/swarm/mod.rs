@@ -84,9 +84,10 @@ impl Swarm {
             loss: rate(&mut rng, 200),
             double: rate(&mut rng, 100),
             damage: rate(&mut rng, 50),
+            ..Link::default()
         };
         let config = draw_config(&mut rng);
-        let mut world = World::new(seed, count, &config, link);
+        let mut world = World::new(seed, count.into(), &config, link);
         world.buffer_bytes = [1_200, 1_500, 5_000, 65_536][rng.below(4) as usize];
         let mut swarm = Self {
             world,
@@ -115,8 +116,7 @@ impl Swarm {
 
     fn restart(&mut self, node: usize) {
         self.apps[node] = App::default();
-        self.world
-            .restart(node as u8, &self.secrets[node], &self.config);
+        self.world.restart(node, &self.secrets[node], &self.config);
     }
 
     fn draw(&mut self, below: usize) -> usize {

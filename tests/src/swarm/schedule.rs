@@ -87,7 +87,7 @@ impl Schedule {
         let mut rng = Rng::new(&Seed::new(bytes));
         let count = 2 + rng.below(2) as u8;
         let configs: Vec<_> = (0..count).map(|_| draw_config(&mut rng)).collect();
-        let world = World::new(seed, count, &configs[0], draw_link(&mut rng));
+        let world = World::new(seed, count.into(), &configs[0], draw_link(&mut rng));
         let mut schedule = Self {
             world,
             secrets: (0..count)
@@ -149,12 +149,12 @@ impl Schedule {
         self.cut(node);
         self.apps[node] = App::default();
         self.ups.retain(|(of, _), _| *of != node);
-        let (n, secret) = (node as u8, &self.secrets[node]);
+        let secret = &self.secrets[node];
         let (config, address) = (&self.configs[node], self.world.nodes[node].address);
         if kept {
-            self.world.restart_kept(n, secret, config);
+            self.world.restart_kept(node, secret, config);
         } else {
-            self.world.restart(n, secret, config);
+            self.world.restart(node, secret, config);
         }
         if address != self.world.nodes[node].address {
             self.place(node, address);
@@ -469,6 +469,7 @@ fn draw_link(rng: &mut Rng) -> Link {
         loss: rng.below(20),
         double: rng.below(20),
         damage: rng.below(10),
+        ..Link::default()
     }
 }
 

@@ -1,21 +1,64 @@
 use std::{
     collections::{BTreeMap, VecDeque},
     net::SocketAddr,
+    ops::{Deref, DerefMut},
 };
 
 use hydroid_core::{
-    base::Time,
+    base::{Time, Wall},
     identity::{Hashname, PublicKey},
-    switch::{Event, Interface, LineEvent, LineId, Path, SocketId, Switch},
+    switch::{Event, Interface, LineEvent, LineId, Path, SocketId},
 };
 
-use super::SOCKET;
+use super::{
+    SOCKET, Switched,
+    clock::{Clock, Ticks},
+};
+use crate::contracts::Limits;
+
+/// A switch that knows whether somebody has called it since its outputs were taken.
+#[derive(Debug)]
+pub struct Live {
+    switch: Switched,
+    pub(super) touched: bool,
+}
+
+impl Live {
+    /// The switch, without its being marked.
+    pub(super) const fn inner(&mut self) -> &mut Switched {
+        &mut self.switch
+    }
+}
+
+impl From<Switched> for Live {
+    fn from(switch: Switched) -> Self {
+        Self {
+            switch,
+            touched: true,
+        }
+    }
+}
+
+impl Deref for Live {
+    type Target = Switched;
+
+    fn deref(&self) -> &Switched {
+        &self.switch
+    }
+}
+
+impl DerefMut for Live {
+    fn deref_mut(&mut self) -> &mut Switched {
+        self.touched = true;
+        &mut self.switch
+    }
+}
 
 /// One switch and what it told.
 #[derive(Debug)]
 pub struct Node {
     /// The switch.
-    pub switch: Switch,
+    pub switch: Live,
     /// Where it is reached, and where it sends from unless told otherwise.
     pub address: SocketAddr,
     /// Where else it is reached.
@@ -38,11 +81,55 @@ pub struct Node {
     pub needs: u64,
     /// While its machine sleeps: since when.
     pub asleep: Option<Time>,
-    /// How long it slept while its clock stood still.
-    pub lag_us: u64,
+    /// True after a crash, until it starts again.
+    pub(super) crashed: bool,
+    pub(super) ticks: Ticks,
+    pub(super) clock: Clock,
+    /// When its clock was set, and when its shell tells the wall time next if that is off.
+    pub(super) clock_set: Time,
+    pub(super) tells_wall_at: Option<Time>,
+    pub(super) limits: Limits,
+    /// The addresses under which it stands in the world's table.
+    pub(super) listed: Vec<SocketAddr>,
+    /// It stands among those that may have changed, and among those with news.
+    pub(super) changed: bool,
+    pub(super) heard: bool,
 }
 
 impl Node {
+    /// A host that has just been put up.
+    pub(super) fn new(
+        now: Time,
+        switch: Switched,
+        address: SocketAddr,
+        (key, hashname): (PublicKey, Hashname),
+        limits: Limits,
+    ) -> Self {
+        Self {
+            switch: switch.into(),
+            address,
+            also: Vec::new(),
+            sockets: Vec::new(),
+            outside: None,
+            hashname,
+            key,
+            events: VecDeque::new(),
+            online: true,
+            disk: BTreeMap::new(),
+            needs: 0,
+            asleep: None,
+            crashed: false,
+            ticks: Ticks::right(now, 0),
+            clock: Clock::default(),
+            clock_set: now,
+            tells_wall_at: None,
+            limits,
+            listed: Vec::new(),
+            changed: false,
+            heard: false,
+        }
+    }
+
     /// Where others reach it.
     pub fn seen(&self) -> SocketAddr {
         self.outside.unwrap_or(self.address)
@@ -55,6 +142,20 @@ impl Node {
             return first.chain(self.also.iter().copied()).collect();
         }
         self.sockets.iter().map(|it| it.local).collect()
+    }
+
+    /// Every address that a datagram comes to it by.
+    pub(super) fn reached(&self) -> impl Iterator<Item = SocketAddr> + '_ {
+        let plain = self.sockets.is_empty();
+        let first = plain.then(|| self.seen());
+        let also = self.also.iter().copied().filter(move |_| plain);
+        let own = self.sockets.iter().map(|it| it.local);
+        first.into_iter().chain(also).chain(own)
+    }
+
+    /// True while datagrams come to it and its switch is called.
+    pub(super) const fn is_awake(&self) -> bool {
+        self.asleep.is_none() && !self.crashed
     }
 
     /// As what others see what it sends over this route; `None` if it cannot go out there.
@@ -94,9 +195,29 @@ impl Node {
             .handle_network_change(now, &[Interface { socket, local }]);
     }
 
-    /// What its clock shows: less than the world's, if it stood still while the machine slept.
-    pub const fn time(&self, now: Time) -> Time {
-        Time::from_us(now.as_us() - self.lag_us)
+    /// What its timer shows at this time of the world: something else, if it stood still while the
+    /// machine slept, or goes wrong.
+    pub fn time(&self, now: Time) -> Time {
+        self.ticks.at(now)
+    }
+
+    /// What its wall clock shows when the true one shows `wall`.
+    pub(super) fn wall(&self, now: Time, wall: Wall) -> Wall {
+        let gained_us =
+            i128::from(now.since_us(self.clock_set)) * i128::from(self.clock.wall_ppm) / 1_000_000;
+        let off_ms = i128::from(self.clock.wall_ahead_ms) + gained_us / 1000;
+        let ms = i128::from(wall.as_ms()) + off_ms;
+        Wall::from_ms(u64::try_from(ms).unwrap_or(0))
+    }
+
+    /// When the world is to call it next, by the world's time.
+    pub(super) fn next(&self) -> Option<Time> {
+        if !self.is_awake() {
+            return None;
+        }
+        let due = self.switch.poll_timeout();
+        let due = due.map(|deadline| self.ticks.when(deadline.at));
+        due.into_iter().chain(self.tells_wall_at).min()
     }
 
     /// Takes the first event for which `pick` gives something; the others stay.

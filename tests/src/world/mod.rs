@@ -1,0 +1,318 @@
+//! Switches in one process and in virtual time, thousands if need be, joined by links that delay,
+//! lose, double, reorder, damage, hold up and refuse what they carry. It sleeps exactly to the next
+//! deadline, looks at no node without cause, and holds every switch to the contracts of the façade
+//! at every step.
+
+mod clock;
+mod dice;
+mod faults;
+mod hosts;
+mod link;
+mod network;
+mod node;
+mod nodes;
+mod stub;
+mod wheel;
+
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    net::SocketAddr,
+};
+
+use hydroid_core::{
+    base::{Rng, Seed, Time, Wall},
+    identity::{SecretKey, Space},
+    line::{Provider, PureRust},
+    switch::{Config, LineId, Need, SentError, SocketId},
+};
+
+pub use self::{
+    clock::Clock,
+    faults::{Fault, Faults},
+    link::Link,
+    node::{Live, Node},
+    nodes::Nodes,
+    stub::StubProvider,
+};
+use self::{dice::Dice, network::Partition, wheel::Wheel};
+use crate::contracts::{self, Step};
+
+/// A switch as the world holds it.
+pub type Switched = hydroid_core::switch::Switch;
+
+/// Switches, the links between them, and the time.
+#[derive(Debug)]
+pub struct World {
+    /// Now.
+    pub now: Time,
+    /// The switches; node `n` has the address `10.0.0.n:4000`, and beyond 255 `10.x.y.z:4000` with
+    /// its number in the last three bytes.
+    pub nodes: Nodes,
+    /// The link between any two of them that were given no other.
+    pub link: Link,
+    /// Datagrams delivered so far.
+    pub delivered: u64,
+    /// Deadlines handled so far.
+    pub deadlines: u64,
+    /// Every datagram that was sent, if it is kept: from, to, bytes.
+    pub kept: Option<Vec<(SocketAddr, SocketAddr, Vec<u8>)>>,
+    /// Ways that carry nothing: from, to.
+    pub cuts: BTreeSet<(SocketAddr, SocketAddr)>,
+    /// What a shell's buffer holds.
+    pub buffer_bytes: usize,
+    /// Stands for every datagram that was sent: when, from where, to where, and its bytes.
+    pub digest: u64,
+    /// What went wrong so far.
+    pub faults: Faults,
+    /// At every step everything that a switch holds is counted too, and held to its limits. That
+    /// costs a look at each of its lines.
+    pub thorough: bool,
+    wheel: Wheel,
+    dice: Dice,
+    rng: Rng,
+    space: Space,
+    buf: Vec<u8>,
+    providers: Vec<&'static dyn Provider>,
+    links: BTreeMap<(usize, usize), Link>,
+    pipes: BTreeMap<(usize, usize), link::Pipe>,
+    partitions: Vec<Partition>,
+    /// Nodes whose outputs are to be taken.
+    busy: VecDeque<usize>,
+    /// Nodes that have told something since somebody asked.
+    heard: VecDeque<usize>,
+}
+
+/// The only socket of a node that was given no others.
+pub const SOCKET: SocketId = SocketId(0);
+/// What a shell's buffer holds.
+const BUFFER_BYTES: usize = 64 * 1024;
+/// More steps than this at one instant mean that somebody spins.
+const STEPS_MAX: u32 = 10_000;
+
+impl World {
+    /// A world of `count` switches.
+    pub fn new(seed: u64, count: usize, config: &Config, link: Link) -> Self {
+        let providers = vec![&PureRust as &dyn Provider; count];
+        Self::with_providers(seed, providers, config, link)
+    }
+
+    /// A world with a switch for each of these providers.
+    pub fn with_providers(
+        seed: u64,
+        providers: Vec<&'static dyn Provider>,
+        config: &Config,
+        link: Link,
+    ) -> Self {
+        let mut bytes = [0; 32];
+        bytes[..8].copy_from_slice(&seed.to_le_bytes());
+        let mut rng = Rng::new(&Seed::new(bytes));
+        let dice = Dice::new(rng.fork("world").u64());
+        let mut world = Self {
+            now: Time::ZERO,
+            nodes: Nodes::default(),
+            link,
+            delivered: 0,
+            deadlines: 0,
+            kept: None,
+            cuts: BTreeSet::new(),
+            buffer_bytes: BUFFER_BYTES,
+            digest: 0,
+            faults: Faults::default(),
+            thorough: true,
+            wheel: Wheel::default(),
+            dice,
+            rng: rng.fork("restarts"),
+            space: Space::open("world").expect("a legal name"),
+            buf: vec![0; BUFFER_BYTES],
+            providers,
+            links: BTreeMap::new(),
+            pipes: BTreeMap::new(),
+            partitions: Vec::new(),
+            busy: VecDeque::new(),
+            heard: VecDeque::new(),
+        };
+        for n in 0..world.providers.len() {
+            let secret = SecretKey::from_bytes(&rng.bytes());
+            let node = world.boot(n, &secret, config, &Seed::new(rng.bytes()));
+            world.nodes.push(node);
+        }
+        world
+    }
+
+    /// The wall time, of a clock that is right.
+    pub fn wall(&self) -> Wall {
+        Wall::from_ms(1_700_000_000_000 + self.now.as_us() / 1000)
+    }
+
+    /// Node `from` opens a line to node `to`.
+    pub fn connect(&mut self, from: usize, to: usize) -> LineId {
+        let (key, address) = (self.nodes[to].key, self.nodes[to].seen());
+        let now = self.nodes[from].time(self.now);
+        let node = &mut self.nodes[from];
+        node.switch
+            .connect(now, node.hashname, &key, &[address])
+            .expect("a line to dial")
+    }
+
+    /// Both ends of a line between two nodes, up.
+    pub fn line(&mut self, from: usize, to: usize) -> (LineId, LineId) {
+        let ours = self.connect(from, to);
+        let up = self.until(30_000, |world| world.nodes[from].take_up());
+        assert_eq!(up, Some(ours), "the line comes up");
+        let theirs = self.until(30_000, |world| world.nodes[to].take_up());
+        (ours, theirs.expect("the line comes up"))
+    }
+
+    /// Runs until `done` gives something, or for `ms` milliseconds.
+    pub fn until<T>(&mut self, ms: u64, done: impl FnMut(&mut Self) -> Option<T>) -> Option<T> {
+        self.until_us(ms.saturating_mul(1000), done)
+    }
+
+    /// Runs until `done` gives something, or for `us` microseconds.
+    pub fn until_us<T>(
+        &mut self,
+        us: u64,
+        mut done: impl FnMut(&mut Self) -> Option<T>,
+    ) -> Option<T> {
+        let end = self.now.plus_us(us);
+        loop {
+            self.settle();
+            if let Some(found) = done(self) {
+                self.settle();
+                return Some(found);
+            }
+            // What was commanded just now takes effect before time goes on.
+            self.settle();
+            let next = self.wheel.next();
+            assert!(next > self.now, "settled, and yet due at {:?}", self.now);
+            if next > end {
+                self.now = end;
+                return None;
+            }
+            self.now = next;
+        }
+    }
+
+    /// Runs for `ms` milliseconds.
+    pub fn run(&mut self, ms: u64) {
+        self.until(ms, |_| None::<()>);
+    }
+
+    /// A node that has told something since it was given here last; each once.
+    pub fn heard(&mut self) -> Option<usize> {
+        let n = self.heard.pop_front()?;
+        self.nodes.all[n].heard = false;
+        Some(n)
+    }
+
+    /// Datagrams on their way.
+    pub fn in_flight(&self) -> usize {
+        self.wheel.in_flight()
+    }
+
+    /// Does everything that happens at this instant.
+    fn settle(&mut self) {
+        for step in 0.. {
+            assert!(step < STEPS_MAX, "the world spins at {:?}", self.now);
+            self.look();
+            while let Some(n) = self.busy.pop_front() {
+                self.drain(n);
+            }
+            let mut busy = false;
+            while let Some((place, mut flight)) = self.wheel.arrived(self.now) {
+                self.deliver(&mut flight);
+                self.wheel.give_back(place, flight.bytes);
+                busy = true;
+            }
+            while let Some(n) = self.wheel.due(self.now) {
+                self.wake_up(n);
+                busy = true;
+            }
+            if !busy && self.nodes.changed.is_empty() {
+                break;
+            }
+        }
+    }
+
+    /// Takes note of whatever somebody did to nodes.
+    fn look(&mut self) {
+        for n in std::mem::take(&mut self.nodes.changed) {
+            self.nodes.list(n);
+            let node = &mut self.nodes.all[n];
+            node.changed = false;
+            if node.switch.touched {
+                node.switch.touched = false;
+                self.busy.push_back(n);
+            }
+        }
+    }
+
+    /// Node `n` is due.
+    fn wake_up(&mut self, n: usize) {
+        let wall = self.wall();
+        let node = &mut self.nodes.all[n];
+        if !node.is_awake() {
+            return;
+        }
+        let now = node.ticks.at(self.now);
+        if node.tells_wall_at.is_some_and(|at| at <= self.now) {
+            let shown = node.wall(self.now, wall);
+            node.switch.inner().handle_clock(now, shown);
+            node.tells_wall_at = Some(self.now.plus_ms(hosts::WALL_EVERY_MS));
+        }
+        let due = node.switch.poll_timeout();
+        if due.is_some_and(|deadline| deadline.at <= now) {
+            self.deadlines += 1;
+            node.switch.inner().handle_timeout(now);
+        }
+        self.nodes.touch(n);
+    }
+
+    /// Takes everything that node `n` has to give.
+    fn drain(&mut self, n: usize) {
+        if self.nodes.all[n].is_awake() {
+            let mut buf = std::mem::take(&mut self.buf);
+            buf.resize(self.buffer_bytes, 0);
+            self.take_outputs(n, &mut buf);
+            self.buf = buf;
+        }
+        let next = self.nodes.all[n].next();
+        self.wheel.set(n, next);
+    }
+
+    fn take_outputs(&mut self, n: usize, buf: &mut [u8]) {
+        let now = self.nodes.all[n].ticks.at(self.now);
+        let mut step = Step::begin(&self.nodes.all[n].switch, now);
+        while let Some(transmit) = self.nodes.all[n].switch.inner().poll_transmit(now, buf) {
+            step.took_transmit(&transmit, buf.len());
+            let node = &mut self.nodes.all[n];
+            let Some(from) = node.source(transmit.socket, transmit.path) else {
+                let error = SentError::Unreachable;
+                node.switch.inner().handle_sent_error(now, &transmit, error);
+                continue;
+            };
+            for datagram in buf[..transmit.len].chunks(transmit.segment) {
+                self.send((n, from), transmit.path.remote, datagram);
+            }
+        }
+        let node = &mut self.nodes.all[n];
+        let before = node.events.len();
+        while let Some(event) = node.switch.inner().poll_event() {
+            node.events.push_back(event);
+            step.took();
+        }
+        if node.events.len() > before && !std::mem::replace(&mut node.heard, true) {
+            self.heard.push_back(n);
+        }
+        while let Some(need) = node.switch.inner().poll_need() {
+            let Need::Keep { key, bytes } = need else {
+                panic!("a need of no known kind: {need:?}");
+            };
+            node.disk.insert(key, bytes);
+            node.needs += 1;
+            step.took();
+        }
+        step.end(node.switch.inner(), buf, self.thorough);
+        contracts::demand(&step, Some(&node.limits));
+    }
+}

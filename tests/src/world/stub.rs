@@ -1,0 +1,136 @@
+//! Arithmetic that looks like that of a line, for worlds that are too large for the real one.
+
+use std::{cell::RefCell, collections::HashMap};
+
+use hydroid_core::line::{Cipher, Provider, PureRust, Suite};
+
+use super::dice;
+
+/// A provider of keyed hashes: what it makes is as long as what the real ones make and fails on
+/// every forgery that somebody makes who does not know how it works. It protects nothing. It talks
+/// to itself only.
+///
+/// What two secrets agree on is a hash of their public keys. Those of handshakes are hashes too;
+/// those of identities are given by the identities, so the curve computes them, once each. Which
+/// secrets are of handshakes is remembered by the thread that made them.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct StubProvider;
+
+/// So many handshakes are under way at most.
+const HANDSHAKES_MAX: usize = 1 << 18;
+
+#[derive(Default)]
+struct Publics {
+    /// Of secrets made for handshakes: the younger ones and the older ones.
+    handshakes: [HashMap<[u8; 32], [u8; 32]>; 2],
+    identities: HashMap<[u8; 32], [u8; 32]>,
+}
+
+thread_local! {
+    static PUBLICS: RefCell<Publics> = RefCell::default();
+}
+
+impl Publics {
+    fn make(&mut self, secret: &[u8; 32]) -> [u8; 32] {
+        let public = digest::<32>(*b"pub.", &[secret]);
+        if self.handshakes[0].len() >= HANDSHAKES_MAX {
+            self.handshakes.swap(0, 1);
+            self.handshakes[0].clear();
+        }
+        self.handshakes[0].insert(*secret, public);
+        public
+    }
+
+    fn of(&mut self, secret: &[u8; 32]) -> [u8; 32] {
+        let mut made = self.handshakes.iter();
+        let made = made.find_map(|made| made.get(secret).copied());
+        made.unwrap_or_else(|| {
+            let public = || PureRust.public(secret);
+            *self.identities.entry(*secret).or_insert_with(public)
+        })
+    }
+}
+
+impl Provider for StubProvider {
+    fn public(&self, secret: &[u8; 32]) -> [u8; 32] {
+        PUBLICS.with_borrow_mut(|publics| publics.make(secret))
+    }
+
+    fn agree(&self, secret: &[u8; 32], public: &[u8; 32]) -> [u8; 32] {
+        if *public == [0; 32] {
+            return [0; 32];
+        }
+        let own = PUBLICS.with_borrow_mut(|publics| publics.of(secret));
+        digest(*b"dh..", &[&own.min(*public), &own.max(*public)])
+    }
+
+    fn cipher(&self, suite: Suite, key: &[u8; 32]) -> Box<dyn Cipher> {
+        let label = match suite {
+            Suite::Aes256Gcm => *b"aes.",
+            Suite::ChaCha20Poly1305 => *b"cha.",
+        };
+        let keys = digest::<32>(label, &[key]);
+        let word = |at: usize| u64::from_le_bytes(keys[at..at + 8].try_into().expect("8 bytes"));
+        Box::new(Stub {
+            mask: word(0),
+            halves: [word(8), word(16)],
+        })
+    }
+}
+
+/// A cipher that masks the text and hashes it twice.
+struct Stub {
+    mask: u64,
+    halves: [u64; 2],
+}
+
+impl Stub {
+    fn tag(&self, nonce: &[u8; 12], aad: &[u8], text: &[u8]) -> [u8; 16] {
+        let mut tag = [0; 16];
+        for (half, out) in self.halves.iter().zip(tag.chunks_exact_mut(8)) {
+            let beside = dice::hash(dice::hash(*half, nonce), aad);
+            out.copy_from_slice(&dice::hash(beside, text).to_le_bytes());
+        }
+        tag
+    }
+
+    fn mask(&self, nonce: &[u8; 12], text: &mut [u8]) {
+        let mask = dice::hash(self.mask, nonce);
+        let mut words = text.chunks_exact_mut(8);
+        for word in &mut words {
+            let masked = u64::from_le_bytes((&*word).try_into().expect("8 bytes")) ^ mask;
+            word.copy_from_slice(&masked.to_le_bytes());
+        }
+        let rest = words.into_remainder().iter_mut();
+        rest.zip(mask.to_le_bytes())
+            .for_each(|(byte, mask)| *byte ^= mask);
+    }
+}
+
+impl Cipher for Stub {
+    fn seal(&self, nonce: &[u8; 12], aad: &[u8], text: &mut [u8]) -> [u8; 16] {
+        self.mask(nonce, text);
+        self.tag(nonce, aad, text)
+    }
+
+    fn open(&self, nonce: &[u8; 12], aad: &[u8], text: &mut [u8], tag: &[u8; 16]) -> bool {
+        let fits = self.tag(nonce, aad, text) == *tag;
+        if fits {
+            self.mask(nonce, text);
+        } else {
+            text.fill(0);
+        }
+        fits
+    }
+}
+
+/// A hash of these parts under a label.
+fn digest<const LEN: usize>(label: [u8; 4], parts: &[&[u8]]) -> [u8; LEN] {
+    let mut out = [0; LEN];
+    for (at, word) in (0..).zip(out.chunks_exact_mut(8)) {
+        let key = dice::chain(u32::from_le_bytes(label).into(), at);
+        let hash = parts.iter().fold(key, |key, part| dice::hash(key, part));
+        word.copy_from_slice(&hash.to_le_bytes());
+    }
+    out
+}
