@@ -112,6 +112,7 @@
 //! | [`flow`] | packets in flight on a path: ranges, loss, pacing, congestion |
 //! | [`stream`] | heads, bytes, order and credit of the streams of a line |
 //! | [`switch`] | the façade, and the only mediator between the rooms |
+//! | [`tape`] | what was asked of a switch and what it gave, to be replayed to the byte |
 //! | [`driver`] | what every shell needs: budgets, held sends, who waits for what |
 //!
 //! With the feature `fast` there is a second provider of the curve and the ciphers in
@@ -133,4 +134,5 @@ pub mod identity;
 pub mod line;
 pub mod stream;
 pub mod switch;
+pub mod tape;
 pub mod wire;

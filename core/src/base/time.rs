@@ -123,3 +123,24 @@ pub enum Why {
     /// The shell is asked to keep what has changed.
     Keep,
 }
+
+impl Why {
+    /// A word for it, which stays the same.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Queued => "queued",
+            Self::Handshake => "handshake",
+            Self::Pacing => "pacing",
+            Self::Ranges => "ranges",
+            Self::Loss => "loss",
+            Self::Probe => "probe",
+            Self::KeepAlive => "keep_alive",
+            Self::Idle => "idle",
+            Self::Rest => "rest",
+            Self::Closing => "closing",
+            Self::Membership => "membership",
+            Self::Redial => "redial",
+            Self::Keep => "keep",
+        }
+    }
+}

@@ -37,6 +37,7 @@ pub use self::{
 use crate::{
     base::{Bounded, Time, Wall},
     switch::{LineEvent, Meta, Need, SentError, SpaceEvent, StreamId, Switch, Transmit},
+    tape::Recorded,
 };
 
 /// The choices of a driver.
@@ -103,7 +104,7 @@ pub enum Flushed {
 /// A switch and what a shell needs around it.
 #[derive(Debug)]
 pub struct Driver {
-    switch: Switch,
+    switch: Recorded,
     config: Config,
     clock: Clock,
     waiters: Waiters,
@@ -118,7 +119,7 @@ pub struct Driver {
 
 impl Driver {
     /// A driver of `switch`.
-    pub fn new(switch: Switch, config: Config) -> Self {
+    pub fn new(switch: impl Into<Recorded>, config: Config) -> Self {
         Self {
             clock: Clock::new(&config),
             waiters: Waiters::new(&config),
@@ -128,18 +129,18 @@ impl Driver {
             space_events: Bounded::new(config.line_events_max as usize),
             needs: VecDeque::new(),
             end_by: None,
-            switch,
+            switch: switch.into(),
             config,
         }
     }
 
     /// The switch, to ask.
-    pub const fn switch(&self) -> &Switch {
+    pub fn switch(&self) -> &Switch {
         &self.switch
     }
 
     /// The switch, to command; `dispatch` is due afterwards.
-    pub const fn switch_mut(&mut self) -> &mut Switch {
+    pub const fn switch_mut(&mut self) -> &mut Recorded {
         &mut self.switch
     }
 

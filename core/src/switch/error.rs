@@ -13,6 +13,13 @@ macro_rules! errors {
         #[non_exhaustive]
         pub enum $name { $($(#[$doc])* $variant $(($field))?,)+ }
 
+        impl $name {
+            /// The name of the variant, for tapes and logs.
+            pub const fn word(&self) -> &'static str {
+                match self { $(errors!(@pattern $variant $(($field))?) => stringify!($variant),)+ }
+            }
+        }
+
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str(match self { $(errors!(@pattern $variant $(($field))?) => $text,)+ })

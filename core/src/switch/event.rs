@@ -20,6 +20,30 @@ pub struct StreamId {
     pub(super) id: u64,
 }
 
+impl LineId {
+    /// The line of this number, which a tape has.
+    pub(crate) const fn of_number(number: u64) -> Self {
+        Self(number)
+    }
+
+    /// The number, the same in every run that does the same.
+    pub(crate) const fn number(self) -> u64 {
+        self.0
+    }
+}
+
+impl StreamId {
+    /// The stream of this number in a line, which a tape has.
+    pub(crate) const fn of_number(line: LineId, id: u64) -> Self {
+        Self { line, id }
+    }
+
+    /// The number in its line.
+    pub(crate) const fn number(self) -> u64 {
+        self.id
+    }
+}
+
 impl fmt::Display for LineId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "line {}", self.0)

@@ -48,11 +48,11 @@ pub use self::{
 use crate::{
     base::{Effects, Index, Ledger, Rng, Seed, Slot, Slots, Time, Timers, Wall},
     identity::{Hashname, PublicKey, Roles, SpaceId},
-    line::{self, Lines, Provider, PureRust},
+    line::{self, Lines},
     stream,
 };
 pub use crate::{
-    line::{PathInfo, PeerState},
+    line::{PathInfo, PeerState, Provider, PureRust},
     stream::{REFUSED as STREAM_REFUSED, Read},
     wire::{Path, Route, SocketId},
 };

@@ -41,6 +41,11 @@ pub trait Provider: fmt::Debug + Send + Sync {
     /// them.
     fn agree(&self, secret: &[u8; 32], public: &[u8; 32]) -> [u8; 32];
 
+    /// The name of what it computes, which a tape keeps: a replay under another is refused.
+    fn scheme(&self) -> &'static str {
+        "x25519"
+    }
+
     /// A cipher under this key, with its schedule made. It wipes itself when it is dropped.
     fn cipher(&self, suite: Suite, key: &[u8; 32]) -> Box<dyn Cipher>;
 }
