@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, net::SocketAddr};
 use hydroid_core::{
     base::{Effects, Ranges, Rng, Seed, Slot, Time, Wall},
     identity::{Admission, Hashname, PublicKey, SecretKey, Space},
-    line::{self, Lines},
+    line::{self, Lines, Provider, PureRust},
     switch::{
         Config, Ecn, Event, Interface, LineEvent, LineId, Meta, Path, Route, SocketId, Switch,
     },
@@ -15,6 +15,8 @@ use hydroid_core::{
         frame::{Frame, Frames, Writer},
     },
 };
+
+use crate::world::Switched;
 
 const SOCKET: SocketId = SocketId(0);
 const BUFFER_BYTES: usize = 2048;
@@ -25,7 +27,7 @@ const KEPT_MAX: usize = 64;
 #[derive(Debug)]
 pub struct Rogue {
     /// The honest end.
-    pub switch: Switch,
+    pub switch: Switched,
     /// What the switch told.
     pub events: Vec<Event>,
     /// Now.
@@ -33,12 +35,13 @@ pub struct Rogue {
     /// The counters of the switch that came.
     pub heard: Ranges,
     /// An honest switch that has a line with the same one, if there is one.
-    pub friend: Option<Switch>,
+    pub friend: Option<Switched>,
     /// The first datagrams that anybody sent.
     pub kept: Vec<Vec<u8>>,
     /// Bytes that the switch sent to where nobody is.
     pub strayed: BTreeMap<SocketAddr, u64>,
     id: Option<LineId>,
+    provider: &'static dyn Provider,
     lines: Lines,
     line: Slot,
     address: SocketAddr,
@@ -52,7 +55,15 @@ impl Rogue {
     /// # Panics
     /// If the handshake fails.
     pub fn new(config: &Config) -> Self {
-        Self::between(config, None)
+        Self::between(config, None, &PureRust)
+    }
+
+    /// The same, with this arithmetic at both ends and at the friend's.
+    ///
+    /// # Panics
+    /// If the handshake fails.
+    pub fn with_provider(config: &Config, provider: &'static dyn Provider) -> Self {
+        Self::between(config, None, provider)
     }
 
     /// The same in a closed space: what lets the switch in, and the rogue.
@@ -60,14 +71,18 @@ impl Rogue {
     /// # Panics
     /// If the handshake fails.
     pub fn member(config: &Config, honest: &Admission, rogue: &Admission) -> Self {
-        Self::between(config, Some((honest, rogue)))
+        Self::between(config, Some((honest, rogue)), &PureRust)
     }
 
-    fn between(config: &Config, closed: Option<(&Admission, &Admission)>) -> Self {
+    fn between(
+        config: &Config,
+        closed: Option<(&Admission, &Admission)>,
+        provider: &'static dyn Provider,
+    ) -> Self {
         let here = here();
         let space = Space::open("world").expect("a legal name");
         let now = Time::ZERO;
-        let mut switch = Switch::new(config.clone(), &Seed::new([1; 32])).expect("a legal config");
+        let mut switch = switch(config, 1, provider);
         bind(&mut switch, here);
         let honest = SecretKey::from_bytes(&[1; 32]);
         match closed {
@@ -75,7 +90,11 @@ impl Rogue {
             None => switch.install(now, &honest, &space),
         }
         .expect("installs");
-        let mut lines = Lines::new(&line::Config::default(), Rng::new(&Seed::new([2; 32])));
+        let mut lines = Lines::with_provider(
+            &line::Config::default(),
+            Rng::new(&Seed::new([2; 32])),
+            provider,
+        );
         lines.handle_clock(now, Wall::from_ms(1_700_000_000_000));
         let secret = SecretKey::from_bytes(&[2; 32]);
         let local = match closed {
@@ -100,6 +119,7 @@ impl Rogue {
             kept: Vec::new(),
             strayed: BTreeMap::new(),
             id: None,
+            provider,
             lines,
             line,
             address,
@@ -146,7 +166,7 @@ impl Rogue {
     /// # Panics
     /// If it does not come up.
     pub fn befriend(&mut self, config: &Config) -> LineId {
-        let mut friend = Switch::new(config.clone(), &Seed::new([3; 32])).expect("a legal config");
+        let mut friend = switch(config, 3, self.provider);
         bind(&mut friend, friend_address());
         let space = Space::open("world").expect("a legal name");
         let local = friend.install(self.now, &SecretKey::from_bytes(&[3; 32]), &space);
@@ -304,7 +324,12 @@ fn friend_address() -> SocketAddr {
     SocketAddr::from(([10, 0, 0, 3], 4000))
 }
 
-fn bind(switch: &mut Switch, local: SocketAddr) {
+fn switch(config: &Config, seed: u8, provider: &'static dyn Provider) -> Switched {
+    let seed = Seed::new([seed; 32]);
+    Switch::with_provider(config.clone(), &seed, provider).expect("a legal config")
+}
+
+fn bind(switch: &mut Switched, local: SocketAddr) {
     let socket = SOCKET;
     switch.handle_network_change(Time::ZERO, &[Interface { socket, local }]);
     switch.handle_clock(Time::ZERO, Wall::from_ms(1_700_000_000_000));

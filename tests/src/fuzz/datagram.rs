@@ -5,17 +5,23 @@ use std::{collections::BTreeMap, net::SocketAddr};
 
 use hydroid_core::{
     base::{LedgerConfig, Ranges},
-    switch::{Config, Event, Life, LineId, LineState, Read, StreamEvent, StreamId, Switch},
+    switch::{Config, Event, Life, LineId, LineState, Read, StreamEvent, StreamId},
     wire::frame::Writer,
 };
 
-use super::{Choices, demands};
-use crate::rogue::Rogue;
+use super::Choices;
+use crate::{
+    contracts::{self, Limits},
+    rogue::Rogue,
+    world::{StubProvider, Switched},
+};
 
 /// Steps of one run.
 const STEPS_MAX: usize = 200;
 /// Bytes of the longest plain text that a datagram has room for.
 const PLAIN_MAX: usize = 1_400;
+/// So often something is due in the longest time that passes at once.
+const TURNS_MAX: u32 = 100_000;
 /// A stranger's packet has zeros behind it up to so many bytes.
 const STRANGER_BYTES: usize = 600;
 
@@ -40,7 +46,7 @@ pub fn datagram(bytes: &[u8]) {
 
 struct Siege {
     rogue: Rogue,
-    config: Config,
+    limits: Limits,
     friend: LineId,
     streams: Vec<StreamId>,
     /// What each stranger sent.
@@ -54,12 +60,12 @@ impl Siege {
         } else {
             tight()
         };
-        let mut rogue = Rogue::new(&config);
+        let mut rogue = Rogue::with_provider(&config, &StubProvider);
         let friend = rogue.befriend(&config);
         rogue.hear();
         let mut siege = Self {
             rogue,
-            config,
+            limits: Limits::of(&config),
             friend,
             streams: Vec::new(),
             came: BTreeMap::new(),
@@ -133,26 +139,26 @@ impl Siege {
     /// Lets so many milliseconds pass.
     fn pass(&mut self, ms: u64) {
         let end = self.rogue.now.plus_ms(ms);
-        loop {
+        for turn in 0.. {
+            assert!(turn < TURNS_MAX, "it never comes to rest");
             self.rogue.hear();
-            let friend = self.rogue.friend.as_ref();
-            let both = [Some(&self.rogue.switch), friend].into_iter().flatten();
-            let next = both.filter_map(Switch::poll_timeout).map(|due| due.at);
-            let Some(next) = next.min().filter(|next| *next <= end) else {
-                break;
-            };
-            // Events are taken below, and hold the deadline until then.
-            self.rogue.now = self.rogue.now.max(next);
             self.take_events();
-            self.rogue.switch.handle_timeout(self.rogue.now);
+            let both = [Some(&self.rogue.switch), self.rogue.friend.as_ref()];
+            let due = both
+                .into_iter()
+                .flatten()
+                .filter_map(Switched::poll_timeout);
+            let next = due.map(|due| due.at.max(self.rogue.now)).min();
+            let next = next.filter(|next| *next <= end);
+            self.rogue.now = next.unwrap_or(end);
+            let now = self.rogue.now;
+            self.rogue.switch.handle_timeout(now);
             if let Some(friend) = &mut self.rogue.friend {
-                friend.handle_timeout(self.rogue.now);
+                friend.handle_timeout(now);
             }
-        }
-        self.rogue.now = end;
-        self.rogue.switch.handle_timeout(end);
-        if let Some(friend) = &mut self.rogue.friend {
-            friend.handle_timeout(end);
+            if next.is_none() {
+                break;
+            }
         }
     }
 
@@ -198,11 +204,12 @@ impl Siege {
 
     /// Everybody says what there is to say; then the contracts hold.
     fn check(&mut self) {
-        self.rogue.hear();
-        self.take_events();
+        self.pass(0);
         let now = self.rogue.now;
-        demands::drained(&mut self.rogue.switch, now);
-        demands::within(&self.rogue.switch, &self.config);
+        contracts::drain(&mut self.rogue.switch, now, Some(&self.limits), |output| {
+            panic!("everything was taken before: {output:?}");
+        });
+        contracts::check(&mut self.rogue.switch, now);
         for (remote, sent) in &self.rogue.strayed {
             let came = self.came.get(remote).copied().unwrap_or(0);
             assert!(*sent <= came, "{sent} bytes to {remote}, for {came}");

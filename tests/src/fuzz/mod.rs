@@ -3,7 +3,6 @@
 //! never draws anything by itself: the same bytes do the same again.
 
 mod datagram;
-mod demands;
 mod operations;
 mod packet;
 mod ticket;

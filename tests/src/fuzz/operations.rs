@@ -11,8 +11,8 @@ use hydroid_core::{
 };
 
 use self::model::Model;
-use super::{Choices, demands};
-use crate::world::{Link, SOCKET, World};
+use super::Choices;
+use crate::world::{Link, SOCKET, StubProvider, World};
 
 /// Operations of one run.
 const OPERATIONS_MAX: usize = 120;
@@ -43,7 +43,7 @@ struct Game {
 impl Game {
     fn new(kind: u8) -> Self {
         let config = [Config::default(), tight()][usize::from(kind % 2)].clone();
-        let mut world = World::new(1, 2, &config, Link::default());
+        let mut world = World::with_providers(1, vec![&StubProvider; 2], &config, Link::default());
         world.link.latency_us = 5_000;
         for n in 0..2 {
             world.restart(n, &secret(n), &config);
@@ -67,7 +67,7 @@ impl Game {
             10 => self.state(n, choices),
             11 => {
                 let from = self.world.nodes[1 - n].address;
-                self.world.inject(from, n, choices.bytes().to_vec());
+                self.world.inject(from, n, choices.bytes());
             }
             12 => self.packet(n, choices),
             _ => self.model.operate(&mut self.world, n, choices),
@@ -100,12 +100,11 @@ impl Game {
             }
             2 => {
                 self.model.forget(n);
-                self.world.restart(n as u8, &secret(n as u8), &self.config);
+                self.world.restart(n, &secret(n), &self.config);
             }
             3 => {
                 self.model.forget(n);
-                self.world
-                    .restart_kept(n as u8, &secret(n as u8), &self.config);
+                self.world.restart_kept(n, &secret(n), &self.config);
             }
             4 if self.world.nodes[n].asleep.is_none() => self.world.sleep(n),
             4 | 5 => self.world.wake(n, choices.byte() % 2 == 0),
@@ -207,7 +206,7 @@ impl Game {
                 let _refused = node.switch.restore(now, "peers", choices.bytes());
             }
             _ => {
-                let other = secret(choices.byte() % 4 + 10);
+                let other = secret(choices.below(4) + 10);
                 let space = hydroid_core::identity::Space::open("other").expect("legal");
                 let local = Hashname::of(&other.public(), &space.id());
                 if node.switch.install(now, &other, &space).is_err() {
@@ -231,12 +230,9 @@ impl Game {
         };
     }
 
-    /// Everything that was told, and the limits.
+    /// Takes everything that was told.
     fn look(&mut self) {
         self.model.look(&mut self.world);
-        for node in &self.world.nodes {
-            demands::within(&node.switch, &self.config);
-        }
     }
 
     /// The world heals, everybody lets go of everything, and nothing is left.
@@ -273,8 +269,8 @@ impl Game {
     }
 }
 
-fn secret(n: u8) -> SecretKey {
-    SecretKey::from_bytes(&[n + 1; 32])
+fn secret(n: usize) -> SecretKey {
+    SecretKey::from_bytes(&[n as u8 + 1; 32])
 }
 
 /// As little of everything as there may be, and packets without a line are wanted.
