@@ -124,7 +124,7 @@
 #![forbid(unsafe_code)]
 
 extern crate alloc;
-#[cfg(test)]
+#[cfg(any(test, feature = "shell"))]
 extern crate std;
 
 pub mod base;

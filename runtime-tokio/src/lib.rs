@@ -22,27 +22,26 @@
 //! ```
 #![forbid(unsafe_code)]
 
-mod config;
-mod endpoint;
-mod error;
-mod half;
-mod line;
-mod shared;
-mod sockets;
+mod runtime;
 mod stream;
-mod task;
 
 pub use hydroid_core::{
-    driver, identity,
+    driver::{
+        self,
+        shell::{Config, ConnectError, fresh_secret},
+    },
+    identity,
     line::{Provider, PureRust},
     switch,
 };
 
 pub use self::{
-    config::Config,
-    endpoint::{Endpoint, fresh_secret},
-    error::ConnectError,
-    half::{ReadHalf, WriteHalf},
-    line::Line,
-    stream::Stream,
+    runtime::Tokio,
+    stream::{ReadHalf, Stream, WriteHalf},
 };
+
+/// A switch behind one or more UDP sockets. Clones are the same endpoint.
+pub type Endpoint = driver::shell::Endpoint<Tokio>;
+
+/// A line to a peer. Clones are the same line.
+pub type Line = driver::shell::Line<Tokio>;

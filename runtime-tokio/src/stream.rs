@@ -1,125 +1,102 @@
-//! A stream: two directions, each with a head first.
+//! Streams with tokio's traits. Everything else that they do is the shells' common part.
 
 use std::{
     io,
+    ops::{Deref, DerefMut},
     pin::Pin,
     task::{Context, Poll},
 };
 
-use hydroid_core::switch::{Peer, StreamId};
+use hydroid_core::driver::shell;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use crate::{Line, ReadHalf, WriteHalf, half};
+use crate::Tokio;
 
 /// An ordered, reliable pair of byte sequences, each begun by a JSON head. `shutdown` ends our
 /// direction and the peer's goes on. Dropping a stream gives up what has not ended: it resets our
 /// direction unless that was shut down, and stops the peer's unless that was read to its end.
 #[derive(Debug)]
-pub struct Stream {
-    reader: ReadHalf,
-    writer: WriteHalf,
-}
+pub struct Stream(shell::Stream<Tokio>);
+
+/// The peer's direction of a stream. Dropped before its end, it tells the peer to stop.
+#[derive(Debug)]
+pub struct ReadHalf(shell::ReadHalf<Tokio>);
+
+/// Our direction of a stream. Dropped before it was shut down, it is reset.
+#[derive(Debug)]
+pub struct WriteHalf(shell::WriteHalf<Tokio>);
 
 impl Stream {
-    pub(crate) fn new(line: Line, id: StreamId, head: Option<String>) -> Self {
-        let (reader, writer) = half::both(line, id, head);
-        Self { reader, writer }
-    }
-
     /// The two directions, to be used by two tasks.
     pub fn split(self) -> (ReadHalf, WriteHalf) {
-        (self.reader, self.writer)
-    }
-
-    /// Its id in the switch.
-    pub fn id(&self) -> StreamId {
-        self.reader.id()
-    }
-
-    /// The line that it runs in.
-    pub fn line(&self) -> &Line {
-        self.reader.line()
-    }
-
-    /// Who is at the other end.
-    pub fn peer(&self) -> Peer {
-        self.line().peer()
-    }
-
-    /// The head of the peer's direction if it has come, JSON text; empty if the peer sent none.
-    pub fn head(&self) -> Option<String> {
-        self.reader.head()
-    }
-
-    /// The head of the peer's direction, once it has come; empty if the peer sends none.
-    ///
-    /// # Errors
-    /// If the peer gave up its direction, or the line is no more.
-    pub async fn peer_head(&mut self) -> io::Result<String> {
-        self.reader.peer_head().await
-    }
-
-    /// Sends the head of our direction, a JSON object; before the first write, and only on a
-    /// stream that the peer opened.
-    ///
-    /// # Errors
-    /// If it is illegal or too late, or the stream is no more.
-    pub fn answer(&mut self, head: &str) -> io::Result<()> {
-        self.writer.answer(head)
-    }
-
-    /// Gives up our direction; the peer reads no more than it has, and learns `code`.
-    pub fn reset(&mut self, code: u64) {
-        self.writer.reset(code);
-    }
-
-    /// Ranks what we have to send here among the streams of the line: higher goes first, equals
-    /// take turns. It is 0 at first.
-    ///
-    /// # Errors
-    /// If the stream or its line is no more.
-    pub fn set_priority(&self, priority: i8) -> io::Result<()> {
-        self.writer.set_priority(priority)
-    }
-
-    /// Gives up the peer's direction; the peer writes no more, and learns `code`.
-    pub fn stop(&mut self, code: u64) {
-        self.reader.stop(code);
-    }
-
-    /// Ends our direction and waits until everything has reached the peer.
-    ///
-    /// # Errors
-    /// If the peer stopped reading, or the line ended before.
-    pub async fn finished(&mut self) -> io::Result<()> {
-        self.writer.finished().await
+        let (reader, writer) = self.0.split();
+        (ReadHalf(reader), WriteHalf(writer))
     }
 }
 
-impl AsyncRead for Stream {
-    fn poll_read(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().reader).poll_read(cx, buf)
+impl From<shell::Stream<Tokio>> for Stream {
+    fn from(stream: shell::Stream<Tokio>) -> Self {
+        Self(stream)
     }
 }
 
-impl AsyncWrite for Stream {
-    fn poll_write(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        data: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.get_mut().writer).poll_write(cx, data)
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().writer).poll_flush(cx)
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().writer).poll_shutdown(cx)
-    }
+macro_rules! reads {
+    ($($half:ident),+) => {$(
+        impl AsyncRead for $half {
+            fn poll_read(
+                self: Pin<&mut Self>,
+                cx: &mut Context<'_>,
+                buf: &mut ReadBuf<'_>,
+            ) -> Poll<io::Result<()>> {
+                let room = buf.initialize_unfilled();
+                let read = self.get_mut().0.poll_read(room, cx.waker());
+                read.map_ok(|bytes| buf.advance(bytes))
+            }
+        }
+    )+};
 }
+
+macro_rules! writes {
+    ($($half:ident),+) => {$(
+        impl AsyncWrite for $half {
+            fn poll_write(
+                self: Pin<&mut Self>,
+                cx: &mut Context<'_>,
+                data: &[u8],
+            ) -> Poll<io::Result<usize>> {
+                self.get_mut().0.poll_write(data, cx.waker())
+            }
+
+            /// What was written is on its way already.
+            fn poll_flush(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+                Poll::Ready(Ok(()))
+            }
+
+            fn poll_shutdown(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+                Poll::Ready(self.get_mut().0.finish())
+            }
+        }
+    )+};
+}
+
+macro_rules! derefs {
+    ($($half:ident),+) => {$(
+        impl Deref for $half {
+            type Target = shell::$half<Tokio>;
+
+            fn deref(&self) -> &Self::Target {
+                &self.0
+            }
+        }
+
+        impl DerefMut for $half {
+            fn deref_mut(&mut self) -> &mut Self::Target {
+                &mut self.0
+            }
+        }
+    )+};
+}
+
+reads!(Stream, ReadHalf);
+writes!(Stream, WriteHalf);
+derefs!(Stream, ReadHalf, WriteHalf);

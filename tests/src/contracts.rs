@@ -7,9 +7,8 @@ use std::fmt;
 use hydroid_core::{
     base::{Deadline, Time, Why},
     switch::{Config, Event, Need, Status, Transmit},
+    tape::Recorded,
 };
-
-use crate::world::Switched;
 
 /// How much a switch of some config may hold at most.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -88,7 +87,7 @@ impl fmt::Display for Broken {
 
 impl Step {
     /// Begins a step, before any output is taken.
-    pub fn begin(switch: &Switched, now: Time) -> Self {
+    pub fn begin(switch: &Recorded, now: Time) -> Self {
         Self {
             now,
             before: switch.poll_timeout(),
@@ -113,7 +112,7 @@ impl Step {
     }
 
     /// Ends the step, after every kind of output gave `None`, and tells how the switch stands.
-    pub fn end(&mut self, switch: &mut Switched, buf: &mut [u8], asks_status: bool) {
+    pub fn end(&mut self, switch: &mut Recorded, buf: &mut [u8], asks_status: bool) {
         self.again = switch.poll_transmit(self.now, buf).is_some() || switch.has_events();
         self.after = switch.poll_timeout();
         self.status = asks_status.then(|| switch.status());
@@ -168,7 +167,7 @@ pub enum Output<'a> {
 /// # Panics
 /// If a contract is broken, or the switch never comes to rest.
 pub fn drain(
-    switch: &mut Switched,
+    switch: &mut Recorded,
     now: Time,
     limits: Option<&Limits>,
     mut sink: impl FnMut(Output<'_>),
@@ -206,7 +205,7 @@ const TURNS_MAX: u32 = 10_000;
 ///
 /// # Panics
 /// If a contract is broken.
-pub fn check(switch: &mut Switched, now: Time) {
+pub fn check(switch: &mut Recorded, now: Time) {
     let mut step = Step::begin(switch, now);
     let mut buf = [0; 2_048];
     step.end(switch, &mut buf, true);

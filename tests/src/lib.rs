@@ -2,6 +2,7 @@
 //! the house.
 
 pub mod contracts;
+pub mod duet;
 pub mod fuzz;
 pub mod kept;
 pub mod roam;

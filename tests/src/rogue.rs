@@ -7,16 +7,13 @@ use hydroid_core::{
     base::{Effects, Ranges, Rng, Seed, Slot, Time, Wall},
     identity::{Admission, Hashname, PublicKey, SecretKey, Space},
     line::{self, Lines, Provider, PureRust},
-    switch::{
-        Config, Ecn, Event, Interface, LineEvent, LineId, Meta, Path, Route, SocketId, Switch,
-    },
+    switch::{Config, Ecn, Event, Interface, LineEvent, LineId, Meta, Path, Route, SocketId},
+    tape::Recorded,
     wire::{
         SEALED_PREFIX, TAG_LEN,
         frame::{Frame, Frames, Writer},
     },
 };
-
-use crate::world::Switched;
 
 const SOCKET: SocketId = SocketId(0);
 const BUFFER_BYTES: usize = 2048;
@@ -27,7 +24,7 @@ const KEPT_MAX: usize = 64;
 #[derive(Debug)]
 pub struct Rogue {
     /// The honest end.
-    pub switch: Switched,
+    pub switch: Recorded,
     /// What the switch told.
     pub events: Vec<Event>,
     /// Now.
@@ -35,7 +32,7 @@ pub struct Rogue {
     /// The counters of the switch that came.
     pub heard: Ranges,
     /// An honest switch that has a line with the same one, if there is one.
-    pub friend: Option<Switched>,
+    pub friend: Option<Recorded>,
     /// The first datagrams that anybody sent.
     pub kept: Vec<Vec<u8>>,
     /// Bytes that the switch sent to where nobody is.
@@ -324,12 +321,12 @@ fn friend_address() -> SocketAddr {
     SocketAddr::from(([10, 0, 0, 3], 4000))
 }
 
-fn switch(config: &Config, seed: u8, provider: &'static dyn Provider) -> Switched {
+fn switch(config: &Config, seed: u8, provider: &'static dyn Provider) -> Recorded {
     let seed = Seed::new([seed; 32]);
-    Switch::with_provider(config.clone(), &seed, provider).expect("a legal config")
+    Recorded::new(config.clone(), &seed, provider, None).expect("a legal config")
 }
 
-fn bind(switch: &mut Switched, local: SocketAddr) {
+fn bind(switch: &mut Recorded, local: SocketAddr) {
     let socket = SOCKET;
     switch.handle_network_change(Time::ZERO, &[Interface { socket, local }]);
     switch.handle_clock(Time::ZERO, Wall::from_ms(1_700_000_000_000));

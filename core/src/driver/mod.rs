@@ -16,6 +16,12 @@ mod clock;
 mod handles;
 mod outbox;
 mod records;
+#[cfg(feature = "shell")]
+#[allow(
+    clippy::disallowed_types,
+    reason = "a shell is where the time comes from"
+)]
+pub mod shell;
 #[cfg(test)]
 mod tests;
 mod turn;

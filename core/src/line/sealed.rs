@@ -230,8 +230,11 @@ impl Lines {
         if let Some(oldest) = oldest {
             self.ids.remove(&oldest.ours);
         }
-        // It was chained to a session that may be the older one now.
-        self.stop_asking(slot);
+        if new_stays {
+            // It was chained to what is the older session now. Where that one stays the peer may
+            // have answered already, and the answer fits no other rekey.
+            self.stop_asking(slot);
+        }
         self.set_expiry(slot);
     }
 

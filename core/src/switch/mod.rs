@@ -45,6 +45,8 @@ pub use self::{
     known::KnownPeer,
     stats::{DropReason, Stats},
 };
+#[cfg(feature = "fast")]
+pub use crate::line::fast;
 use crate::{
     base::{Effects, Index, Ledger, Rng, Seed, Slot, Slots, Time, Timers, Wall},
     identity::{Hashname, PublicKey, Roles, SpaceId},
@@ -52,7 +54,7 @@ use crate::{
     stream,
 };
 pub use crate::{
-    line::{PathInfo, PeerState, Provider, PureRust},
+    line::{PathInfo, PeerState, Provider, PureRust, Suite},
     stream::{REFUSED as STREAM_REFUSED, Read},
     wire::{Path, Route, SocketId},
 };

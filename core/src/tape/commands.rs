@@ -1,4 +1,4 @@
-//! A switch whose calls are recorded: the commands.
+//! A switch whose calls are recorded: the commands about identities, lines and packets.
 
 use core::net::SocketAddr;
 
@@ -7,15 +7,15 @@ use crate::{
     base::Time,
     identity::{Admission, Hashname, PublicKey, SecretKey, Space},
     switch::{
-        ConnectError, InstallError, LineError, LineId, OpenError, Read, ReadError, RestoreError,
-        SpaceCommandError, StreamId, Switch, WriteError,
+        ConnectError, InstallError, LineError, LineId, OpenError, RestoreError, SpaceCommandError,
+        StreamId,
     },
 };
 
 impl Recorded {
     // C. Commands.
 
-    /// As [`Switch::install`].
+    /// As `Switch::install`.
     ///
     /// # Errors
     /// The same.
@@ -35,7 +35,7 @@ impl Recorded {
         result
     }
 
-    /// As [`Switch::install_member`].
+    /// As `Switch::install_member`.
     ///
     /// # Errors
     /// The same.
@@ -59,7 +59,7 @@ impl Recorded {
         result
     }
 
-    /// As [`Switch::uninstall`].
+    /// As `Switch::uninstall`.
     ///
     /// # Errors
     /// The same.
@@ -73,7 +73,7 @@ impl Recorded {
         result
     }
 
-    /// As [`Switch::renew`].
+    /// As `Switch::renew`.
     ///
     /// # Errors
     /// The same.
@@ -95,7 +95,7 @@ impl Recorded {
         result
     }
 
-    /// As [`Switch::restore`].
+    /// As `Switch::restore`.
     ///
     /// # Errors
     /// The same.
@@ -109,13 +109,13 @@ impl Recorded {
         result
     }
 
-    /// As [`Switch::keep_now`].
+    /// As `Switch::keep_now`.
     pub fn keep_now(&mut self, now: Time) {
         self.switch.keep_now(now);
         self.tape.note(now, "keep_now", |_| Body::None);
     }
 
-    /// As [`Switch::connect`].
+    /// As `Switch::connect`.
     ///
     /// # Errors
     /// The same.
@@ -137,7 +137,7 @@ impl Recorded {
         result
     }
 
-    /// As [`Switch::keep_line`].
+    /// As `Switch::keep_line`.
     ///
     /// # Errors
     /// The same.
@@ -159,7 +159,7 @@ impl Recorded {
         result
     }
 
-    /// As [`Switch::forget_line`].
+    /// As `Switch::forget_line`.
     pub fn forget_line(&mut self, now: Time, local: Hashname, peer: Hashname) {
         self.switch.forget_line(now, local, peer);
         self.tape.note(now, "forget_line", |it| {
@@ -169,7 +169,7 @@ impl Recorded {
         });
     }
 
-    /// As [`Switch::release`].
+    /// As `Switch::release`.
     ///
     /// # Errors
     /// The same.
@@ -183,7 +183,7 @@ impl Recorded {
         result
     }
 
-    /// As [`Switch::close`].
+    /// As `Switch::close`.
     ///
     /// # Errors
     /// The same.
@@ -204,7 +204,7 @@ impl Recorded {
         result
     }
 
-    /// As [`Switch::open_stream`].
+    /// As `Switch::open_stream`.
     ///
     /// # Errors
     /// The same.
@@ -223,122 +223,7 @@ impl Recorded {
         result
     }
 
-    /// As [`Switch::answer`].
-    ///
-    /// # Errors
-    /// The same.
-    pub fn answer(&mut self, now: Time, stream: StreamId, head: &str) -> Result<(), WriteError> {
-        let result = self.switch.answer(now, stream, head);
-        self.tape.note(now, "answer", |it| {
-            it.stream(stream);
-            it.done(&result);
-            Body::Payload(head.as_bytes())
-        });
-        result
-    }
-
-    /// As [`Switch::write`].
-    ///
-    /// # Errors
-    /// The same.
-    pub fn write(
-        &mut self,
-        now: Time,
-        stream: StreamId,
-        bytes: &[u8],
-    ) -> Result<usize, WriteError> {
-        let result = self.switch.write(now, stream, bytes);
-        self.tape.note(now, "write", |it| {
-            // What was not taken had no effect, but for being there.
-            let (taken, more) = bytes.split_at(*result.as_ref().unwrap_or(&0));
-            it.stream(stream);
-            it.flag("more", !more.is_empty());
-            it.result(&result, |it, _| it.flag("ok", true));
-            Body::Payload(taken)
-        });
-        result
-    }
-
-    /// As [`Switch::finish`].
-    ///
-    /// # Errors
-    /// The same.
-    pub fn finish(&mut self, now: Time, stream: StreamId) -> Result<(), WriteError> {
-        let result = self.switch.finish(now, stream);
-        self.tape.note(now, "finish", |it| {
-            it.stream(stream);
-            it.done(&result);
-            Body::None
-        });
-        result
-    }
-
-    /// As [`Switch::reset`].
-    ///
-    /// # Errors
-    /// The same.
-    pub fn reset(&mut self, now: Time, stream: StreamId, code: u64) -> Result<(), WriteError> {
-        let result = self.switch.reset(now, stream, code);
-        self.tape.note(now, "reset", |it| {
-            it.stream(stream);
-            it.number("code", code);
-            it.done(&result);
-            Body::None
-        });
-        result
-    }
-
-    /// As [`Switch::prioritize`].
-    ///
-    /// # Errors
-    /// The same.
-    pub fn prioritize(
-        &mut self,
-        now: Time,
-        stream: StreamId,
-        priority: i8,
-    ) -> Result<(), WriteError> {
-        let result = self.switch.prioritize(now, stream, priority);
-        self.tape.note(now, "prioritize", |it| {
-            it.stream(stream);
-            it.signed("priority", priority.into());
-            it.done(&result);
-            Body::None
-        });
-        result
-    }
-
-    /// As [`Switch::read`].
-    ///
-    /// # Errors
-    /// The same.
-    pub fn read(&mut self, now: Time, stream: StreamId, buf: &mut [u8]) -> Result<Read, ReadError> {
-        let result = self.switch.read(now, stream, buf);
-        self.tape.note(now, "read", |it| {
-            it.stream(stream);
-            it.number("room", buf.len() as u64);
-            it.given_read(&result, buf);
-            Body::None
-        });
-        result
-    }
-
-    /// As [`Switch::stop`].
-    ///
-    /// # Errors
-    /// The same.
-    pub fn stop(&mut self, now: Time, stream: StreamId, code: u64) -> Result<(), ReadError> {
-        let result = self.switch.stop(now, stream, code);
-        self.tape.note(now, "stop", |it| {
-            it.stream(stream);
-            it.number("code", code);
-            it.done(&result);
-            Body::None
-        });
-        result
-    }
-
-    /// As [`Switch::send`].
+    /// As `Switch::send`.
     ///
     /// # Errors
     /// The same.
@@ -352,7 +237,7 @@ impl Recorded {
         result
     }
 
-    /// As [`Switch::recv`].
+    /// As `Switch::recv`.
     ///
     /// # Errors
     /// The same.
@@ -362,28 +247,28 @@ impl Recorded {
             it.line(line);
             it.number("room", buf.len() as u64);
             it.result(&result, |it, len| {
-                it.sum(buf.get(..*len).unwrap_or_default())
+                it.sum(buf.get(..*len).unwrap_or_default());
             });
             Body::None
         });
         result
     }
 
-    /// As [`Switch::send_anon`].
+    /// As `Switch::send_anon`.
     ///
     /// # Errors
     /// The same.
     pub fn send_anon(&mut self, now: Time, to: SocketAddr, packet: &[u8]) -> Result<(), LineError> {
         let result = self.switch.send_anon(now, to, packet);
         self.tape.note(now, "send_anon", |it| {
-            it.address("to", to);
+            it.address("remote", to);
             it.done(&result);
             Body::Payload(packet)
         });
         result
     }
 
-    /// As [`Switch::recv_anon`].
+    /// As `Switch::recv_anon`.
     ///
     /// # Errors
     /// The same.
@@ -398,95 +283,6 @@ impl Recorded {
             it.result(&result, |it, (from, len)| {
                 it.address("from", *from);
                 it.sum(buf.get(..*len).unwrap_or_default());
-            });
-            Body::None
-        });
-        result
-    }
-
-    /// As [`Switch::seek`].
-    ///
-    /// # Errors
-    /// The same.
-    pub fn seek(
-        &mut self,
-        now: Time,
-        local: Hashname,
-        target: Hashname,
-    ) -> Result<(), SpaceCommandError> {
-        let result = self.switch.seek(now, local, target);
-        self.tape.note(now, "seek", |it| {
-            it.hashname("local", local);
-            it.hashname("target", target);
-            it.done(&result);
-            Body::None
-        });
-        result
-    }
-
-    /// As [`Switch::join`].
-    ///
-    /// # Errors
-    /// The same.
-    pub fn join(&mut self, now: Time, local: Hashname) -> Result<(), SpaceCommandError> {
-        let result = self.switch.join(now, local);
-        self.tape.note(now, "join", |it| {
-            it.hashname("local", local);
-            it.done(&result);
-            Body::None
-        });
-        result
-    }
-
-    /// As [`Switch::leave`].
-    ///
-    /// # Errors
-    /// The same.
-    pub fn leave(&mut self, now: Time, local: Hashname) -> Result<(), SpaceCommandError> {
-        let result = self.switch.leave(now, local);
-        self.tape.note(now, "leave", |it| {
-            it.hashname("local", local);
-            it.done(&result);
-            Body::None
-        });
-        result
-    }
-
-    /// As [`Switch::broadcast`].
-    ///
-    /// # Errors
-    /// The same.
-    pub fn broadcast(
-        &mut self,
-        now: Time,
-        local: Hashname,
-        bytes: &[u8],
-    ) -> Result<(), SpaceCommandError> {
-        let result = self.switch.broadcast(now, local, bytes);
-        self.tape.note(now, "broadcast", |it| {
-            it.hashname("local", local);
-            it.done(&result);
-            Body::Payload(bytes)
-        });
-        result
-    }
-
-    /// As [`Switch::read_broadcast`].
-    ///
-    /// # Errors
-    /// The same.
-    pub fn read_broadcast(
-        &mut self,
-        now: Time,
-        local: Hashname,
-        buf: &mut [u8],
-    ) -> Result<usize, SpaceCommandError> {
-        let result = self.switch.read_broadcast(now, local, buf);
-        self.tape.note(now, "read_broadcast", |it| {
-            it.hashname("local", local);
-            it.number("room", buf.len() as u64);
-            it.result(&result, |it, len| {
-                it.sum(buf.get(..*len).unwrap_or_default())
             });
             Body::None
         });

@@ -7,15 +7,27 @@
 
 mod commands;
 mod end;
+mod perform;
+mod player;
+mod reader;
+mod record;
 mod recorded;
 mod recorder;
+mod streams;
 #[cfg(test)]
 mod tests;
 mod told;
+mod words;
 
 use serde::{Deserialize, Serialize};
 
-pub use self::{end::End, recorded::Recorded};
+pub use self::{
+    end::End,
+    player::{Difference, Player, Step, Stop},
+    reader::{Reader, Unread, Unreadable},
+    record::{Record, of_text},
+    recorded::Recorded,
+};
 
 /// What is recorded, and how much of it waits to be taken.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]

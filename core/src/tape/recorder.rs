@@ -320,7 +320,7 @@ impl Recorder {
                 self.decimal(u64::from(v4.port()));
             }
             SocketAddr::V6(_) => {
-                write!(Text(&mut self.bytes), "{address}").expect("a vector grows")
+                write!(Text(&mut self.bytes), "{address}").expect("a vector grows");
             }
         }
         self.bytes.push(b'"');
@@ -340,7 +340,8 @@ impl Recorder {
         }
     }
 
-    fn decimal(&mut self, mut number: u64) {
+    /// A number as it stands in a list.
+    pub(super) fn decimal(&mut self, mut number: u64) {
         let mut digits = [0; 20];
         let mut at = digits.len();
         loop {

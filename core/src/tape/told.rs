@@ -3,7 +3,7 @@
 use super::recorder::Recorder;
 use crate::{
     base::Deadline,
-    identity::{Admission, Hashname, PublicKey, Refusal, Space},
+    identity::{Hashname, PublicKey, Refusal, Space},
     switch::{
         ConnectError, DownReason, Ecn, Event, InstallError, Interface, LineError, LineEvent,
         LineId, Meta, Need, OpenError, Path, Peer, Read, ReadError, RestoreError, Route, SentError,
@@ -45,10 +45,10 @@ impl Recorder {
         }
     }
 
-    /// Text of the application's, or of the peer's.
-    pub(super) fn said(&mut self, key: &str, text: &str) {
+    /// Text of the peer's. A redacted tape has its length.
+    fn said(&mut self, key: &str, text: &str) {
         if self.is_redacted() {
-            self.sum(text.as_bytes());
+            self.number("said_bytes", text.len() as u64);
         } else {
             self.text(key, text);
         }
@@ -82,7 +82,7 @@ impl Recorder {
 
     pub(super) fn interfaces(&mut self, interfaces: &[Interface]) {
         let sockets = interfaces.iter().map(|it| it.socket.0);
-        self.list("sockets", sockets, |it, socket| it.quoted(&socket));
+        self.list("sockets", sockets, |it, socket| it.decimal(socket.into()));
         self.addresses("locals", interfaces.iter().map(|it| it.local));
     }
 
@@ -193,7 +193,7 @@ impl Recorder {
         let word = match reason {
             DownReason::Local => "local",
             DownReason::Closed { code, reason } => {
-                self.number("code", *code);
+                self.number("peer_code", *code);
                 self.said("reason", reason);
                 "closed"
             }
@@ -207,7 +207,7 @@ impl Recorder {
                 "other_versions"
             }
             DownReason::Misbehaved(how) => {
-                self.number("code", how.code());
+                self.number("peer_code", how.code());
                 "misbehaved"
             }
             DownReason::Refused(refusal) => {
@@ -297,12 +297,12 @@ failures! {
         refused(head, *refusal);
     };
     WriteError: it, head => match it {
-        Self::Stopped(code) => head.number("code", *code),
+        Self::Stopped(code) => head.number("peer_code", *code),
         Self::LineDown(reason) => head.down(reason),
         Self::UnknownStream | Self::Blocked | Self::Finished | Self::IllegalHead => {}
     };
     ReadError: it, head => match it {
-        Self::Reset(code) => head.number("code", *code),
+        Self::Reset(code) => head.number("peer_code", *code),
         Self::LineDown(reason) => head.down(reason),
         Self::UnknownStream | Self::Blocked => {}
     };

@@ -13,7 +13,7 @@ use super::Choices;
 use crate::{
     contracts::{self, Limits},
     rogue::Rogue,
-    world::{StubProvider, Switched},
+    world::StubProvider,
 };
 
 /// Steps of one run.
@@ -147,7 +147,7 @@ impl Siege {
             let due = both
                 .into_iter()
                 .flatten()
-                .filter_map(Switched::poll_timeout);
+                .filter_map(|switch| switch.poll_timeout());
             let next = due.map(|due| due.at.max(self.rogue.now)).min();
             let next = next.filter(|next| *next <= end);
             self.rogue.now = next.unwrap_or(end);

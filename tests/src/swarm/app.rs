@@ -10,6 +10,7 @@ use hydroid_core::{
         Event, LineEvent, LineId, LineState, OpenError, Read, ReadError, STREAM_REFUSED,
         StreamEvent, StreamId, Switch, WriteError,
     },
+    tape::Recorded,
 };
 
 /// What was put into one direction of a stream, whoever lives still to tell: by the stream's
@@ -159,7 +160,7 @@ impl App {
     /// Opens a stream with this number, if the line lets it.
     pub(super) fn open(
         &mut self,
-        switch: &mut Switch,
+        switch: &mut Recorded,
         now: Time,
         (id, number): (LineId, u64),
         truth: &mut Truth,
@@ -196,7 +197,7 @@ impl App {
     /// Writes what is wanted; not while it waits for `Writable`.
     pub(super) fn write(
         &mut self,
-        switch: &mut Switch,
+        switch: &mut Recorded,
         now: Time,
         stream: StreamId,
         truth: &mut Truth,
@@ -234,7 +235,7 @@ impl App {
     /// Gives up the writing of a stream.
     pub(super) fn reset(
         &mut self,
-        switch: &mut Switch,
+        switch: &mut Recorded,
         now: Time,
         (stream, code): (StreamId, u64),
         truth: &mut Truth,
@@ -248,7 +249,7 @@ impl App {
     }
 
     /// Reads no more of a stream.
-    pub(super) fn stop(&mut self, switch: &mut Switch, now: Time, stream: StreamId, code: u64) {
+    pub(super) fn stop(&mut self, switch: &mut Recorded, now: Time, stream: StreamId, code: u64) {
         let _over = switch.stop(now, stream, code);
         let end = self.end(stream);
         end.over = end.over.or(Some(false));
@@ -257,7 +258,7 @@ impl App {
     /// Reads up to `most` bytes, each of which must be the one that was written.
     pub(super) fn read(
         &mut self,
-        switch: &mut Switch,
+        switch: &mut Recorded,
         now: Time,
         (stream, most): (StreamId, usize),
         truth: &Truth,
@@ -304,7 +305,7 @@ impl App {
     }
 
     /// Does all that events call for: reads what is readable, writes what there is room for.
-    pub(super) fn pump(&mut self, switch: &mut Switch, now: Time, truth: &mut Truth) {
+    pub(super) fn pump(&mut self, switch: &mut Recorded, now: Time, truth: &mut Truth) {
         let ids: Vec<_> = self.streams.keys().copied().collect();
         for stream in ids {
             self.write(switch, now, stream, truth);

@@ -5,7 +5,8 @@ use std::net::SocketAddr;
 use hydroid_core::{
     base::{Seed, Wall},
     identity::SecretKey,
-    switch::{Config, Interface, Switch},
+    switch::{Config, Interface},
+    tape::{self, Recorded},
 };
 
 use super::{Clock, Fault, Node, SOCKET, World, clock::Ticks};
@@ -18,8 +19,13 @@ impl World {
     /// A fresh switch for node `n`.
     pub(super) fn boot(&self, n: usize, secret: &SecretKey, config: &Config, seed: &Seed) -> Node {
         let address = address(n);
-        let mut switch =
-            Switch::with_provider(config.clone(), seed, self.providers[n]).expect("a legal config");
+        let mut switch = Recorded::new(
+            config.clone(),
+            seed,
+            self.providers[n],
+            self.tapes[n].clone(),
+        )
+        .expect("a legal config");
         switch.handle_network_change(
             self.now,
             &[Interface {
@@ -71,7 +77,33 @@ impl World {
     fn start_again(&mut self, n: usize, secret: &SecretKey, config: &Config) {
         let seed = Seed::new(self.rng.bytes());
         let node = self.boot(n, secret, config, &seed);
+        let tape = self.tape(n);
+        self.past
+            .extend(Some((n, tape)).filter(|(_, tape)| !tape.is_empty()));
         self.nodes.put(n, node);
+    }
+
+    /// From its next start on, node `n` is recorded in this way.
+    pub fn record(&mut self, n: usize, tape: tape::Config) {
+        self.tapes[n] = Some(tape);
+    }
+
+    /// What was recorded of node `n` since it started, or since this was asked last.
+    pub fn tape(&mut self, n: usize) -> Vec<u8> {
+        let mut tape = Vec::new();
+        self.nodes.all[n].switch.inner().take_tape(&mut tape);
+        tape
+    }
+
+    /// Everything that was recorded, of switches that are no more and of those that live, each with
+    /// the number of its node.
+    pub fn tapes(&mut self) -> Vec<(usize, Vec<u8>)> {
+        let mut tapes = std::mem::take(&mut self.past);
+        for n in 0..self.nodes.len() {
+            let tape = self.tape(n);
+            tapes.extend(Some((n, tape)).filter(|(_, tape)| !tape.is_empty()));
+        }
+        tapes
     }
 
     /// Node `n` stops without a word, until it is restarted: nothing comes to it, nothing leaves

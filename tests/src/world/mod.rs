@@ -24,6 +24,7 @@ use hydroid_core::{
     identity::{SecretKey, Space},
     line::{Provider, PureRust},
     switch::{Config, LineId, Need, SentError, SocketId},
+    tape,
 };
 
 pub use self::{
@@ -36,9 +37,6 @@ pub use self::{
 };
 use self::{dice::Dice, network::Partition, wheel::Wheel};
 use crate::contracts::{self, Step};
-
-/// A switch as the world holds it.
-pub type Switched = hydroid_core::switch::Switch;
 
 /// Switches, the links between them, and the time.
 #[derive(Debug)]
@@ -73,6 +71,10 @@ pub struct World {
     space: Space,
     buf: Vec<u8>,
     providers: Vec<&'static dyn Provider>,
+    /// How each node is recorded from its next start on, if it is.
+    tapes: Vec<Option<tape::Config>>,
+    /// Tapes of switches that are no more.
+    past: Vec<(usize, Vec<u8>)>,
     links: BTreeMap<(usize, usize), Link>,
     pipes: BTreeMap<(usize, usize), link::Pipe>,
     partitions: Vec<Partition>,
@@ -96,12 +98,33 @@ impl World {
         Self::with_providers(seed, providers, config, link)
     }
 
+    /// The same, with every switch recorded from its start.
+    pub fn recorded(
+        seed: u64,
+        providers: Vec<&'static dyn Provider>,
+        config: &Config,
+        link: Link,
+        tape: &tape::Config,
+    ) -> Self {
+        Self::build(seed, providers, config, link, Some(tape))
+    }
+
     /// A world with a switch for each of these providers.
     pub fn with_providers(
         seed: u64,
         providers: Vec<&'static dyn Provider>,
         config: &Config,
         link: Link,
+    ) -> Self {
+        Self::build(seed, providers, config, link, None)
+    }
+
+    fn build(
+        seed: u64,
+        providers: Vec<&'static dyn Provider>,
+        config: &Config,
+        link: Link,
+        tape: Option<&tape::Config>,
     ) -> Self {
         let mut bytes = [0; 32];
         bytes[..8].copy_from_slice(&seed.to_le_bytes());
@@ -124,6 +147,8 @@ impl World {
             rng: rng.fork("restarts"),
             space: Space::open("world").expect("a legal name"),
             buf: vec![0; BUFFER_BYTES],
+            tapes: vec![tape.cloned(); providers.len()],
+            past: Vec::new(),
             providers,
             links: BTreeMap::new(),
             pipes: BTreeMap::new(),

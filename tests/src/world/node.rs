@@ -7,11 +7,12 @@ use std::{
 use hydroid_core::{
     base::{Time, Wall},
     identity::{Hashname, PublicKey},
-    switch::{Event, Interface, LineEvent, LineId, Path, SocketId},
+    switch::{Event, Interface, LineEvent, LineId, Path, SocketId, Switch},
+    tape::Recorded,
 };
 
 use super::{
-    SOCKET, Switched,
+    SOCKET,
     clock::{Clock, Ticks},
 };
 use crate::contracts::Limits;
@@ -19,19 +20,25 @@ use crate::contracts::Limits;
 /// A switch that knows whether somebody has called it since its outputs were taken.
 #[derive(Debug)]
 pub struct Live {
-    switch: Switched,
+    switch: Recorded,
     pub(super) touched: bool,
 }
 
 impl Live {
     /// The switch, without its being marked.
-    pub(super) const fn inner(&mut self) -> &mut Switched {
+    pub(super) const fn inner(&mut self) -> &mut Recorded {
         &mut self.switch
     }
 }
 
-impl From<Switched> for Live {
-    fn from(switch: Switched) -> Self {
+impl From<Switch> for Live {
+    fn from(switch: Switch) -> Self {
+        Recorded::from(switch).into()
+    }
+}
+
+impl From<Recorded> for Live {
+    fn from(switch: Recorded) -> Self {
         Self {
             switch,
             touched: true,
@@ -40,15 +47,15 @@ impl From<Switched> for Live {
 }
 
 impl Deref for Live {
-    type Target = Switched;
+    type Target = Recorded;
 
-    fn deref(&self) -> &Switched {
+    fn deref(&self) -> &Recorded {
         &self.switch
     }
 }
 
 impl DerefMut for Live {
-    fn deref_mut(&mut self) -> &mut Switched {
+    fn deref_mut(&mut self) -> &mut Recorded {
         self.touched = true;
         &mut self.switch
     }
@@ -100,7 +107,7 @@ impl Node {
     /// A host that has just been put up.
     pub(super) fn new(
         now: Time,
-        switch: Switched,
+        switch: Recorded,
         address: SocketAddr,
         (key, hashname): (PublicKey, Hashname),
         limits: Limits,

@@ -52,6 +52,10 @@ impl Publics {
 }
 
 impl Provider for StubProvider {
+    fn scheme(&self) -> &'static str {
+        "stub"
+    }
+
     fn public(&self, secret: &[u8; 32]) -> [u8; 32] {
         PUBLICS.with_borrow_mut(|publics| publics.make(secret))
     }

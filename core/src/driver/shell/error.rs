@@ -2,7 +2,7 @@
 
 use std::{error, fmt, io};
 
-use hydroid_core::{
+use crate::{
     identity::Refusal,
     switch::{self, DownReason, LineError, ReadError, WriteError},
 };
@@ -29,8 +29,6 @@ pub enum ConnectError {
     Ended,
     /// In a closed space, one end does not take the other for a member.
     Refused(Refusal),
-    /// Another refusal of the switch.
-    Other(switch::ConnectError),
 }
 
 impl fmt::Display for ConnectError {
@@ -41,7 +39,6 @@ impl fmt::Display for ConnectError {
             Self::NoAddress => return switch::ConnectError::NoAddress.fmt(f),
             Self::Full => return switch::ConnectError::Full.fmt(f),
             Self::Refused(refusal) => return refusal.fmt(f),
-            Self::Other(error) => return error.fmt(f),
             Self::Unreachable => return DownReason::Unreachable.fmt(f),
             Self::Down(reason) => return write!(f, "no line came up: {reason}"),
             Self::Ended => return Ended.fmt(f),
@@ -61,7 +58,6 @@ impl From<switch::ConnectError> for ConnectError {
             switch::ConnectError::NoAddress => Self::NoAddress,
             switch::ConnectError::Full => Self::Full,
             switch::ConnectError::Refused(refusal) => Self::Refused(refusal),
-            other => Self::Other(other),
         }
     }
 }
@@ -95,16 +91,15 @@ impl From<ConnectError> for io::Error {
             | ConnectError::Oneself
             | ConnectError::OtherSpace
             | ConnectError::NoAddress
-            | ConnectError::Full
-            | ConnectError::Other(_) => io::ErrorKind::Other,
+            | ConnectError::Full => io::ErrorKind::Other,
         };
         Self::new(kind, error)
     }
 }
 
-/// The task of the endpoint is no more.
+/// The endpoint has ended: it was shut down, or what ran it is gone.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Ended;
+pub struct Ended;
 
 impl fmt::Display for Ended {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -120,7 +115,7 @@ impl From<Ended> for io::Error {
     }
 }
 
-pub(crate) fn packet_error(error: LineError) -> io::Error {
+pub(super) fn packet_error(error: LineError) -> io::Error {
     let kind = match error {
         LineError::Blocked => io::ErrorKind::WouldBlock,
         LineError::NoSocket => io::ErrorKind::NetworkUnreachable,
@@ -128,28 +123,27 @@ pub(crate) fn packet_error(error: LineError) -> io::Error {
         LineError::ReservedCode
         | LineError::NoPacket
         | LineError::Reserved
-        | LineError::TooLarge
-        | _ => io::ErrorKind::InvalidInput,
+        | LineError::TooLarge => io::ErrorKind::InvalidInput,
     };
     io::Error::new(kind, error)
 }
 
-pub(crate) fn read_error(error: ReadError) -> io::Error {
+pub(super) fn read_error(error: ReadError) -> io::Error {
     let kind = match error {
         ReadError::Reset(_) | ReadError::LineDown(_) => io::ErrorKind::ConnectionReset,
         ReadError::UnknownStream => io::ErrorKind::NotConnected,
-        ReadError::Blocked | _ => io::ErrorKind::Other,
+        ReadError::Blocked => io::ErrorKind::Other,
     };
     io::Error::new(kind, error)
 }
 
-pub(crate) fn write_error(error: WriteError) -> io::Error {
+pub(super) fn write_error(error: WriteError) -> io::Error {
     let kind = match error {
         WriteError::Stopped(_) | WriteError::LineDown(_) => io::ErrorKind::ConnectionReset,
         WriteError::Finished => io::ErrorKind::BrokenPipe,
         WriteError::UnknownStream => io::ErrorKind::NotConnected,
         WriteError::IllegalHead => io::ErrorKind::InvalidInput,
-        WriteError::Blocked | _ => io::ErrorKind::Other,
+        WriteError::Blocked => io::ErrorKind::Other,
     };
     io::Error::new(kind, error)
 }

@@ -3,15 +3,16 @@
 use std::{
     net::{Ipv4Addr, Ipv6Addr, SocketAddr},
     time::Duration,
+    vec,
+    vec::Vec,
 };
 
-#[cfg(feature = "fast-crypto")]
-use hydroid_core::line;
-use hydroid_core::{
+#[cfg(feature = "fast")]
+use crate::switch::fast;
+use crate::{
     base::Seed,
     driver,
-    line::{Provider, PureRust, Suite},
-    switch,
+    switch::{self, Provider, PureRust, Suite},
 };
 
 /// The choices of an endpoint. `Config::default()` is good for most programs.
@@ -23,9 +24,9 @@ pub struct Config {
     pub listen: Vec<SocketAddr>,
     /// The choices of the switch. By default the suite that this processor is fastest at.
     pub switch: switch::Config,
-    /// What computes the curve and the ciphers. By default the fast provider where the feature
-    /// `fast-crypto` is on and the processor has what it needs, and pure Rust elsewhere; the bytes
-    /// that are sent are the same.
+    /// What computes the curve and the ciphers. By default the fast provider where the core's
+    /// feature `fast` is on (by `fast-crypto` of each shell) and the processor has what it needs,
+    /// and pure Rust elsewhere; the bytes that are sent are the same.
     pub provider: &'static dyn Provider,
     /// The choices of the driver.
     pub driver: driver::Config,
@@ -56,12 +57,12 @@ impl Default for Config {
     }
 }
 
-#[cfg(feature = "fast-crypto")]
+#[cfg(feature = "fast")]
 fn provider() -> &'static dyn Provider {
-    line::fast().unwrap_or(&PureRust)
+    fast().unwrap_or(&PureRust)
 }
 
-#[cfg(not(feature = "fast-crypto"))]
+#[cfg(not(feature = "fast"))]
 fn provider() -> &'static dyn Provider {
     &PureRust
 }
@@ -80,7 +81,7 @@ fn fastest() -> switch::Config {
 
 #[cfg(target_arch = "x86_64")]
 fn has_aes() -> bool {
-    is_x86_feature_detected!("aes") && is_x86_feature_detected!("pclmulqdq")
+    std::is_x86_feature_detected!("aes") && std::is_x86_feature_detected!("pclmulqdq")
 }
 
 #[cfg(target_arch = "aarch64")]

@@ -7,35 +7,35 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::{Poll, Waker},
     time::Instant,
+    vec::Vec,
 };
 
-use hydroid_core::{
+use super::error::Ended;
+use crate::{
     base::Time,
     driver::{Driver, Flushed},
 };
 
-use crate::error::Ended;
-
 /// The driver, and who runs it.
-pub(crate) struct Shared {
+pub(super) struct Shared {
     state: Mutex<State>,
     epoch: Instant,
 }
 
 /// What is behind the lock.
-pub(crate) struct State {
-    pub(crate) driver: Driver,
-    pub(crate) life: Life,
+pub(super) struct State {
+    pub(super) driver: Driver,
+    pub(super) life: Life,
     /// The last handle is gone.
-    pub(crate) orphaned: bool,
+    pub(super) orphaned: bool,
     /// When the task will run by itself; zero while it runs or is woken already.
-    pub(crate) armed: Time,
-    pub(crate) task: Waker,
+    pub(super) armed: Time,
+    pub(super) task: Waker,
 }
 
 /// Where the task is in its life.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Life {
+pub(super) enum Life {
     /// It drives.
     Running,
     /// It ended in order; what had come can be read.
@@ -45,7 +45,7 @@ pub(crate) enum Life {
 }
 
 impl Shared {
-    pub(crate) fn new(driver: Driver, epoch: Instant) -> Self {
+    pub(super) fn new(driver: Driver, epoch: Instant) -> Self {
         let state = State {
             driver,
             life: Life::Running,
@@ -60,17 +60,17 @@ impl Shared {
     }
 
     /// Time as the switch knows it.
-    pub(crate) fn now(&self) -> Time {
+    pub(super) fn now(&self) -> Time {
         Time::from_us(u64::try_from(self.epoch.elapsed().as_micros()).unwrap_or(u64::MAX))
     }
 
     /// The moment that a time of the switch's is.
-    pub(crate) const fn epoch(&self) -> Instant {
+    pub(super) const fn epoch(&self) -> Instant {
         self.epoch
     }
 
     /// The state. After a panic under the lock nobody knows what it is worth: it is broken.
-    pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(|poisoned| {
             let mut state = PoisonError::into_inner(poisoned);
             state.life = Life::Broken;
@@ -79,7 +79,7 @@ impl Shared {
     }
 
     /// Runs one command, then wakes whom it concerns.
-    pub(crate) fn command<T>(
+    pub(super) fn command<T>(
         &self,
         command: impl FnOnce(&mut Driver, Time) -> T,
     ) -> Result<T, Ended> {
@@ -91,7 +91,7 @@ impl Shared {
     }
 
     /// One attempt of a future, which left its waker if it is pending.
-    pub(crate) fn attempt<T>(
+    pub(super) fn attempt<T>(
         &self,
         attempt: impl FnOnce(&mut Driver, Time) -> Poll<T>,
     ) -> Poll<Result<T, Ended>> {
@@ -102,7 +102,7 @@ impl Shared {
     }
 
     /// The same for what can still be done after an orderly end.
-    pub(crate) fn attempt_late<T>(
+    pub(super) fn attempt_late<T>(
         &self,
         attempt: impl FnOnce(&mut Driver, Time) -> Poll<T>,
     ) -> Poll<Result<T, Ended>> {
@@ -155,8 +155,8 @@ impl fmt::Debug for Shared {
 
 /// What every endpoint and every line holds; the last one ends the task.
 #[derive(Debug)]
-pub(crate) struct Handle {
-    pub(crate) shared: Arc<Shared>,
+pub(super) struct Handle {
+    pub(super) shared: Arc<Shared>,
 }
 
 impl Drop for Handle {
@@ -174,7 +174,7 @@ impl Drop for Handle {
 mod tests {
     use std::{sync::atomic::AtomicBool, sync::atomic::Ordering, task::Wake, thread};
 
-    use hydroid_core::{base::Seed, driver, switch};
+    use crate::{base::Seed, driver, switch};
 
     use super::*;
 

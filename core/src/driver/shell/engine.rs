@@ -1,0 +1,252 @@
+//! What moves datagrams between the sockets and the driver, one turn after another.
+
+use std::{
+    fmt,
+    future::poll_fn,
+    io,
+    sync::Arc,
+    task::{Poll, Waker},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+    vec::Vec,
+};
+
+use super::{
+    AsHandle, Attempt, Runtime, Side,
+    shared::{Life, Shared, State},
+    sockets::{Inbox, Sockets},
+};
+use crate::{
+    base::{Time, Wall},
+    driver::{Flushed, Outbox, Progress, Turn},
+};
+
+/// No system takes more than this in one call, offloaded or not.
+const SEND_BYTES: usize = 65_507;
+
+/// Nobody sleeps longer than this, so that no moment is beyond what the system's clock can tell.
+const REST_US: u64 = 86_400_000_000;
+
+/// The running half of an endpoint: the sockets, and what is under way between them and the driver.
+/// Where it is dropped, nobody waits for the endpoint any more.
+pub struct Engine<I> {
+    shared: Arc<Shared>,
+    sockets: Sockets<I>,
+    inbox: Inbox,
+    outbox: Outbox,
+    woken: Vec<Waker>,
+    linger_us: u64,
+    /// The socket that is looked at first; it moves, so that none starves another.
+    first: u32,
+    /// What ended the last turn, and whether more may have come in.
+    ended: (Flushed, bool),
+}
+
+/// When the next turn is due, if no socket becomes ready and nobody wakes the engine before.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Rest {
+    /// At once, after others had their turn.
+    Again,
+    /// Then.
+    Until(Instant),
+    /// Never: the endpoint has ended.
+    Over,
+}
+
+impl<I> Engine<I> {
+    pub(super) fn new(shared: Arc<Shared>, sockets: Sockets<I>, linger: Duration) -> Self {
+        Self {
+            shared,
+            sockets,
+            inbox: Inbox::new(),
+            outbox: Outbox::new(SEND_BYTES),
+            woken: Vec::new(),
+            linger_us: u64::try_from(linger.as_micros()).unwrap_or(u64::MAX),
+            first: 0,
+            ended: (Flushed::More, true),
+        }
+    }
+
+    /// The sockets, to be watched.
+    pub const fn sockets(&mut self) -> &mut Sockets<I> {
+        &mut self.sockets
+    }
+
+    /// How long it may rest from now on, as far as no socket becomes ready. A command may make that
+    /// shorter.
+    pub fn wait(&self) -> Duration {
+        let state = self.shared.lock();
+        if state.life != Life::Running {
+            return Duration::ZERO;
+        }
+        Duration::from_micros(self.wait_us(&state, self.shared.now()))
+    }
+
+    fn wait_us(&self, state: &State, now: Time) -> u64 {
+        let (flushed, more) = self.ended;
+        if more {
+            return 0;
+        }
+        state.driver.wait(now, flushed).min(REST_US)
+    }
+}
+
+impl<I: AsHandle> Engine<I> {
+    /// One turn. `io` tries what it is given on a socket, as [`Runtime::poll_io`] does; `waker` is
+    /// woken once another turn is due because of what a handle did.
+    pub fn turn(
+        &mut self,
+        waker: &Waker,
+        mut io: impl FnMut(&I, Side, &mut Attempt<'_>) -> Poll<io::Result<usize>>,
+    ) -> Rest {
+        let mut turn = {
+            let mut state = self.shared.lock();
+            if state.life != Life::Running {
+                return Rest::Over;
+            }
+            state.armed = Time::ZERO;
+            state.driver.turn()
+        };
+        self.receive(&mut io, &mut turn);
+        self.shared.lock().driver.tick(self.shared.now(), wall());
+        let flushed = self.send(&mut io, &mut turn);
+        self.ended = (flushed, !turn.may_receive());
+        self.rest(waker)
+    }
+
+    fn receive(
+        &mut self,
+        io: &mut impl FnMut(&I, Side, &mut Attempt<'_>) -> Poll<io::Result<usize>>,
+        turn: &mut Turn,
+    ) {
+        self.first = self.first.wrapping_add(1);
+        for (id, socket) in self.sockets.from(self.first) {
+            while turn.may_receive() {
+                let mut attempt = || socket.try_receive(&mut self.inbox);
+                let Poll::Ready(received) = io(socket.io(), Side::Receive, &mut attempt) else {
+                    break;
+                };
+                // An error is what an earlier send met; it says nothing about what comes in.
+                let buffers = received.unwrap_or(0);
+                if buffers == 0 {
+                    turn.on_received(0, 0);
+                    continue;
+                }
+                let mut state = self.shared.lock();
+                let now = self.shared.now();
+                for (meta, datagrams) in self.inbox.received(id, buffers) {
+                    state.driver.received(now, &meta, datagrams, turn);
+                }
+            }
+        }
+    }
+
+    /// Sends outside of the lock: only the next run is taken under it.
+    fn send(
+        &mut self,
+        io: &mut impl FnMut(&I, Side, &mut Attempt<'_>) -> Poll<io::Result<usize>>,
+        turn: &mut Turn,
+    ) -> Flushed {
+        let (sockets, outbox, shared) = (&self.sockets, &mut self.outbox, &self.shared);
+        loop {
+            let progress = outbox.send(sockets.segments(), |piece, bytes| {
+                sockets.send(piece, bytes, |socket, attempt| {
+                    io(socket, Side::Send, attempt)
+                })
+            });
+            match progress {
+                Progress::Full => return Flushed::Full,
+                Progress::Failed(piece, error) => {
+                    shared.lock().driver.failed(shared.now(), &piece, error);
+                }
+                Progress::Empty => {
+                    let mut state = shared.lock();
+                    if !state.driver.outgoing(shared.now(), outbox, turn) {
+                        return if turn.may_send() {
+                            Flushed::Idle
+                        } else {
+                            Flushed::More
+                        };
+                    }
+                }
+            }
+        }
+    }
+
+    /// Wakes those whose turn it is, and says when the next turn is due.
+    fn rest(&mut self, waker: &Waker) -> Rest {
+        let (flushed, _) = self.ended;
+        let mut state = self.shared.lock();
+        let now = self.shared.now();
+        if state.orphaned && !state.driver.is_ending() {
+            state.driver.shut_down(now, self.linger_us);
+        }
+        state.driver.dispatch(now);
+        let over = state.driver.is_over(now, flushed);
+        if over {
+            state.life = Life::Over;
+            state.driver.fire_all();
+        }
+        state.driver.waiters().take_fired(&mut self.woken);
+        let wait_us = self.wait_us(&state, now);
+        let until = now.plus_us(wait_us);
+        state.armed = if wait_us == 0 { Time::ZERO } else { until };
+        state.task.clone_from(waker);
+        drop(state);
+        self.woken.drain(..).for_each(Waker::wake);
+        if over {
+            Rest::Over
+        } else if wait_us == 0 {
+            Rest::Again
+        } else {
+            Rest::Until(self.shared.epoch() + Duration::from_micros(until.as_us()))
+        }
+    }
+}
+
+/// Runs an endpoint in a task until its end.
+pub(super) async fn run<S: Runtime>(mut engine: Engine<S::Socket>) {
+    let mut sleep = S::sleep();
+    poll_fn(|cx| {
+        let waker = cx.waker();
+        let io =
+            |socket: &_, side, attempt: &mut Attempt<'_>| S::poll_io(socket, side, cx, attempt);
+        let again = match engine.turn(waker, io) {
+            Rest::Over => return Poll::Ready(()),
+            Rest::Again => true,
+            Rest::Until(until) => S::poll_sleep(&mut sleep, cx, until).is_ready(),
+        };
+        if again {
+            waker.wake_by_ref();
+        }
+        Poll::Pending
+    })
+    .await;
+}
+
+/// The engine is dropped when it ends, panics, or its runtime goes: nobody may wait for it then.
+impl<I> Drop for Engine<I> {
+    fn drop(&mut self) {
+        let mut state = self.shared.lock();
+        if state.life == Life::Running {
+            state.life = Life::Broken;
+        }
+        state.driver.fire_all();
+        state.driver.waiters().take_fired(&mut self.woken);
+        drop(state);
+        self.woken.drain(..).for_each(Waker::wake);
+    }
+}
+
+impl<I> fmt::Debug for Engine<I> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Engine")
+            .field("sockets", &self.sockets)
+            .finish_non_exhaustive()
+    }
+}
+
+pub(super) fn wall() -> Wall {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    let ms = since.map_or(0, |since| since.as_millis());
+    Wall::from_ms(u64::try_from(ms).unwrap_or(u64::MAX))
+}

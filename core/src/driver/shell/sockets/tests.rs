@@ -1,0 +1,135 @@
+//! Sockets alone: what they refuse, what they mark, how they cut and join.
+
+use std::{string::ToString as _, thread};
+
+use super::*;
+
+fn listen(addresses: &[&str]) -> io::Result<Sockets<UdpSocket>> {
+    let addresses: Vec<_> = addresses
+        .iter()
+        .map(|address| address.parse().expect("it is an address"))
+        .collect();
+    Sockets::bind(&addresses, 1 << 20)
+}
+
+fn one() -> Sockets<UdpSocket> {
+    listen(&["127.0.0.1:0"]).unwrap()
+}
+
+fn piece(path: Path, len: usize, segment: usize) -> Transmit {
+    Transmit {
+        socket: SocketId(0),
+        path,
+        ecn: Ecn::None,
+        ttl: None,
+        len,
+        segment,
+    }
+}
+
+/// Tries once.
+fn send(sockets: &Sockets<UdpSocket>, piece: &Transmit, bytes: &[u8]) -> Sent {
+    sockets.send(piece, bytes, |_, attempt| Poll::Ready(attempt()))
+}
+
+#[test]
+fn sockets_an_address_in_use_is_refused() {
+    let first = one();
+    let taken = first.addresses().next().unwrap().to_string();
+    let error = listen(&["127.0.0.1:0", &taken]).err().unwrap();
+    assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
+}
+
+#[test]
+fn sockets_take_the_port_of_the_one_before() {
+    let sockets = listen(&["127.0.0.1:0", "127.0.0.2:0"]).unwrap();
+    let ports: Vec<_> = sockets.addresses().map(|address| address.port()).collect();
+    assert_eq!(ports[0], ports[1]);
+}
+
+#[test]
+fn sockets_are_looked_at_in_turn() {
+    let sockets = listen(&["127.0.0.1:0", "127.0.0.2:0", "127.0.0.3:0"]).unwrap();
+    let order = |first| -> Vec<_> { sockets.from(first).map(|(id, _)| id.0).collect() };
+    assert_eq!(order(0), [0, 1, 2]);
+    assert_eq!(order(4), [1, 2, 0]);
+    assert_eq!(order(u32::MAX), [0, 1, 2]);
+    let none = listen(&[]).unwrap();
+    assert_eq!(none.from(3).count(), 0);
+}
+
+#[test]
+fn sockets_time_to_live_of_one_send_is_not_the_next_ones() {
+    let sockets = one();
+    let socket = &sockets.all[0];
+    let usual = socket.io.ttl().unwrap();
+    let piece = Transmit {
+        ttl: Some(3),
+        ..piece(Path::to(socket.local), 4, 4)
+    };
+    let raw = SockRef::from(&socket.io);
+    let during = || {
+        assert_eq!(raw.ttl_v4()?, 3);
+        Ok(())
+    };
+    socket.with_ttl(3, during).unwrap();
+    assert_eq!(send(&sockets, &piece, b"ping"), Sent::Done);
+    assert_eq!(socket.io.ttl().unwrap(), usual);
+}
+
+#[test]
+fn sockets_a_run_of_datagrams_arrives_with_its_seams() {
+    let sockets = one();
+    let socket = &sockets.all[0];
+    let local = socket.local;
+    let mut inbox = Inbox::new();
+    let nothing = socket.try_receive(&mut inbox).unwrap_err();
+    assert_eq!(nothing.kind(), io::ErrorKind::WouldBlock);
+    let piece = piece(Path::to(local), 25, 10);
+    let run: Vec<u8> = (0..25).collect();
+    let most = piece.segment * sockets.segments();
+    for bytes in run.chunks(most) {
+        assert_eq!(send(&sockets, &piece, bytes), Sent::Done);
+    }
+    let mut datagrams = Vec::new();
+    while datagrams.len() < 3 {
+        let Ok(buffers) = socket.try_receive(&mut inbox) else {
+            thread::yield_now();
+            continue;
+        };
+        for (meta, bytes) in inbox.received(SocketId(0), buffers) {
+            assert_eq!(meta.path, Path::new(Some(local.ip()), local));
+            datagrams.extend(bytes.chunks(meta.stride).map(<[u8]>::to_vec));
+        }
+    }
+    let expected: Vec<_> = run.chunks(10).map(<[u8]>::to_vec).collect();
+    assert_eq!(datagrams, expected);
+}
+
+#[test]
+fn sockets_errors_of_the_system_say_what_they_mean() {
+    let sockets = one();
+    let local = sockets.all[0].local;
+    let anywhere = piece(Path::to(local), 1, 1);
+    let from_here = piece(Path::new(Some(local.ip()), local), 1, 1);
+    let unreachable = Sent::Failed(SentError::Unreachable);
+    for (piece, kind, became) in [
+        (&anywhere, io::ErrorKind::WouldBlock, Sent::Full),
+        (&anywhere, io::ErrorKind::NetworkUnreachable, unreachable),
+        (&anywhere, io::ErrorKind::ConnectionRefused, Sent::Done),
+        (&anywhere, io::ErrorKind::InvalidInput, Sent::Done),
+        (&from_here, io::ErrorKind::InvalidInput, unreachable),
+    ] {
+        assert_eq!(what_became(piece, Err(kind.into())), became, "{kind}");
+    }
+    let full = sockets.send(&anywhere, b"x", |_, _| Poll::Pending);
+    assert_eq!(full, Sent::Full);
+    let large = piece(Path::to(local), 65_530, 65_530);
+    let too_large = Sent::Failed(SentError::TooLarge);
+    assert_eq!(send(&sockets, &large, &[0; 65_530]), too_large);
+    let nowhere = Transmit {
+        socket: SocketId(7),
+        ..anywhere
+    };
+    assert_eq!(send(&sockets, &nowhere, b"x"), unreachable);
+}

@@ -1,0 +1,160 @@
+//! Two endpoints whose engines are run by hand, as a shell without tasks does it.
+
+use std::{net::Ipv4Addr, string::String, task::Waker, thread, time::Duration, vec, vec::Vec};
+
+use super::*;
+use crate::{
+    base::Seed,
+    identity::{Hashname, Space, Ticket},
+    switch::{DownReason, LineEvent},
+};
+
+/// The shell of nobody.
+#[derive(Clone, Copy, Debug)]
+struct Bare;
+
+impl Shell for Bare {
+    type Stream = Stream<Self>;
+}
+
+struct Member {
+    endpoint: Endpoint<Bare>,
+    engine: Engine<UdpSocket>,
+    hashname: Hashname,
+    ticket: Ticket,
+}
+
+fn config(seed: u8) -> Config {
+    Config {
+        listen: vec![(Ipv4Addr::LOCALHOST, 0).into()],
+        seed: Some(Seed::new([seed; 32])),
+        socket_buffer_bytes: 1 << 18,
+        ..Config::default()
+    }
+}
+
+impl Member {
+    fn new(config: Config) -> Self {
+        let (endpoint, engine) = bind::<Bare, _>(config, Ok).unwrap();
+        let (secret, space) = (fresh_secret().unwrap(), Space::open("test").unwrap());
+        let hashname = endpoint.install(&secret, &space).unwrap();
+        let addresses = endpoint.local_addresses();
+        let ticket = Ticket::new(secret.public(), space, &addresses, None);
+        Self {
+            endpoint,
+            engine,
+            hashname,
+            ticket,
+        }
+    }
+
+    fn turn(&mut self) -> Rest {
+        let once = |_: &UdpSocket, _, attempt: &mut Attempt<'_>| match attempt() {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Poll::Pending,
+            done => Poll::Ready(done),
+        };
+        self.engine.turn(Waker::noop(), once)
+    }
+}
+
+/// Turns both until `ready` is.
+fn until<T>(
+    members: &mut [&mut Member],
+    mut ready: impl FnMut(&mut [&mut Member]) -> Poll<T>,
+) -> T {
+    loop {
+        if let Poll::Ready(value) = ready(members) {
+            return value;
+        }
+        for member in &mut *members {
+            member.turn();
+        }
+        thread::yield_now();
+    }
+}
+
+#[test]
+fn shell_without_tasks_has_lines_and_streams() {
+    let (mut a, mut b) = (Member::new(config(1)), Member::new(config(2)));
+    let waker = Waker::noop();
+    let line = a.endpoint.dial(a.hashname, &b.ticket).unwrap();
+    let both = &mut [&mut a, &mut b];
+    until(both, |_| line.poll_up(waker)).unwrap();
+    let mut near = until(both, |_| line.poll_open_stream("{}", waker)).unwrap();
+    let mut far = until(both, |both| both[1].endpoint.poll_accept(waker)).unwrap();
+    let sent = until(both, |_| near.poll_write(b"hello", waker)).unwrap();
+    assert_eq!(sent, 5);
+    near.finish().unwrap();
+    until(both, |_| near.poll_stopped(waker)).unwrap();
+    let mut buf = [0; 8];
+    let read = until(both, |_| far.poll_read(&mut buf, waker)).unwrap();
+    assert_eq!(&buf[..read], b"hello");
+    assert_eq!(until(both, |_| far.poll_read(&mut buf, waker)).unwrap(), 0);
+    assert!(far.poll_read(&mut buf, waker).is_ready());
+    line.send(&[0, 0]).unwrap();
+    let received = until(both, |_| far.line().poll_recv(&mut buf, waker));
+    assert_eq!(received.unwrap(), 2);
+    both[0].endpoint.shut_down(Duration::from_secs(20));
+    until(both, |both| both[0].endpoint.poll_ended(waker));
+    assert_eq!(both[0].turn(), Rest::Over);
+    assert_eq!(until(both, |_| line.poll_closed(waker)), DownReason::Local);
+    let closed = until(both, |_| far.line().poll_closed(waker));
+    let (code, reason) = (0, String::new());
+    assert_eq!(closed, DownReason::Closed { code, reason });
+    let again = both[0].endpoint.dial(both[0].hashname, &both[1].ticket);
+    assert_eq!(again.unwrap_err(), ConnectError::Ended);
+}
+
+#[test]
+fn shell_commands_make_the_rest_shorter() {
+    let mut a = Member::new(config(3));
+    let nobody = Member::new(config(4));
+    assert_eq!(a.engine.wait(), Duration::ZERO);
+    while a.turn() == Rest::Again {}
+    assert!(a.engine.wait() > Duration::from_secs(1));
+    let line = a.endpoint.dial(a.hashname, &nobody.ticket).unwrap();
+    assert_eq!(a.engine.wait(), Duration::ZERO);
+    drop(line);
+}
+
+#[test]
+fn shell_that_nobody_holds_ends_once_it_has_lingered() {
+    let mut a = Member::new(Config {
+        linger: Duration::ZERO,
+        ..config(5)
+    });
+    let mut b = Member::new(config(6));
+    let waker = Waker::noop();
+    let line = a.endpoint.dial(a.hashname, &b.ticket).unwrap();
+    until(&mut [&mut a, &mut b], |_| line.poll_up(waker)).unwrap();
+    drop(line);
+    let Member {
+        endpoint,
+        mut engine,
+        ..
+    } = a;
+    drop(endpoint);
+    let idle = |_: &UdpSocket, _, _: &mut Attempt<'_>| Poll::Pending;
+    while engine.turn(waker, idle) != Rest::Over {}
+    let both = &mut [&mut b];
+    let event = until(both, |both| both[0].endpoint.poll_line_event(waker));
+    assert!(matches!(event, Some(LineEvent::Up { .. })));
+}
+
+#[test]
+fn shell_engine_that_is_dropped_breaks_its_endpoint() {
+    let a = Member::new(config(7));
+    let Member {
+        endpoint, engine, ..
+    } = a;
+    let accepts: Vec<_> = (0..2)
+        .map(|_| endpoint.poll_accept(Waker::noop()))
+        .collect();
+    assert!(accepts.iter().all(Poll::is_pending));
+    drop(engine);
+    assert!(matches!(
+        endpoint.poll_accept(Waker::noop()),
+        Poll::Ready(None)
+    ));
+    assert!(endpoint.poll_need(Waker::noop()).is_ready());
+}
