@@ -76,6 +76,11 @@ fn corpora_packets_and_what_is_in_them() {
 }
 
 #[test]
+fn corpora_tapes() {
+    replay(target("tape"));
+}
+
+#[test]
 fn corpora_tickets() {
     replay(target("ticket"));
 }

@@ -5,18 +5,22 @@
 mod datagram;
 mod operations;
 mod packet;
+mod tape;
 mod ticket;
 
-pub use self::{datagram::datagram, operations::operations, packet::packet, ticket::ticket};
+pub use self::{
+    datagram::datagram, operations::operations, packet::packet, tape::tape, ticket::ticket,
+};
 
 /// A target: the name of its folder in the corpora, and its body.
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: [Target; 4] = [
+pub const TARGETS: [Target; 5] = [
     ("datagram", datagram),
     ("operations", operations),
     ("packet", packet),
+    ("tape", tape),
     ("ticket", ticket),
 ];
 

@@ -84,7 +84,7 @@ pub(crate) fn loses(provider: &'static dyn Provider) -> Tapes {
     };
     let mut world = world(provider, 2, &config, link);
     let (line, _) = world.line(0, 1);
-    for _ in 0..3 {
+    for _ in 0..2 {
         echo(&mut world, line, 800);
         world.run(300);
     }
