@@ -4,6 +4,7 @@
 pub mod checks;
 pub mod contracts;
 pub mod duet;
+pub mod fuzz;
 pub mod kept;
 pub mod roam;
 pub mod rogue;
