@@ -97,7 +97,9 @@ impl Traffic {
         for _ in 0..rounds {
             for (node, line) in ids {
                 let now = world.now;
-                let _full = world.nodes[*node].switch.send(now, *line, &[0, 0, 1, 2, 3, 4]);
+                let _full = world.nodes[*node]
+                    .switch
+                    .send(now, *line, &[0, 0, 1, 2, 3, 4]);
             }
             for (node, stream) in &self.streams {
                 let now = world.now;
@@ -123,7 +125,9 @@ impl Traffic {
                         self.packets += 1;
                     }
                 }
-                Event::Stream(StreamEvent::Opened { stream } | StreamEvent::Readable { stream }) => {
+                Event::Stream(
+                    StreamEvent::Opened { stream } | StreamEvent::Readable { stream },
+                ) => {
                     while let Ok(Read::Bytes(len)) = node.switch.read(now, stream, &mut buf) {
                         self.bytes += len as u64;
                     }
