@@ -6,9 +6,14 @@
 
 use std::path::Path;
 
+use hydroid_core::{
+    line::{Provider, PureRust},
+    tape::Player,
+};
 use hydroid_tests::{
     checks,
     swarm::{Extras, Plan, Profile, Seeds, Tally, draw, places, report, run, run_with, spread},
+    world::StubProvider,
 };
 
 /// How often each kind of fault fires over the default seeds, at least.
@@ -116,4 +121,50 @@ fn regression(text: &str) {
 #[test]
 fn swarm_regression_own_stream_that_waited_is_not_told_to_the_application() {
     regression(include_str!("plans/own_stream_waits.plan"));
+}
+
+/// A line that had replaced another under the same end number asked, once its peer was silent, with
+/// that number still. The peer had kept the first of the two and took the handshake for one of that;
+/// the line that came of it had a first stream that only one end knew, and ended as misbehaviour.
+#[test]
+fn swarm_regression_end_number_is_not_used_for_a_third_line() {
+    regression(include_str!("plans/end_number_behind_a_cut.plan"));
+}
+
+/// An end whose peer had not proved itself to it yet, and had moved, asked whether it was still
+/// there, and answered the open that came from there with the first stream of what it asked for and
+/// not of the line, which both then kept.
+#[test]
+fn swarm_regression_open_from_the_end_of_a_line_is_answered_as_that_line() {
+    regression(include_str!("plans/end_answers_as_its_line.plan"));
+}
+
+/// What a failure leaves is of use only if it can be replayed.
+#[test]
+fn swarm_tapes_replay_to_the_byte() {
+    let providers: [(Profile, &'static dyn Provider); 3] = [
+        (Profile::Large, &StubProvider),
+        (Profile::Fine, &PureRust),
+        (Profile::Kept, &PureRust),
+    ];
+    for (profile, provider) in providers {
+        let folder = tempfile::tempdir().expect("a folder");
+        let tapes = Extras {
+            tapes: Some(folder.path().into()),
+            ..Extras::default()
+        };
+        let plan = draw(profile, 7);
+        run_with(&plan, &tapes).expect("the plan holds");
+        let files = std::fs::read_dir(folder.path()).expect("the folder is there");
+        let mut count = 0;
+        for file in files {
+            let file = file.expect("an entry can be read").path();
+            let mut player = Player::strict(provider);
+            player.feed(&std::fs::read(&file).expect("a tape"));
+            while let Some(_step) = player.step().expect("the tape replays") {}
+            assert!(player.count() > 1 && player.left() == 0, "{file:?}");
+            count += 1;
+        }
+        assert!(count >= plan.nodes, "{count} tapes of {} nodes", plan.nodes);
+    }
 }

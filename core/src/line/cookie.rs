@@ -206,8 +206,8 @@ impl Lines {
         if pending.cookies >= self.config.cookies {
             return Err(Dropped::Repeated);
         }
-        let first = pending.first_stream;
-        let (id, written) = self.write_open(now, slot, first, Some(&clear.cookie), gate);
+        let end = pending.end;
+        let (id, written) = self.write_open(now, slot, end, Some(&clear.cookie), gate);
         let pending = self.pending_mut(slot).expect("it was just there");
         let before = pending.take_up(id, written, gate);
         for route in &pending.routes.clone() {

@@ -203,15 +203,15 @@ impl Lines {
     /// shares it too.
     fn end_for(&mut self, pair: &Pair, opened: &Opened) -> End {
         let line = self.peers.slot(pair).and_then(|slot| self.slots.get(slot));
-        if let Some(line) = line
-            && (line.current.is_none()
-                || line.pending.is_some()
-                || line.is_peer_life(opened.boot, opened.end.id))
-        {
-            return End {
-                id: line.end,
-                first_stream: line.next_first_stream(),
-            };
+        if let Some(line) = line {
+            // What is under way to see whether the peer has forgotten the line is of no account to
+            // a peer that has not.
+            if line.is_peer_life(opened.boot, opened.end.id) {
+                return line.own_end();
+            }
+            if line.current.is_none() || line.pending.is_some() {
+                return line.next_end();
+            }
         }
         let other = line.map(|line| line.end);
         let waiting = self.answers.waiting_end(pair, other);

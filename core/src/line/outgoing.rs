@@ -78,7 +78,7 @@ impl Lines {
         };
         let slot = self.slots.insert(Line::new(info, home, end.id));
         self.peers.set_slot(pair, Some(slot));
-        self.send_open(now, slot, end.first_stream);
+        self.send_open(now, slot, end);
         self.add_routes(slot, routes);
         Ok(slot)
     }
@@ -96,20 +96,25 @@ impl Lines {
         }
         if line.pending.is_none() {
             // One end number goes with one number of a stream, in all opens and answers.
-            let first_stream = *line.again_first.get_or_insert(first_stream);
-            self.send_open(now, slot, first_stream);
+            let id = if line.is_second {
+                self.rng.u32()
+            } else {
+                line.end
+            };
+            let end = *line.again.get_or_insert(End { id, first_stream });
+            self.send_open(now, slot, end);
         }
         self.add_routes(slot, routes);
     }
 
-    fn send_open(&mut self, now: Time, slot: Slot, first_stream: u64) {
+    fn send_open(&mut self, now: Time, slot: Slot, end: End) {
         let line = self.slots.get(slot).expect("the line was just there");
         if !self.homes[line.home].is_installed() {
             return;
         }
-        let (id, written) = self.write_open(now, slot, first_stream, None, 0);
+        let (id, written) = self.write_open(now, slot, end, None, 0);
         let suite = self.config.suite;
-        let pending = Pending::new(now, &self.config, (id, suite, first_stream), written);
+        let pending = Pending::new(now, &self.config, (id, suite, end), written);
         let line = self.slots.get_mut(slot).expect("the line was just there");
         line.pending = Some(Box::new(pending));
         self.set_timer(slot);
@@ -121,7 +126,7 @@ impl Lines {
         &mut self,
         now: Time,
         slot: Slot,
-        first_stream: u64,
+        end: End,
         cookie: Option<&Cookie>,
         gate: usize,
     ) -> (u32, (Box<[u8]>, Handshake)) {
@@ -140,10 +145,7 @@ impl Lines {
             mac: &mac,
             line: id,
             time,
-            end: End {
-                id: line.end,
-                first_stream,
-            },
+            end,
             told: Told::ours(self.limits, home.admission.as_deref()),
             cookie,
         };
@@ -232,9 +234,9 @@ impl Lines {
         };
         if is_probe {
             let line = self.slots.get(slot).expect("it was just there");
-            let (mut info, home, end) = (line.info, line.home, line.end);
-            info.first_stream = pending.first_stream;
-            self.replace(now, slot, Line::new(info, home, end), made, fx);
+            let (mut info, home, end) = (line.info, line.home, pending.end);
+            info.first_stream = end.first_stream;
+            self.replace(now, slot, Line::new(info, home, end.id), made, fx);
         } else {
             self.come_up(now, slot, made, fx);
         }
@@ -253,6 +255,7 @@ impl Lines {
         let old = self.slots.get_mut(slot).expect("what is replaced is there");
         line.paths.inherit(&mut old.paths);
         let why = if old.info.peer_boot == Some(made.peer_boot) {
+            line.is_second = line.end == old.end;
             Down::Replaced
         } else {
             Down::Restarted

@@ -3,7 +3,7 @@
 use alloc::{boxed::Box, vec::Vec};
 
 use super::{
-    Config, home::Home, mac::MacKey, noise::Handshake, open::Opened, suite::Suite,
+    Config, home::Home, mac::MacKey, noise::Handshake, open::Opened, state::End, suite::Suite,
     versions::Versions,
 };
 use crate::{base::Time, identity::PublicKey, wire::Route};
@@ -22,8 +22,8 @@ pub(super) struct Pending {
     /// The id that we want to receive on.
     pub(super) line: u32,
     pub(super) suite: Suite,
-    /// The number of our first stream in the line that it makes.
-    pub(super) first_stream: u64,
+    /// Our end of the line that it makes.
+    pub(super) end: End,
     pub(super) datagram: Box<[u8]>,
     pub(super) handshake: Handshake,
     pub(super) routes: Vec<Route>,
@@ -46,14 +46,14 @@ impl Pending {
     pub(super) fn new(
         now: Time,
         config: &Config,
-        (line, suite, first_stream): (u32, Suite, u64),
+        (line, suite, end): (u32, Suite, End),
         (datagram, handshake): (Box<[u8]>, Handshake),
     ) -> Self {
         let until = now.plus_ms(config.open_ms);
         Self {
             line,
             suite,
-            first_stream,
+            end,
             datagram,
             handshake,
             routes: Vec::new(),

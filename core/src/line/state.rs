@@ -96,9 +96,12 @@ pub(super) struct Line {
     /// The id of the session that the last packet was opened in.
     pub(super) opened_in: u32,
     pub(super) pending: Option<Box<Pending>>,
-    /// The number of our first stream in the line that takes this one's place, if its peer turns
-    /// out to have started again.
-    pub(super) again_first: Option<u64>,
+    /// Our end of the line that takes this one's place, if its peer turns out to have forgotten it.
+    pub(super) again: Option<End>,
+    /// Its end number was that of the line before, with the same life of the peer: the peer may
+    /// have kept that one, so what takes this one's place gets another (PROTOCOL, section Crossed
+    /// opens).
+    pub(super) is_second: bool,
     pub(super) closing: Option<Closing>,
     /// What lets the peer into a closed space.
     pub(super) membership: Option<Box<Membership>>,
@@ -122,7 +125,8 @@ impl Line {
             renewal: Renewal::default(),
             opened_in: 0,
             pending: None,
-            again_first: None,
+            again: None,
+            is_second: false,
             closing: None,
             membership: None,
             expires: None,
@@ -137,10 +141,18 @@ impl Line {
         }
     }
 
-    /// The number of our first stream in what our open, if one is under way, or the line is.
-    pub(super) fn next_first_stream(&self) -> u64 {
+    /// Our end of the line.
+    pub(super) const fn own_end(&self) -> End {
+        End {
+            id: self.end,
+            first_stream: self.info.first_stream,
+        }
+    }
+
+    /// Our end of what our open makes, if one is under way, or else of the line.
+    pub(super) fn next_end(&self) -> End {
         let pending = self.pending.as_ref();
-        pending.map_or(self.info.first_stream, |open| open.first_stream)
+        pending.map_or_else(|| self.own_end(), |open| open.end)
     }
 
     /// True if the peer's end is still the one that the line was made with.

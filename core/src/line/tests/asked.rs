@@ -25,8 +25,8 @@ fn line_says_one_first_stream_with_one_end_number_however_often_it_asks() {
     begin_again(&mut world, 1, true);
     let (now, lines) = (world.now, &mut world.sides[0].lines);
     lines.reopen(now, a, &[route_to(1)], 77);
-    let first = lines.pending_mut(a).unwrap().first_stream;
+    let first = lines.pending_mut(a).unwrap().end.first_stream;
     lines.take_pending(a);
     lines.reopen(now, a, &[route_to(1)], 99);
-    assert_eq!(lines.pending_mut(a).unwrap().first_stream, first);
+    assert_eq!(lines.pending_mut(a).unwrap().end.first_stream, first);
 }
