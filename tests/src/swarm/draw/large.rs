@@ -169,7 +169,8 @@ fn config(draw: &mut Draw) -> Config {
     config.life = Life {
         keep_alive_ms: 1_500 + draw.below(1_500),
         idle_timeout_ms: 6_000 + draw.below(3_000),
-        unheld_timeout_ms: 3_000 + draw.below(3_000),
+        // Longer than a peer's probes are apart: nobody else holds what only the peer keeps.
+        unheld_timeout_ms: 4_000 + draw.below(2_000),
         redial_first_ms: 200 + draw.below(800),
         redial_most_ms: 2_000 + draw.below(2_000),
         close_timeout_ms: 500 + draw.below(3_000),
