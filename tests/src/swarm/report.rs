@@ -111,7 +111,9 @@ pub fn report(
     };
     let written = fs::create_dir_all(&folder)
         .and_then(|()| fs::write(folder.join("plan.txt"), short.to_text()));
+    // A recorded switch is not weighed.
     let failure = quietly(|| run_with(&short, &recorded)).err();
+    let failure = failure.or_else(|| runs(&kept));
     Report {
         plan: plan.clone(),
         kept,
