@@ -41,6 +41,20 @@ fn replay((name, run): Target) {
     run(&[]);
 }
 
+#[test]
+fn corpora_are_all_run() {
+    for (name, _) in TARGETS {
+        RUN.set(0);
+        replay((name, |_| RUN.set(RUN.get() + 1)));
+        let committed = files(&fuzz().join("corpus").join(name)).len();
+        assert_eq!(RUN.get(), committed + 1, "{name}, and nothing at all");
+    }
+}
+
+thread_local! {
+    static RUN: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
+}
+
 fn target(name: &str) -> Target {
     let found = TARGETS.into_iter().find(|(known, _)| *known == name);
     found.expect("a target of this name")

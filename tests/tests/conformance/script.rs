@@ -18,6 +18,10 @@ const CHACHA: Suite = Suite::ChaCha20Poly1305;
 /// What the ends prefer; who opens the line decides.
 const SUITES: [[Suite; 2]; 4] = [[AES, AES], [CHACHA, CHACHA], [AES, CHACHA], [CHACHA, AES]];
 
+/// Steps of two ends that live, and of ends that die.
+const STEPS_ALIVE: usize = 8;
+const STEPS_THAT_DIE: usize = 4;
+
 /// Which pair is tried, and beside what.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Script {
@@ -45,6 +49,8 @@ impl Script {
             table.heading("ends that die");
             lives::vanish(self, table, &test);
             lives::restart(self, table, &test);
+            let all = SUITES.len() * STEPS_ALIVE + STEPS_THAT_DIE;
+            assert_eq!(table.done(), all, "no step is left out");
         });
     }
 

@@ -41,6 +41,11 @@ impl Table {
         self.rows().push(Row::Heading(text.into()));
     }
 
+    /// How many steps were done.
+    pub(crate) fn done(&self) -> usize {
+        self.rows().iter().filter_map(Row::took).count()
+    }
+
     fn rows(&self) -> MutexGuard<'_, Vec<Row>> {
         self.rows.lock().unwrap_or_else(PoisonError::into_inner)
     }
