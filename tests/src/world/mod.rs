@@ -12,6 +12,8 @@ mod network;
 mod node;
 mod nodes;
 mod stub;
+#[cfg(test)]
+mod tests;
 mod wheel;
 
 use std::{
