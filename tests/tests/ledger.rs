@@ -240,3 +240,29 @@ fn ledger_writers_that_wait_for_what_others_have_are_told() {
         .is_ok()
     {}
 }
+
+#[test]
+fn ledger_has_back_what_a_forgotten_line_held() {
+    let mut world = World::new(11, 2, &tight(), CLEAN);
+    let mut held = Vec::new();
+    for _ in 0..5 {
+        let (line, _) = world.line(0, 1);
+        let (_, written) = fill(&mut world, 0, line).expect("a stream opens");
+        assert!(written > 10_000, "{written} bytes");
+        // Nobody reads what comes.
+        world.run(1_000);
+        let now = world.now;
+        let node = &mut world.nodes[0];
+        let closed = node.switch.close(now, line, 1, "enough");
+        closed.expect("closes");
+        world.run(20_000);
+        let status = world.nodes[1].switch.status();
+        held.push(status.ledger_bytes);
+        world.nodes[1].events.clear();
+        world.nodes[0].events.clear();
+    }
+    println!("{held:?}");
+    // Two lines that are down and unread are kept.
+    assert!(held[1] > held[0] && held[0] > 10_000, "{held:?}");
+    assert!(held[2..].iter().all(|bytes| *bytes == held[1]), "{held:?}");
+}
