@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, collections::VecDeque, net::SocketAddr};
 use hydroid_core::{
     base::{Seed, Time, Wall},
     identity::{Admission, Gate, Hashname, Refusal, Roles, SecretKey, Space},
-    line::Provider,
+    line::{Provider, PureRust},
     switch::{
         Config, DownReason, Ecn, Event, Interface, LineEvent, LineId, Meta, Need, Path, Read,
         SentError, SocketId, StreamEvent, StreamId, Transmit,
@@ -236,6 +236,26 @@ impl Duet {
         };
         self.both.iter_mut().map(tape).collect()
     }
+}
+
+/// A short conversation: a line, a stream, and a few words each way.
+///
+/// # Panics
+/// If something goes otherwise than it should.
+pub fn brief(tape: &tape::Config) -> Duet {
+    let mut duet = Duet::new([&PureRust, &PureRust], Some(tape));
+    let keys = [SECRETS[3], SECRETS[4]].map(|byte| SecretKey::from_bytes(&[byte; 32]));
+    let open = Space::open("example").expect("a legal name");
+    let now = duet.now;
+    let installed = [0, 1].map(|n| duet.both[n].switch.install(now, &keys[n], &open));
+    let [Ok(me), Ok(_)] = installed else {
+        panic!("nothing is installed: {installed:?}");
+    };
+    let (line, _) = duet.line(me, &keys[1]);
+    let (ours, theirs) = duet.stream(line);
+    duet.carry(0, (ours, theirs), PLAIN.as_bytes());
+    duet.carry(1, (theirs, ours), PLAIN.as_bytes());
+    duet
 }
 
 /// A conversation in which every call of a switch is made at least once: the tapes of the two, and
