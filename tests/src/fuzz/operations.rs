@@ -194,7 +194,7 @@ impl Game {
             0 => node.switch.keep_now(now),
             1 => {
                 let key = ["peers", "opens", "others"][choices.below(3)];
-                let mut bytes = node.disk.get(key).cloned().unwrap_or_default();
+                let mut bytes = node.disk.get(key).unwrap_or_default().to_vec();
                 for _ in 0..choices.byte() % 4 {
                     let at = choices.below(bytes.len());
                     let turn = choices.byte();
