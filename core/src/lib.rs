@@ -115,7 +115,8 @@
 //! | [`tape`] | what was asked of a switch and what it gave, to be replayed to the byte |
 //! | [`driver`] | what every shell needs: budgets, held sends, who waits for what |
 //!
-//! With the feature `fast` there is a second provider of the curve and the ciphers in
+//! With the feature `shell` there is `driver::shell`, what every shell over the standard library
+//! would write again: handles, sockets, errors. With the feature `fast` there is a second provider of the curve and the ciphers in
 //! [`mod@line`], for processors that have the instructions; the bytes on the wire are the same.
 //!
 //! Every byte on the wire is in `PROTOCOL.md` beside this crate's manifest. A hand-written loop

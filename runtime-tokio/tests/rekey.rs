@@ -8,7 +8,7 @@ use std::{
 };
 
 use hydroid_core::line::Suite;
-use hydroid_tokio::switch;
+use hydroid_tokio::{Config, Line, Provider, PureRust, Stream, switch};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use pair::{Member, bounded, content, stream};
@@ -60,6 +60,105 @@ async fn rekey_every_second_while_data_flows_and_none_of_it_is_harmed() {
                 let stats = member.endpoint.stats();
                 assert!(stats.rekeyed >= 2 && stats.misbehaved == 0);
             }
+        })
+        .await;
+    }
+}
+
+/// Bytes of one of the streams that run at once.
+const BYTES: usize = 256 << 10;
+
+const AES: Suite = Suite::Aes256Gcm;
+const CHACHA: Suite = Suite::ChaCha20Poly1305;
+
+/// What an end is made with; `None` is the default provider.
+type End = (Suite, Option<&'static dyn Provider>);
+
+/// The default provider alone is in the test above; what else two ends do with each other is in the
+/// conformance script of the shells.
+const TABLE: [[End; 2]; 4] = [
+    [(AES, None), (AES, Some(&PureRust))],
+    [(CHACHA, Some(&PureRust)), (CHACHA, None)],
+    [(AES, Some(&PureRust)), (CHACHA, None)],
+    [(CHACHA, Some(&PureRust)), (AES, Some(&PureRust))],
+];
+
+fn member((suite, provider): End) -> Member {
+    let default = Config::default().provider;
+    Member::with_both(every_second(suite), provider.unwrap_or(default))
+}
+
+async fn send(mut stream: Stream, salt: u64) {
+    stream
+        .write_all(&salt.to_be_bytes())
+        .await
+        .expect("the line works");
+    stream
+        .write_all(&content(BYTES, salt))
+        .await
+        .expect("the line works");
+    stream.finished().await.expect("the line works");
+}
+
+async fn check(mut stream: Stream) -> u64 {
+    let salt = stream.read_u64().await.expect("the line works");
+    let mut bytes = Vec::new();
+    stream
+        .read_to_end(&mut bytes)
+        .await
+        .expect("the line works");
+    let expected = blake3::hash(&content(BYTES, salt));
+    assert_eq!(blake3::hash(&bytes), expected, "stream {salt}");
+    salt
+}
+
+/// Three streams each way at once.
+async fn three_each_way(lines: [&Line; 2], members: [&Member; 2], round: u64) {
+    let mut sending = Vec::new();
+    for n in 0..6 {
+        let stream = lines[n as usize / 3]
+            .open_stream("{}")
+            .await
+            .expect("the line works");
+        sending.push(tokio::spawn(send(stream, 6 * round + n)));
+    }
+    for (member, first) in [(members[1], 0), (members[0], 3)] {
+        let mut checking = Vec::new();
+        for _ in 0..3 {
+            let stream = member.endpoint.accept().await.expect("the line works");
+            checking.push(tokio::spawn(check(stream)));
+        }
+        let mut salts = Vec::new();
+        for task in checking {
+            salts.push(task.await.expect("the line works"));
+        }
+        salts.sort_unstable();
+        let first = 6 * round + first;
+        assert_eq!(salts, [first, first + 1, first + 2]);
+    }
+    for task in sending {
+        task.await.expect("the line works");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rekey_twice_under_load_whichever_end_computes_in_pure_rust() {
+    for (row, ends) in TABLE.into_iter().enumerate() {
+        bounded(async {
+            let (a, b) = (member(ends[0]), member(ends[1]));
+            let line = a.connect(&b).await;
+            let back = b.connect(&a).await;
+            let mut rounds = 0;
+            // Until the keys were new twice under the bytes.
+            while line.info().expect("the line is up").sessions < 3 {
+                three_each_way([&line, &back], [&a, &b], rounds).await;
+                rounds += 1;
+            }
+            for member in [&a, &b] {
+                let stats = member.endpoint.stats();
+                assert!(stats.rekeyed >= 2 && stats.misbehaved == 0, "{stats:?}");
+            }
+            println!("row {row}: {rounds} rounds");
         })
         .await;
     }

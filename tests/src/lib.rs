@@ -1,8 +1,10 @@
 //! What the tests of hydroid share: a small world of switches in virtual time, and the checks of
 //! the house.
 
+pub mod checks;
 pub mod contracts;
 pub mod duet;
+pub mod fuzz;
 pub mod kept;
 pub mod roam;
 pub mod rogue;

@@ -1,15 +1,14 @@
 //! A peer that has proved its key and then says whatever a test wants: sealed packets of frames
 //! that no honest switch would write.
 
-use std::net::SocketAddr;
+use std::{collections::BTreeMap, net::SocketAddr};
 
 use hydroid_core::{
     base::{Effects, Ranges, Rng, Seed, Slot, Time, Wall},
     identity::{Admission, Hashname, PublicKey, SecretKey, Space},
-    line::{self, Lines},
-    switch::{
-        Config, Ecn, Event, Interface, LineEvent, LineId, Meta, Path, Route, SocketId, Switch,
-    },
+    line::{self, Lines, Provider, PureRust},
+    switch::{Config, Ecn, Event, Interface, LineEvent, LineId, Meta, Path, Route, SocketId},
+    tape::Recorded,
     wire::{
         SEALED_PREFIX, TAG_LEN,
         frame::{Frame, Frames, Writer},
@@ -18,12 +17,14 @@ use hydroid_core::{
 
 const SOCKET: SocketId = SocketId(0);
 const BUFFER_BYTES: usize = 2048;
+/// Datagrams that are kept.
+const KEPT_MAX: usize = 64;
 
 /// A rogue and the switch that it has a line with.
 #[derive(Debug)]
 pub struct Rogue {
     /// The honest end.
-    pub switch: Switch,
+    pub switch: Recorded,
     /// What the switch told.
     pub events: Vec<Event>,
     /// Now.
@@ -31,8 +32,13 @@ pub struct Rogue {
     /// The counters of the switch that came.
     pub heard: Ranges,
     /// An honest switch that has a line with the same one, if there is one.
-    pub friend: Option<Switch>,
+    pub friend: Option<Recorded>,
+    /// The first datagrams that anybody sent.
+    pub kept: Vec<Vec<u8>>,
+    /// Bytes that the switch sent to where nobody is.
+    pub strayed: BTreeMap<SocketAddr, u64>,
     id: Option<LineId>,
+    provider: &'static dyn Provider,
     lines: Lines,
     line: Slot,
     address: SocketAddr,
@@ -46,7 +52,15 @@ impl Rogue {
     /// # Panics
     /// If the handshake fails.
     pub fn new(config: &Config) -> Self {
-        Self::between(config, None)
+        Self::between(config, None, &PureRust)
+    }
+
+    /// The same, with this arithmetic at both ends and at the friend's.
+    ///
+    /// # Panics
+    /// If the handshake fails.
+    pub fn with_provider(config: &Config, provider: &'static dyn Provider) -> Self {
+        Self::between(config, None, provider)
     }
 
     /// The same in a closed space: what lets the switch in, and the rogue.
@@ -54,14 +68,18 @@ impl Rogue {
     /// # Panics
     /// If the handshake fails.
     pub fn member(config: &Config, honest: &Admission, rogue: &Admission) -> Self {
-        Self::between(config, Some((honest, rogue)))
+        Self::between(config, Some((honest, rogue)), &PureRust)
     }
 
-    fn between(config: &Config, closed: Option<(&Admission, &Admission)>) -> Self {
+    fn between(
+        config: &Config,
+        closed: Option<(&Admission, &Admission)>,
+        provider: &'static dyn Provider,
+    ) -> Self {
         let here = here();
         let space = Space::open("world").expect("a legal name");
         let now = Time::ZERO;
-        let mut switch = Switch::new(config.clone(), &Seed::new([1; 32])).expect("a legal config");
+        let mut switch = switch(config, 1, provider);
         bind(&mut switch, here);
         let honest = SecretKey::from_bytes(&[1; 32]);
         match closed {
@@ -69,7 +87,11 @@ impl Rogue {
             None => switch.install(now, &honest, &space),
         }
         .expect("installs");
-        let mut lines = Lines::new(&line::Config::default(), Rng::new(&Seed::new([2; 32])));
+        let mut lines = Lines::with_provider(
+            &line::Config::default(),
+            Rng::new(&Seed::new([2; 32])),
+            provider,
+        );
         lines.handle_clock(now, Wall::from_ms(1_700_000_000_000));
         let secret = SecretKey::from_bytes(&[2; 32]);
         let local = match closed {
@@ -91,7 +113,10 @@ impl Rogue {
             now,
             heard: Ranges::new(),
             friend: None,
+            kept: Vec::new(),
+            strayed: BTreeMap::new(),
             id: None,
+            provider,
             lines,
             line,
             address,
@@ -138,7 +163,7 @@ impl Rogue {
     /// # Panics
     /// If it does not come up.
     pub fn befriend(&mut self, config: &Config) -> LineId {
-        let mut friend = Switch::new(config.clone(), &Seed::new([3; 32])).expect("a legal config");
+        let mut friend = switch(config, 3, self.provider);
         bind(&mut friend, friend_address());
         let space = Space::open("world").expect("a legal name");
         let local = friend.install(self.now, &SecretKey::from_bytes(&[3; 32]), &space);
@@ -193,10 +218,16 @@ impl Rogue {
         self.keep = false;
     }
 
+    /// Hands a datagram to the switch that comes from somewhere else.
+    pub fn hand_from(&mut self, remote: SocketAddr, datagram: &mut [u8]) {
+        let meta = from(remote, datagram.len());
+        self.switch.handle_datagram(self.now, &meta, datagram);
+    }
+
     /// Seals these bytes, frames or not, and hands them to the switch.
     ///
     /// # Panics
-    /// If the line of the rogue is not up.
+    /// If the line of the rogue is not up, or they are more than a datagram has room for.
     pub fn send_plain(&mut self, plain: &[u8]) {
         let mut buf = [0; BUFFER_BYTES];
         buf[SEALED_PREFIX..SEALED_PREFIX + plain.len()].copy_from_slice(plain);
@@ -212,11 +243,17 @@ impl Rogue {
         loop {
             let busy = self.hear_friend(&mut buf);
             while let Some(transmit) = self.switch.poll_transmit(self.now, &mut buf) {
+                let remote = transmit.path.remote;
                 for datagram in buf[..transmit.len].chunks_mut(transmit.segment) {
-                    if transmit.path.remote == self.address {
+                    keep(&mut self.kept, datagram);
+                    if remote == self.address {
                         closed = self.take(transmit.path, datagram).or(closed);
-                    } else if let Some(friend) = &mut self.friend {
+                    } else if let Some(friend) =
+                        self.friend.as_mut().filter(|_| remote == friend_address())
+                    {
                         friend.handle_datagram(self.now, &from(here(), datagram.len()), datagram);
+                    } else {
+                        *self.strayed.entry(remote).or_default() += datagram.len() as u64;
                     }
                 }
             }
@@ -235,6 +272,7 @@ impl Rogue {
         while let Some(transmit) = friend.poll_transmit(self.now, buf) {
             busy = true;
             for datagram in buf[..transmit.len].chunks_mut(transmit.segment) {
+                keep(&mut self.kept, datagram);
                 let meta = from(friend_address(), datagram.len());
                 self.switch.handle_datagram(self.now, &meta, datagram);
             }
@@ -260,11 +298,18 @@ impl Rogue {
     }
 
     fn hand(&mut self, datagram: &mut [u8]) {
+        keep(&mut self.kept, datagram);
         let meta = from(self.address, datagram.len());
         self.switch.handle_datagram(self.now, &meta, datagram);
         while let Some(event) = (!self.keep).then(|| self.switch.poll_event()).flatten() {
             self.events.push(event);
         }
+    }
+}
+
+fn keep(kept: &mut Vec<Vec<u8>>, datagram: &[u8]) {
+    if kept.len() < KEPT_MAX {
+        kept.push(datagram.to_vec());
     }
 }
 
@@ -276,7 +321,12 @@ fn friend_address() -> SocketAddr {
     SocketAddr::from(([10, 0, 0, 3], 4000))
 }
 
-fn bind(switch: &mut Switch, local: SocketAddr) {
+fn switch(config: &Config, seed: u8, provider: &'static dyn Provider) -> Recorded {
+    let seed = Seed::new([seed; 32]);
+    Recorded::new(config.clone(), &seed, provider, None).expect("a legal config")
+}
+
+fn bind(switch: &mut Recorded, local: SocketAddr) {
     let socket = SOCKET;
     switch.handle_network_change(Time::ZERO, &[Interface { socket, local }]);
     switch.handle_clock(Time::ZERO, Wall::from_ms(1_700_000_000_000));

@@ -8,7 +8,8 @@ use std::{
 
 use hydroid_core::{
     base::{Ranges, Rng, Seed, Time},
-    switch::{Config, Event, Read, StreamEvent, StreamId, Switch},
+    switch::{Config, Event, Read, StreamEvent, StreamId},
+    tape::Recorded,
     wire::frame::Writer,
 };
 use hydroid_tests::{rogue::Rogue, seed::seed, transfer::pattern};
@@ -215,7 +216,7 @@ fn number(stream: &StreamId) -> u64 {
     number.parse().expect("a number")
 }
 
-fn tick(switch: &mut Switch, now: Time) {
+fn tick(switch: &mut Recorded, now: Time) {
     if switch.poll_timeout().is_some_and(|due| due.at <= now) {
         switch.handle_timeout(now);
     }

@@ -149,6 +149,10 @@ impl Driver {
                 let why = self.why_no_bytes(stream);
                 Poll::Ready(Err(why.unwrap_or(ReadError::UnknownStream)))
             }
+            Ok(Read::End) => {
+                self.note(stream, |record| record.read = true);
+                Poll::Ready(Ok(Read::End))
+            }
             read => Poll::Ready(read),
         }
     }

@@ -21,8 +21,14 @@ impl Driver {
                 Event::Line(event) => self.on_line(now, event),
                 Event::Stream(event) => self.on_stream(now, &event),
                 Event::Space(event) => self.on_space(event),
-                Event::Anon => self.waiters.fire(Wait::Anon),
-                Event::Packet { line } => self.waiters.fire(Wait::Packet(line)),
+                Event::Anon => {
+                    self.waiters.fire(Wait::Anon);
+                    self.tell(Wait::Anon);
+                }
+                Event::Packet { line } => {
+                    self.waiters.fire(Wait::Packet(line));
+                    self.tell(Wait::Packet(line));
+                }
             }
         }
         if self.end_by.is_some() {
@@ -44,6 +50,7 @@ impl Driver {
         }
         self.needs.push_back(need);
         self.waiters.fire(Wait::Need);
+        self.tell(Wait::Need);
     }
 
     fn on_line(&mut self, now: Time, event: LineEvent) {
@@ -61,9 +68,18 @@ impl Driver {
                 self.waiters.fire_line(*line);
             }
         }
+        let down = match event {
+            LineEvent::Down { line, .. } => Some(line),
+            LineEvent::Up { .. } | LineEvent::Moved { .. } => None,
+        };
         if let Err(event) = self.line_events.push(event) {
             self.line_events.pop();
             let _full = self.line_events.push(event);
+        } else {
+            self.tell(Wait::LineEvent);
+        }
+        if let Some(line) = down {
+            self.tell_down(line);
         }
         self.waiters.fire(Wait::LineEvent);
     }
@@ -72,6 +88,8 @@ impl Driver {
         if let Err(event) = self.space_events.push(event) {
             self.space_events.pop();
             let _full = self.space_events.push(event);
+        } else {
+            self.tell(Wait::SpaceEvent);
         }
         self.waiters.fire(Wait::SpaceEvent);
     }
@@ -79,27 +97,40 @@ impl Driver {
     fn on_stream(&mut self, now: Time, event: &StreamEvent) {
         match *event {
             StreamEvent::Opened { stream } => self.on_opened(now, stream),
-            StreamEvent::Answered { stream } => self.waiters.fire(Wait::Head(stream)),
+            StreamEvent::Answered { stream } => {
+                self.waiters.fire(Wait::Head(stream));
+                self.tell_of(stream, Wait::Head);
+            }
             StreamEvent::Readable { stream } => {
                 // A peer that writes without a head tells so by writing.
                 self.waiters.fire(Wait::Head(stream));
                 self.waiters.fire(Wait::Read(stream));
+                self.tell_of(stream, Wait::Read);
             }
-            StreamEvent::Writable { stream } => self.waiters.fire(Wait::Write(stream)),
+            StreamEvent::Writable { stream } => {
+                self.waiters.fire(Wait::Write(stream));
+                self.tell_of(stream, Wait::Write);
+            }
             StreamEvent::Finished { stream } => {
                 self.note(stream, |record| record.finished = true);
                 self.waiters.fire(Wait::Finished(stream));
+                self.tell_of(stream, Wait::Finished);
             }
             StreamEvent::Reset { stream, code } => {
                 self.note(stream, |record| record.reset = Some(code));
                 self.waiters.fire(Wait::Head(stream));
                 self.waiters.fire(Wait::Read(stream));
+                self.tell_of(stream, Wait::Read);
             }
-            StreamEvent::MayOpen { line } => self.waiters.fire(Wait::Room(line)),
+            StreamEvent::MayOpen { line } => {
+                self.waiters.fire(Wait::Room(line));
+                self.tell(Wait::Room(line));
+            }
             StreamEvent::Stopped { stream, code } => {
                 self.note(stream, |record| record.stopped = Some(code));
                 self.waiters.fire(Wait::Write(stream));
                 self.waiters.fire(Wait::Finished(stream));
+                self.tell_of(stream, Wait::Write);
             }
         }
     }
@@ -112,9 +143,10 @@ impl Driver {
         self.hold(stream.line);
         self.records.streams.insert(stream, StreamRecord::default());
         self.waiters.fire(Wait::Accept);
+        self.tell(Wait::Accept);
     }
 
-    fn note(&mut self, stream: StreamId, change: impl FnOnce(&mut StreamRecord)) {
+    pub(super) fn note(&mut self, stream: StreamId, change: impl FnOnce(&mut StreamRecord)) {
         if let Some(record) = self.records.streams.get_mut(&stream) {
             change(record);
         }
@@ -212,6 +244,7 @@ impl Driver {
     pub fn release_stream(&mut self, stream: StreamId) {
         self.records.streams.remove(&stream);
         self.waiters.forget(stream);
+        self.forget_news(stream);
     }
 
     /// The oldest stream that a peer opened. The caller takes over a hold of its line, too.
@@ -251,6 +284,7 @@ impl Driver {
             self.close(now, line);
         }
         self.waiters.fire(Wait::Accept);
+        self.tell(Wait::Accept);
     }
 
     /// True once the orderly end has begun.
@@ -268,5 +302,6 @@ impl Driver {
     /// Everybody who waits for anything is to look again, because the end has come.
     pub fn fire_all(&mut self) {
         self.waiters.fire_all();
+        self.tell(Wait::Ended);
     }
 }

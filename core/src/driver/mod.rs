@@ -14,6 +14,7 @@
 mod attempts;
 mod clock;
 mod handles;
+mod news;
 mod outbox;
 mod records;
 #[cfg(feature = "shell")]
@@ -32,9 +33,11 @@ use alloc::collections::VecDeque;
 use serde::{Deserialize, Serialize};
 
 use clock::Clock;
+use news::Told;
 use records::Records;
 
 pub use self::{
+    news::News,
     outbox::{Outbox, Progress, Sent},
     records::{LineRecord, StreamRecord},
     turn::Turn,
@@ -121,6 +124,8 @@ pub struct Driver {
     needs: VecDeque<Need>,
     /// When the end comes even if not everything was delivered, once it was asked for.
     end_by: Option<Time>,
+    /// What happened and was not yet told, if it is to be.
+    told: Option<Told>,
 }
 
 impl Driver {
@@ -135,6 +140,7 @@ impl Driver {
             space_events: Bounded::new(config.line_events_max as usize),
             needs: VecDeque::new(),
             end_by: None,
+            told: None,
             switch: switch.into(),
             config,
         }
@@ -223,9 +229,9 @@ impl Driver {
     }
 
     /// How many microseconds the shell may sleep if no socket becomes ready, given what ended the
-    /// last flush. Not at all once the end has come.
+    /// last flush. Not at all while there is news, and once the end has come.
     pub fn wait(&self, now: Time, flushed: Flushed) -> u64 {
-        if self.is_over(now, flushed) {
+        if self.has_news() || self.is_over(now, flushed) {
             return 0;
         }
         let deadline = self.switch.poll_timeout();

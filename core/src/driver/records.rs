@@ -18,6 +18,8 @@ pub struct StreamRecord {
     pub given_up: bool,
     /// We read no more.
     pub turned_away: bool,
+    /// Everything that the peer wrote has been read, the end too.
+    pub read: bool,
 }
 
 /// What became of a line.

@@ -20,11 +20,11 @@ use super::{
     Config, ConnectError, Engine, Line, RecordEnd, Recorder, Runtime, Shell, Sockets, Stream,
     engine,
     error::packet_error,
-    shared::{Handle, Shared},
+    shared::{Handle, Life, Shared},
 };
 use crate::{
     base::{Seed, Time},
-    driver::Driver,
+    driver::{Driver, News},
     identity::{Admission, Hashname, SecretKey, Space, Ticket},
     switch::{
         InstallError, Interface, KnownPeer, LineEvent, LineId, Need, Peer, RestoreError, SocketId,
@@ -272,6 +272,43 @@ impl<S> Endpoint<S> {
         ended.map(|_| ())
     }
 
+    /// A handle of a line that lives or is held, whoever opened it.
+    pub fn line(&self, id: LineId) -> Option<Line<S>> {
+        let held = self.handle.shared.attempt_late(|driver, _| {
+            let peer = driver.line(id).and_then(|record| record.peer);
+            Poll::Ready(peer.inspect(|_| driver.hold(id)))
+        });
+        let Poll::Ready(Ok(Some(peer))) = held else {
+            return None;
+        };
+        Some(Line::new(Arc::clone(&self.handle), id, peer))
+    }
+
+    /// See [`Driver::tell_news`].
+    pub fn tell_news(&self) {
+        let _ended = self.handle.shared.command(|driver, _| driver.tell_news());
+    }
+
+    /// See [`Driver::next_news`].
+    pub fn next_news(&self) -> Option<News> {
+        let news = |driver: &mut Driver, _| Poll::Ready(driver.next_news());
+        match self.handle.shared.attempt_late(news) {
+            Poll::Ready(news) => news.ok().flatten(),
+            Poll::Pending => None,
+        }
+    }
+
+    /// See [`Driver::has_news`].
+    pub fn has_news(&self) -> bool {
+        let state = self.handle.shared.lock();
+        state.life != Life::Broken && state.driver.has_news()
+    }
+
+    /// True if it did not end in order: a call panicked inside, or nobody runs it any more.
+    pub fn is_broken(&self) -> bool {
+        self.handle.shared.lock().life == Life::Broken
+    }
+
     /// What the switch has counted since the start.
     pub fn stats(&self) -> Stats {
         self.handle.shared.lock().driver.switch().stats().clone()
@@ -308,7 +345,7 @@ impl<S: Runtime> Endpoint<S> {
     /// If there is no runtime, an address cannot be bound, or the config is illegal.
     pub fn bind(config: Config) -> io::Result<Self> {
         let (endpoint, engine) = bind(config, S::watch)?;
-        S::spawn(engine::run::<S>(engine))?;
+        S::spawn(engine.run::<S>())?;
         Ok(endpoint)
     }
 

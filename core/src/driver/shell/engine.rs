@@ -71,14 +71,23 @@ impl<I> Engine<I> {
         &mut self.sockets
     }
 
-    /// How long it may rest from now on, as far as no socket becomes ready. A command may make that
-    /// shorter.
+    /// How long it may rest from now on, as far as no socket becomes ready. A command that makes
+    /// that shorter wakes the waker of the last turn.
     pub fn wait(&self) -> Duration {
-        let state = self.shared.lock();
+        let mut state = self.shared.lock();
         if state.life != Life::Running {
             return Duration::ZERO;
         }
-        Duration::from_micros(self.wait_us(&state, self.shared.now()))
+        let now = self.shared.now();
+        let wait_us = self.wait_us(&state, now);
+        let until = now.plus_us(wait_us);
+        state.armed = if wait_us == 0 { Time::ZERO } else { until };
+        Duration::from_micros(wait_us)
+    }
+
+    /// Has `waker` woken from now on, as if it had been given to the last turn.
+    pub fn wake_by(&self, waker: &Waker) {
+        self.shared.lock().task.clone_from(waker);
     }
 
     fn wait_us(&self, state: &State, now: Time) -> u64 {
@@ -91,6 +100,26 @@ impl<I> Engine<I> {
 }
 
 impl<I: AsHandle> Engine<I> {
+    /// Turns until the end, as a task of a runtime. Dropping the future breaks the endpoint.
+    pub async fn run<S: Runtime<Socket = I>>(mut self) {
+        let mut sleep = S::sleep();
+        poll_fn(|cx| {
+            let waker = cx.waker();
+            let io =
+                |socket: &_, side, attempt: &mut Attempt<'_>| S::poll_io(socket, side, cx, attempt);
+            let again = match self.turn(waker, io) {
+                Rest::Over => return Poll::Ready(()),
+                Rest::Again => true,
+                Rest::Until(until) => S::poll_sleep(&mut sleep, cx, until).is_ready(),
+            };
+            if again {
+                waker.wake_by_ref();
+            }
+            Poll::Pending
+        })
+        .await;
+    }
+
     /// One turn. `io` tries what it is given on a socket, as [`Runtime::poll_io`] does; `waker` is
     /// woken once another turn is due because of what a handle did.
     pub fn turn(
@@ -220,26 +249,6 @@ fn end_tape<'a>(
     drop(state);
     recorder.wait();
     shared.lock()
-}
-
-/// Runs an endpoint in a task until its end.
-pub(super) async fn run<S: Runtime>(mut engine: Engine<S::Socket>) {
-    let mut sleep = S::sleep();
-    poll_fn(|cx| {
-        let waker = cx.waker();
-        let io =
-            |socket: &_, side, attempt: &mut Attempt<'_>| S::poll_io(socket, side, cx, attempt);
-        let again = match engine.turn(waker, io) {
-            Rest::Over => return Poll::Ready(()),
-            Rest::Again => true,
-            Rest::Until(until) => S::poll_sleep(&mut sleep, cx, until).is_ready(),
-        };
-        if again {
-            waker.wake_by_ref();
-        }
-        Poll::Pending
-    })
-    .await;
 }
 
 /// The engine is dropped when it ends, panics, or its runtime goes: nobody may wait for it then.

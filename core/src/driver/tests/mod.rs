@@ -1,6 +1,7 @@
 //! Two drivers of real switches, joined by sockets that are queues.
 
 mod ends;
+mod news;
 mod turns;
 mod waiting;
 
