@@ -28,7 +28,7 @@ mod stream;
 pub use hydroid_core::{
     driver::{
         self,
-        shell::{Config, ConnectError, fresh_secret},
+        shell::{Config, ConnectError, RecordEnd, Unrecorded, fresh_secret},
     },
     identity,
     line::{Provider, PureRust},

@@ -88,17 +88,17 @@ fn wall(now: Time) -> Wall {
 }
 
 fn opened(event: &Event) -> Option<StreamId> {
-    match event {
-        Event::Stream(StreamEvent::Opened { stream }) => Some(*stream),
-        _ => None,
+    if let Event::Stream(StreamEvent::Opened { stream }) = event {
+        return Some(*stream);
     }
+    None
 }
 
 fn up(event: &Event) -> Option<LineId> {
-    match event {
-        Event::Line(LineEvent::Up { line, .. }) => Some(*line),
-        _ => None,
+    if let Event::Line(LineEvent::Up { line, .. }) = event {
+        return Some(*line);
     }
+    None
 }
 
 impl Duet {
@@ -344,9 +344,11 @@ fn packets(duet: &mut Duet, line: LineId) {
     duet.run(20);
     let second = &mut duet.both[1];
     let (mut buf, now) = ([0; 500], duet.now);
-    let theirs = second.take(|event| match event {
-        Event::Packet { line } => Some(*line),
-        _ => None,
+    let theirs = second.take(|event| {
+        let Event::Packet { line } = event else {
+            return None;
+        };
+        Some(*line)
     });
     let theirs = theirs.expect("a packet came");
     assert_eq!(second.switch.recv(now, theirs, &mut buf), Ok(packet.len()));
@@ -412,12 +414,14 @@ fn closed(duet: &mut Duet, keys: &[SecretKey; 2]) {
         .renew(duet.now, me, &renewed)
         .expect("renews");
     duet.run(5_000);
-    let refused = |event: &Event| match event {
-        Event::Line(LineEvent::Down {
-            reason: DownReason::Refused(why),
-            ..
-        }) => Some(*why),
-        _ => None,
+    let refused = |event: &Event| {
+        let Event::Line(LineEvent::Down { reason, .. }) = event else {
+            return None;
+        };
+        if let DownReason::Refused(why) = reason {
+            return Some(*why);
+        }
+        None
     };
     let why = duet.both[1].take(refused);
     assert_eq!(why, Some(Refusal::Revoked), "it is put out");

@@ -1,6 +1,7 @@
 //! What the tests of hydroid share: a small world of switches in virtual time, and the checks of
 //! the house.
 
+pub mod checks;
 pub mod contracts;
 pub mod duet;
 pub mod fuzz;

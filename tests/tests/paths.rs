@@ -223,7 +223,7 @@ fn raced(roam: &mut Roam, addresses: &[SocketAddr], ms: u64) -> (u64, u64) {
         if let Some((_, _, bytes)) = newest {
             there += bytes.len() as u64;
             let address = addresses[n as usize % addresses.len()];
-            roam.world.inject(address, 1, &bytes);
+            roam.world.inject(address, 1, bytes);
         }
     }
     (there, back)

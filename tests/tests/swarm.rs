@@ -1,41 +1,119 @@
-//! Many small worlds, each drawn from one number, in which everything may fail; then it heals and
-//! everything is demanded.
+//! Swarms of many seeds: anything may fail, then it heals and everything is demanded.
+//!
+//! `SWARM_SEEDS` says how many seeds are run and `SWARM_FROM` from which on. `SWARM_SEED` runs one,
+//! of which `SWARM_KEEP` keeps only some operations, by their places: that is the line that a failure
+//! prints.
 
-use std::panic::catch_unwind;
+use std::path::Path;
 
 use hydroid_tests::{
-    seed::seed,
-    swarm::{Tally, run},
+    checks,
+    swarm::{Extras, Plan, Profile, Seeds, Tally, draw, places, report, run, run_with, spread},
 };
 
-/// Seeds of a default run; `SWARM_SEEDS` sets another number.
-const SEEDS: u64 = 60;
+/// How often each kind of fault fires over the default seeds, at least.
+const FIRED_LEAST: u64 = 100;
+
+/// Runs one profile and tells what it came to; `None` if only one plan was asked for.
+fn swarm(test: &str, profile: Profile, (count, twice): (u64, u64)) -> Option<Tally> {
+    let extras = Extras {
+        weigh: Some(freed_bytes),
+        ..Extras::default()
+    };
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    if let Some(plan) = one(profile) {
+        match run_with(&plan, &extras) {
+            Ok(tally) => println!("swarm: {test}: {tally:?}"),
+            Err(failure) => panic!("{}", report(&plan, &failure, &extras, (test, folder))),
+        }
+        return None;
+    }
+    let seeds = Seeds::of(test, count, twice);
+    match spread(profile, seeds, &extras, draw) {
+        Ok(tally) => {
+            println!(
+                "swarm: {test}: {} seeds, {} operations, {} lines, {} streams, {} events, faults: {}",
+                seeds.count,
+                tally.operations,
+                tally.lines,
+                tally.streams,
+                tally.happened,
+                tally.faults
+            );
+            (seeds.count >= count).then_some(tally)
+        }
+        Err(found) => panic!(
+            "{}",
+            report(&found.plan, &found.failure, &extras, (test, folder))
+        ),
+    }
+}
+
+/// The one plan that the environment asks for.
+fn one(profile: Profile) -> Option<Plan> {
+    let seed = std::env::var("SWARM_SEED").ok()?;
+    let plan = draw(profile, seed.parse().expect("SWARM_SEED is a number"));
+    let Ok(kept) = std::env::var("SWARM_KEEP") else {
+        return Some(plan);
+    };
+    Some(plan.keeping(&places(&kept).expect("SWARM_KEEP is a list of places")))
+}
+
+fn freed_bytes(act: &mut dyn FnMut()) -> u64 {
+    let counted = allocation_counter::measure(act);
+    u64::try_from(-counted.bytes_current).unwrap_or(0)
+}
+
+/// Things happened at all.
+fn happened(counts: &[u64]) {
+    assert!(counts.iter().all(|count| *count > 0), "{counts:?}");
+}
 
 #[test]
-fn swarm_of_any_seed_heals_and_leaves_nothing() {
-    let first = seed(1);
-    let seeds = match std::env::var("SWARM_SEEDS") {
-        Ok(text) => text.parse().expect("SWARM_SEEDS is a number"),
-        Err(_) => SEEDS,
-    };
-    let mut all = Tally::default();
-    for seed in first..first + seeds {
-        let Ok(tally) = catch_unwind(|| run(seed)) else {
-            panic!("HYDROID_SEED={seed} SWARM_SEEDS=1 cargo test --workspace --test swarm");
-        };
-        all.streams += tally.streams;
-        all.whole += tally.whole;
-        all.lines += tally.lines;
-        all.moved += tally.moved;
-        all.datagrams += tally.datagrams;
+fn swarm_large_heals_and_leaves_nothing() {
+    if let Some(all) = swarm("swarm_large", Profile::Large, (200, 40)) {
+        let faults = all
+            .faults
+            .iter()
+            .map(|(fault, count)| (fault.word(), count));
+        checks::fired(faults, FIRED_LEAST).expect("each kind of fault fires often enough");
+        happened(&[all.whole, all.cut, all.lines, all.moved, all.sleeps]);
     }
-    println!("{all:?}");
-    let happened = all.whole > 0 && all.lines > 0 && all.moved > 0;
-    assert!(happened || seeds < SEEDS, "nothing happened: {all:?}");
+}
+
+#[test]
+fn swarm_fine_heals_and_leaves_nothing() {
+    if let Some(all) = swarm("swarm_fine", Profile::Fine, (60, 10)) {
+        happened(&[all.whole, all.lines, all.moved]);
+    }
+}
+
+#[test]
+fn swarm_kept_lines_end_for_a_cause_and_come_back() {
+    if let Some(all) = swarm("swarm_kept", Profile::Kept, (1_000, 50)) {
+        happened(&[all.whole, all.cut, all.lines, all.sleeps]);
+    }
 }
 
 #[test]
 fn swarm_of_one_seed_is_the_same_every_time() {
-    let seed = seed(7);
-    assert_eq!(run(seed), run(seed));
+    for profile in [Profile::Large, Profile::Fine, Profile::Kept] {
+        let plan = draw(profile, 7);
+        assert_eq!(plan, draw(profile, 7));
+        assert_eq!(run(&plan), run(&plan));
+    }
+}
+
+/// A plan that failed once, as the list of operations that it shrank to.
+fn regression(text: &str) {
+    let plan = Plan::from_text(text).expect("a plan");
+    let tally = run(&plan).expect("what failed once holds now");
+    assert!(tally.lines > 0, "{tally:?}");
+}
+
+/// In a closed space the switch opens streams of its own; one that found no room had the
+/// application told that it may open one, which it had not asked for.
+#[test]
+fn swarm_regression_own_stream_that_waited_is_not_told_to_the_application() {
+    regression(include_str!("plans/own_stream_waits.plan"));
 }

@@ -29,6 +29,10 @@ impl<T> Slots<T> {
             return slot;
         }
         let slot = Slot::try_from(self.places.len()).expect("fewer than 2^32 things at once");
+        if self.places.len() == self.places.capacity() {
+            // From one on: things are large, and many switches have few of each kind.
+            self.places.reserve_exact(self.places.len().max(1));
+        }
         self.places.push(Some(value));
         slot
     }

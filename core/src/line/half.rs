@@ -168,6 +168,10 @@ impl Answers {
         let record = self.records.pop_front()?;
         let id = self.first;
         self.first += 1;
+        if self.records.is_empty() {
+            // A record is large, and few switches are opened to all the time.
+            self.records.shrink_to_fit();
+        }
         if self.by_digest.get(&record.digest) == Some(&id) {
             self.by_digest.remove(&record.digest);
         }
@@ -194,6 +198,10 @@ impl Answers {
             ids.retain(|waiting| *waiting != id);
             if ids.is_empty() {
                 self.waiting.remove(&pair);
+            }
+            if self.waiting.is_empty() {
+                // An empty map keeps a node of eleven places.
+                self.waiting = BTreeMap::new();
             }
         }
     }

@@ -189,7 +189,11 @@ impl Lines {
         }
         match self.homes.iter_mut().find(|home| !home.is_installed()) {
             Some(place) => *place = home,
-            None => self.homes.push(home),
+            None => {
+                // Most switches have one.
+                self.homes.reserve_exact(1);
+                self.homes.push(home);
+            }
         }
         Ok(hashname)
     }

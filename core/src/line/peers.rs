@@ -99,6 +99,9 @@ impl Peers {
         if slot.is_none() {
             self.without_line.insert(stamp, pair);
             self.forget_oldest();
+        } else if self.without_line.is_empty() {
+            // An empty map keeps a node of eleven places.
+            self.without_line = BTreeMap::new();
         }
     }
 

@@ -17,6 +17,12 @@ impl Streams {
     /// # Errors
     /// See `OpenError`.
     pub fn open(&mut self, head: &str) -> Result<u64, OpenError> {
+        let opened = self.try_open(head);
+        self.open_asked = opened == Err(OpenError::Blocked);
+        opened
+    }
+
+    fn try_open(&mut self, head: &str) -> Result<u64, OpenError> {
         if self.is_down {
             return Err(OpenError::LineDown);
         }
@@ -35,12 +41,13 @@ impl Streams {
         Ok(id)
     }
 
-    /// Opens a stream of the switch's own with this head. It goes before every other.
+    /// Opens a stream of the switch's own with this head. It goes before every other. That it waits
+    /// is not told to the caller, who did not ask.
     ///
     /// # Errors
     /// See `OpenError`.
     pub fn open_system(&mut self, head: &str) -> Result<u64, OpenError> {
-        let id = self.open(head)?;
+        let id = self.try_open(head)?;
         self.set_system(id);
         Ok(id)
     }

@@ -20,8 +20,10 @@ pub struct Streams {
     pub(super) ids: Ids,
     pub(super) pool: Pool,
     pub(super) is_down: bool,
-    /// `open` gave `Blocked`, and `MayOpen` was not told since.
+    /// A stream was to be opened and there was no room, and there was none since.
     pub(super) open_blocked: bool,
+    /// It was the caller's: `open` gave `Blocked`, and neither a stream nor `MayOpen` since.
+    pub(super) open_asked: bool,
     /// Streams of the peer's are refused.
     closed: bool,
     /// How many were, since somebody asked.
@@ -39,6 +41,7 @@ impl Streams {
             pool: Pool::new(config),
             is_down: false,
             open_blocked: false,
+            open_asked: false,
             closed: false,
             refused: 0,
         }
@@ -155,7 +158,9 @@ impl Streams {
     pub(super) fn tell_may_open(&mut self, fx: &mut Fx) {
         if self.open_blocked && self.may_open() {
             self.open_blocked = false;
-            fx.push(Effect::MayOpen);
+            if core::mem::take(&mut self.open_asked) {
+                fx.push(Effect::MayOpen);
+            }
         }
     }
 

@@ -7,6 +7,7 @@
 
 mod commands;
 mod end;
+mod follow;
 mod perform;
 mod player;
 mod reader;
@@ -23,6 +24,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::{
     end::End,
+    follow::follow,
     player::{Difference, Player, Step, Stop},
     reader::{Reader, Unread, Unreadable},
     record::{Record, of_text},

@@ -19,6 +19,7 @@ use crate::{
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Mode {
     Strict,
+    Redacting,
     Loose,
 }
 
@@ -30,6 +31,8 @@ pub struct Player {
     provider: &'static dyn Provider,
     reader: Reader,
     switch: Option<Recorded>,
+    /// The same switch once more, whose tape holds no secrets.
+    redacted: Option<Recorded>,
     end: Option<End>,
     /// The record that the replay gave.
     made: Vec<u8>,
@@ -78,12 +81,18 @@ impl Player {
         Self::new(Mode::Loose, provider)
     }
 
+    /// A strict replay that makes a redacted tape of the tape.
+    pub const fn redacting(provider: &'static dyn Provider) -> Self {
+        Self::new(Mode::Redacting, provider)
+    }
+
     const fn new(mode: Mode, provider: &'static dyn Provider) -> Self {
         Self {
             mode,
             provider,
             reader: Reader::new(),
             switch: None,
+            redacted: None,
             end: None,
             made: Vec::new(),
             scratch: Vec::new(),
@@ -114,7 +123,10 @@ impl Player {
         }
         let switch = match &mut self.switch {
             Some(switch) => switch,
-            none => none.insert(begin(&record, self.mode, self.provider).map_err(unreadable)?),
+            none => {
+                let tape = (self.mode != Mode::Loose).then(|| kept(false));
+                none.insert(begin(&record, tape, self.provider).map_err(unreadable)?)
+            }
         };
         self.end = record.end();
         if let Some(end) = self.end {
@@ -124,12 +136,23 @@ impl Player {
         } else if !is_first {
             perform(switch, &record, &mut self.scratch).map_err(unreadable)?;
         }
-        if self.mode == Mode::Strict {
+        if self.mode != Mode::Loose {
             self.made.clear();
             switch.take_tape(&mut self.made);
             compare(&record, n, &self.made)?;
         }
+        if self.mode == Mode::Redacting {
+            let (redacted, scratch) = (&mut self.redacted, &mut self.scratch);
+            redact(redacted, &record, self.provider, scratch).map_err(unreadable)?;
+        }
         Ok(Some(Step { record }))
+    }
+
+    /// Moves what there is of the redacted tape to the end of `out`.
+    pub fn take_redacted(&mut self, out: &mut Vec<u8>) {
+        if let Some(redacted) = &mut self.redacted {
+            redacted.take_tape(out);
+        }
     }
 
     /// The switch as far as it was replayed.
@@ -173,7 +196,7 @@ impl Step<'_> {
 /// The switch that the first record tells of.
 fn begin(
     record: &Record<'_>,
-    mode: Mode,
+    tape: Option<Config>,
     provider: &'static dyn Provider,
 ) -> Result<Recorded, Unread> {
     let fields = &record.fields;
@@ -193,12 +216,36 @@ fn begin(
     }
     let config: &switch::Config = fields.config.as_deref().ok_or(Unread::Field("config"))?;
     let seed = record.body().try_into().ok().ok_or(Unread::Field("body"))?;
-    let tape = (mode == Mode::Strict).then_some(Config {
-        buffer_bytes: u64::MAX,
-        redacted: false,
-        digest_only: false,
-    });
     Recorded::new(config.clone(), &Seed::new(seed), provider, tape).map_err(Unread::Config)
+}
+
+/// Does a record again for the redacted tape.
+fn redact(
+    switch: &mut Option<Recorded>,
+    record: &Record<'_>,
+    provider: &'static dyn Provider,
+    scratch: &mut Vec<u8>,
+) -> Result<(), Unread> {
+    let Some(switch) = switch else {
+        *switch = Some(begin(record, Some(kept(true)), provider)?);
+        return Ok(());
+    };
+    match record.end() {
+        Some(end) => {
+            switch.end_tape(record.at(), end);
+            Ok(())
+        }
+        None => perform(switch, record, scratch),
+    }
+}
+
+/// A tape that is taken record by record.
+const fn kept(redacted: bool) -> Config {
+    Config {
+        buffer_bytes: u64::MAX,
+        redacted,
+        digest_only: false,
+    }
 }
 
 fn compare(record: &Record<'_>, n: u64, made: &[u8]) -> Result<(), Stop> {

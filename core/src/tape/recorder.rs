@@ -86,7 +86,7 @@ pub(super) struct Recorder {
     pub(super) is_over: bool,
     config: Config,
     /// The number of the next record.
-    n: u64,
+    pub(super) n: u64,
     /// The time of the last call.
     last: Time,
     /// Where the record that is being written begins.

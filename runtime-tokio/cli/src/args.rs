@@ -5,7 +5,7 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 use clap::{ArgAction, Args, Parser, Subcommand};
 use hydroid_core::identity::Roles;
 
-use crate::{figures, spaces};
+use crate::{exit::Failure, figures, spaces};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -22,9 +22,14 @@ Examples:
   hydroid space invite club --for 30d     prints a ticket that lets one bearer in
   hydroid space join TICKET               is that bearer
   hydroid ping TICKET -c 5                asks whether it is there, and how far away
+  hydroid up --record up.tape             the same, and writes down all that its switch does
+  hydroid replay up.tape                  does it all again, and sees whether it comes to the same
 
 Exit codes: 0 done, 1 failed, 2 usage, 3 not found, 4 unreachable or timed out, 5 refused,
-6 verification failed, 7 incomplete but resumable, 130 interrupted.
+6 verification failed, 7 incomplete but resumable, 130 interrupted. Of replay: 0 identical, also
+where the tape ends early, 1 it differs, 2 what cannot be replayed.
+
+A tape holds secrets: who reads it can be whom it recorded, and reads what was sent.
 
 HYDROID_HOME is where the identity is kept; HYDROID_LOG is error, warn, info or debug.";
 
@@ -48,8 +53,29 @@ pub(crate) struct Arguments {
     /// `up` is in all of them, and prints the ticket of this one only
     #[arg(long, global = true, value_name = "NAME")]
     pub(crate) space: Option<String>,
+    /// Write all that the switch is told and answers into FILE, secrets too, for `replay`
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) record: Option<PathBuf>,
+    /// Replace the file of --record if it is there already
+    #[arg(long, global = true, requires = "record")]
+    pub(crate) record_over: bool,
     #[command(subcommand)]
     pub(crate) command: Command,
+}
+
+impl Arguments {
+    /// What the parser cannot see by itself.
+    ///
+    /// # Errors
+    /// [`Failure`] of usage.
+    pub(crate) fn check(&self) -> Result<(), Failure> {
+        if self.record.is_some() && !self.command.has_one_switch() {
+            return Err(Failure::usage(
+                "a tape holds what one switch does: --record is for up, ping, send, recv and pipe",
+            ));
+        }
+        Ok(())
+    }
 }
 
 /// What to do.
@@ -72,6 +98,18 @@ pub(crate) enum Command {
     Space(Space),
     /// Two switches on this machine: a handshake, a file, and everything checked
     Demo,
+    /// Do again what a switch did that was recorded, and see whether it comes to the same
+    Replay(Replay),
+}
+
+impl Command {
+    /// Whether it starts a switch, and just one: what a tape can hold.
+    const fn has_one_switch(&self) -> bool {
+        match self {
+            Self::Up(_) | Self::Ping(_) | Self::Send(_) | Self::Recv(_) | Self::Pipe(_) => true,
+            Self::Space(_) | Self::Id | Self::Demo | Self::Replay(_) => false,
+        }
+    }
 }
 
 /// `hydroid up`.
@@ -136,6 +174,29 @@ pub(crate) struct Pipe {
     /// The address to listen on, which the ticket then names; otherwise every interface
     #[arg(long, value_name = "ADDR")]
     pub(crate) listen: Option<SocketAddr>,
+}
+
+/// `hydroid replay`.
+#[derive(Args, Debug)]
+pub(crate) struct Replay {
+    /// The tape, as --record made it
+    pub(crate) file: PathBuf,
+    /// Go no further than to this time of the switch: 12.5s, 12.5, 500ms, 2m
+    #[arg(long, value_name = "TIME", value_parser = figures::parse_moment)]
+    pub(crate) until: Option<u64>,
+    /// Print every call and output in words
+    #[arg(long)]
+    pub(crate) explain: bool,
+    /// Do the calls again and see that the switch keeps its contracts, whatever it answers
+    #[arg(long)]
+    pub(crate) loose: bool,
+    /// Print every record as one JSON object a line, and do nothing again
+    #[arg(long, conflicts_with_all = ["explain", "loose", "redact"])]
+    pub(crate) text: bool,
+    /// Write the tape without keys and without what was sent, for somebody else to look at it by
+    /// --explain, and do nothing again
+    #[arg(long, value_name = "OUT", conflicts_with_all = ["explain", "loose"])]
+    pub(crate) redact: Option<PathBuf>,
 }
 
 /// `hydroid space`.
@@ -217,5 +278,11 @@ mod tests {
         assert!(parse("hydroid space invite x --roles king").is_err());
         assert!(parse("hydroid space invite x --roles operator,relay --for 2d").is_ok());
         assert!(parse("hydroid pipe --space x").is_ok());
+        assert!(parse("hydroid up --record-over").is_err());
+        assert!(parse("hydroid --record x up --record-over").is_ok());
+        let recorded = |line| parse(line).unwrap().check().is_ok();
+        assert!(recorded("hydroid --record x pipe") && !recorded("hydroid --record x demo"));
+        assert!(parse("hydroid replay x --until soon").is_err());
+        assert!(parse("hydroid replay x --text --explain").is_err());
     }
 }

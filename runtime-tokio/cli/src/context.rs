@@ -3,6 +3,7 @@
 
 use std::{
     net::SocketAddr,
+    path::PathBuf,
     sync::{Mutex, PoisonError},
     time::Duration,
 };
@@ -18,7 +19,7 @@ use crate::{
     exit::{Exit, Failure},
     figures,
     home::{self, Held, Home},
-    node::{self, Listen, Node},
+    node::{self, Listen, Node, RecordEnd, Recording},
     output::{Level, Output, printable},
     spaces::{self, in_home},
     transfer::landing,
@@ -45,6 +46,7 @@ pub(crate) struct Context {
     wants_identity: bool,
     /// The closed space that the command line names.
     pub(crate) space: Option<String>,
+    recording: Option<Recording>,
     kept: Mutex<Kept>,
 }
 
@@ -64,11 +66,17 @@ struct Landed {
 }
 
 impl Context {
-    pub(crate) fn new(output: Output, wants_identity: bool, space: Option<String>) -> Self {
+    pub(crate) fn new(
+        output: Output,
+        wants_identity: bool,
+        space: Option<String>,
+        recording: Option<Recording>,
+    ) -> Self {
         Self {
             output,
             wants_identity,
             space,
+            recording,
             kept: Mutex::default(),
         }
     }
@@ -118,6 +126,9 @@ impl Context {
         };
         let socket = self.with_home(|home| Ok(home.control()))?;
         match control::ask(&socket, &Ask::Status {}).await? {
+            Some(_here) if self.recording.is_some() => Err(Failure::usage(
+                "this goes through the `up` of this home, which has the switch: record that one",
+            )),
             Some(_here) => Ok(Dialer::Up(socket)),
             None => Err(refused),
         }
@@ -203,7 +214,10 @@ impl Context {
         secret: &SecretKey,
         closed: Option<&Admission>,
     ) -> Result<Node, Failure> {
-        let node = Node::start(listen, secret, closed)?;
+        let node = Node::start(listen, secret, closed, self.recording.as_ref())?;
+        if let Some(recording) = &self.recording {
+            tokio::spawn(watch(self.output, node.clone(), recording.file.clone()));
+        }
         let addresses = node.local_addresses();
         let text = format!("{} listens on {addresses:?}", node.key());
         self.output.log(Level::Info, &text);
@@ -308,6 +322,22 @@ fn no_member(id: &SpaceId) -> Failure {
          operators can let it in: `hydroid space invite` there gives a ticket for `hydroid space \
          join` here"
     ))
+}
+
+/// Tells if a tape ends before its switch does.
+async fn watch(output: Output, node: Node, file: PathBuf) {
+    let end = node.record_end().await;
+    let event = match end {
+        RecordEnd::Closed => return,
+        RecordEnd::Behind => "behind",
+        RecordEnd::Refused(_) => "full",
+    };
+    let plain = format!("the tape {} ends here: {end}", file.display());
+    let object = json!({
+        "event": "tape-ended", "file": file.display().to_string(), "end": event,
+        "text": end.to_string(),
+    });
+    output.note(&printable(&plain), &object);
 }
 
 /// One hand writes, one thing after another.

@@ -70,6 +70,33 @@ pub(crate) fn parse_time(text: &str) -> Result<Duration, String> {
     Ok(Duration::from_millis(time_ms))
 }
 
+/// Reads `12.5s`, `500ms`, `2m` or a plain number of seconds, in microseconds.
+pub(crate) fn parse_moment(text: &str) -> Result<u64, String> {
+    let number = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let scale_us = match &text[number.len()..] {
+        "us" => 1,
+        "ms" => 1000,
+        "" | "s" => 1_000_000,
+        "m" => 60_000_000,
+        _ => return Err("a moment is a number and us, ms, s or m, like 12.5s".into()),
+    };
+    let (whole, part) = number.split_once('.').unwrap_or((number, "0"));
+    let digits = |text: &str| text.bytes().all(|c| c.is_ascii_digit()) && text.len() <= 9;
+    let read = |text: &str| text.parse::<u64>().ok().filter(|_| digits(text));
+    read(whole)
+        .zip(read(part))
+        .map(|(whole, part_of)| {
+            let places = 10_u64.pow(u32::try_from(part.len()).unwrap_or_default());
+            whole * scale_us + part_of * scale_us / places
+        })
+        .ok_or_else(|| "a moment is a number like 12.5".into())
+}
+
+/// A moment in the life of a switch.
+pub(crate) fn moment(us: u64) -> String {
+    format!("{}.{:06} s", us / 1_000_000, us % 1_000_000)
+}
+
 /// Reads `30m`, `12h`, `90d` or a plain number of seconds; more than nothing, at most ten years.
 pub(crate) fn parse_span(text: &str) -> Result<u64, String> {
     let number = text.trim_end_matches(|c: char| !c.is_ascii_digit());
@@ -109,6 +136,19 @@ pub(crate) fn parse_bytes(text: &str) -> Result<u64, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn figures_read_moments() {
+        assert_eq!(parse_moment("12.5s"), Ok(12_500_000));
+        assert_eq!(parse_moment("12.5"), Ok(12_500_000));
+        assert_eq!(parse_moment("0.000001"), Ok(1));
+        assert_eq!(parse_moment("500ms"), Ok(500_000));
+        assert_eq!(parse_moment("2m"), Ok(120_000_000));
+        for bad in ["", "s", ".", "-1", "1h", "1.2.3", "+1", "9999999999", "1e3"] {
+            assert!(parse_moment(bad).is_err(), "{bad}");
+        }
+        assert_eq!(moment(12_500_000), "12.500000 s");
+    }
 
     #[test]
     fn figures_read_back_what_people_write() {

@@ -19,6 +19,7 @@ mod relay;
 mod resident;
 mod signals;
 mod spaces;
+mod tape;
 mod transfer;
 
 use std::{env, process::ExitCode, time::Duration};
@@ -30,6 +31,7 @@ use crate::{
     args::{Arguments, Command},
     context::Context,
     exit::{Exit, Failure},
+    node::Recording,
     output::Output,
     signals::Signals,
 };
@@ -47,7 +49,9 @@ fn main() -> ExitCode {
     };
     let asked = env::var("HYDROID_LOG").ok();
     let (json, quiet) = (arguments.json, arguments.quiet);
-    let exit = Output::new(json, quiet, arguments.verbose, asked.as_deref())
+    let exit = arguments
+        .check()
+        .and_then(|()| Output::new(json, quiet, arguments.verbose, asked.as_deref()))
         .and_then(|output| Ok((output, Builder::new_multi_thread().enable_all().build()?)))
         .map(|(output, runtime)| {
             let exit = runtime.block_on(run(arguments, output));
@@ -68,7 +72,11 @@ async fn run(arguments: Arguments, output: Output) -> Exit {
     } else {
         output
     };
-    let context = Context::new(output, arguments.identity, arguments.space);
+    let recording = arguments.record.map(|file| Recording {
+        file,
+        replace: arguments.record_over,
+    });
+    let context = Context::new(output, arguments.identity, arguments.space, recording);
     let mut signals = match Signals::catch() {
         Ok(signals) => signals,
         Err(error) => {

@@ -2,7 +2,7 @@
 
 pub(crate) mod member;
 
-use std::{collections::BTreeMap, io, net::SocketAddr, time::Duration};
+use std::{collections::BTreeMap, io, net::SocketAddr, path::PathBuf, time::Duration};
 
 use data_encoding::HEXLOWER;
 use hydroid_core::{
@@ -11,8 +11,8 @@ use hydroid_core::{
     },
     switch::{DownReason, LineEvent, Need, RestoreError},
 };
-use hydroid_tokio::{Config, ConnectError, Endpoint};
-pub(crate) use hydroid_tokio::{Line, Stream};
+use hydroid_tokio::{Config, ConnectError, Endpoint, Unrecorded};
+pub(crate) use hydroid_tokio::{Line, RecordEnd, Stream};
 use tokio::{
     io::AsyncWriteExt as _,
     time::{sleep, timeout},
@@ -45,6 +45,9 @@ pub(crate) const LAST_BYTES: Duration = Duration::from_secs(2);
 /// A silent peer is asked after this long whether it is still there: somebody sits and waits.
 const KEEP_ALIVE_MS: u64 = 2_000;
 
+/// How far the file of a tape may be behind, beyond which the tape ends.
+const TAPE_BUFFER_BYTES: u64 = 64 << 20;
+
 /// A peer that was silent for this long is gone.
 const IDLE_TIMEOUT_MS: u64 = 10_000;
 
@@ -64,6 +67,14 @@ pub(crate) struct Listen {
     pub(crate) address: Option<SocketAddr>,
     /// The port, unless the address has one; if it is taken, any.
     pub(crate) port: Option<u16>,
+}
+
+/// Where all that a switch does is to be written down.
+#[derive(Clone, Debug)]
+pub(crate) struct Recording {
+    pub(crate) file: PathBuf,
+    /// Even if there is one of this name.
+    pub(crate) replace: bool,
 }
 
 /// The space that the program's members meet in.
@@ -104,9 +115,10 @@ impl Node {
         listen: Listen,
         secret: &SecretKey,
         closed: Option<&Admission>,
+        recording: Option<&Recording>,
     ) -> Result<Self, Failure> {
         let node = Self {
-            endpoint: bind(listen)?,
+            endpoint: bind(listen, recording)?,
             key: secret.public(),
             space: closed.map_or_else(
                 || SpaceRef::Open(space()),
@@ -227,6 +239,11 @@ impl Node {
         self.endpoint.restore(key, bytes)
     }
 
+    /// How the recording of the switch ended, once it has; never if there is none.
+    pub(crate) async fn record_end(&self) -> RecordEnd {
+        self.endpoint.record_end().await
+    }
+
     /// How many datagrams were dropped, by the reason: those reasons that there were.
     pub(crate) fn drops(&self) -> BTreeMap<&'static str, u64> {
         let stats = self.endpoint.stats();
@@ -323,7 +340,7 @@ pub(crate) async fn last_bytes(mut stream: Stream) {
 }
 
 /// Binds the sockets; where the port that they had before is taken, on any.
-fn bind(listen: Listen) -> Result<Endpoint, Failure> {
+fn bind(listen: Listen, recording: Option<&Recording>) -> Result<Endpoint, Failure> {
     let config = |port: Option<u16>| {
         let mut config = Config::default();
         config.listen = listen
@@ -338,6 +355,9 @@ fn bind(listen: Listen) -> Result<Endpoint, Failure> {
         }
         config.switch.life.keep_alive_ms = KEEP_ALIVE_MS;
         config.switch.life.idle_timeout_ms = IDLE_TIMEOUT_MS;
+        config.record_to = recording.map(|recording| recording.file.clone());
+        config.record_over = recording.is_some_and(|recording| recording.replace);
+        config.tape.buffer_bytes = TAPE_BUFFER_BYTES;
         config
     };
     let bound = match Endpoint::bind(config(listen.port)) {
@@ -346,7 +366,14 @@ fn bind(listen: Listen) -> Result<Endpoint, Failure> {
         }
         bound => bound,
     };
-    bound.map_err(|error| unbound(&config(None).listen, &error))
+    bound.map_err(|error| match Unrecorded::of(&error) {
+        Some(unrecorded) if error.kind() == io::ErrorKind::AlreadyExists => {
+            let hint = "name another file, or ask for it to be replaced by --record-over";
+            Failure::refused(format!("{unrecorded}; {hint}"))
+        }
+        Some(unrecorded) => Failure::failed(unrecorded.to_string()),
+        None => unbound(&config(None).listen, &error),
+    })
 }
 
 fn unbound(choice: &[SocketAddr], error: &io::Error) -> Failure {

@@ -107,7 +107,15 @@ impl Output {
         } else {
             plain.into()
         };
-        let printed = printer::print(self.to, line).await;
+        self.block(line).await
+    }
+
+    /// Prints lines that are ready, in either form; waits until they are taken.
+    ///
+    /// # Errors
+    /// As [`data`](Self::data).
+    pub(crate) async fn block(&self, lines: String) -> Result<(), Failure> {
+        let printed = printer::print(self.to, lines).await;
         let name = match self.to {
             To::Stdout => "stdout",
             To::Stderr => "stderr",

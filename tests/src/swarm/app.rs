@@ -1,17 +1,19 @@
 //! The application on one switch of a swarm: it does what it is told, keeps account of what it was
-//! told in turn, and holds the switch to it.
+//! told in turn, and has the checks hold the switch to it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use hydroid_core::{
     base::Time,
     identity::Hashname,
     switch::{
         Event, LineEvent, LineId, LineState, OpenError, Read, ReadError, STREAM_REFUSED,
-        StreamEvent, StreamId, Switch, WriteError,
+        StreamEvent, StreamId, WriteError,
     },
     tape::Recorded,
 };
+
+use crate::checks::{self, Broken, Edge, Verdict};
 
 /// What was put into one direction of a stream, whoever lives still to tell: by the stream's
 /// number and whether it is the opener's direction.
@@ -23,6 +25,15 @@ pub(super) struct Written {
     bytes: u64,
     finished: bool,
     reset: Option<u64>,
+    /// Somebody reads it no more, or a switch refused it.
+    unwanted: bool,
+}
+
+impl Written {
+    /// True if somebody gave the direction up.
+    pub(super) const fn is_given_up(&self) -> bool {
+        self.reset.is_some() || self.unwanted
+    }
 }
 
 /// A line as its application sees it.
@@ -32,7 +43,7 @@ pub(super) struct Line {
     pub(super) up: bool,
     pub(super) down: bool,
     /// `open_stream` gave `Blocked` and `MayOpen` has not come.
-    blocked: bool,
+    pub(super) blocked: bool,
 }
 
 /// One end of a stream.
@@ -47,13 +58,20 @@ pub(super) struct End {
     /// Nothing more is written, for whatever reason.
     shut: bool,
     /// `write` gave `Blocked` and `Writable` has not come.
-    blocked: bool,
+    pub(super) blocked: bool,
     /// An event says that there is something to read, and no `Blocked` came since.
-    readable: bool,
+    pub(super) readable: bool,
     read: u64,
     /// Nothing more is read; true if to the very end.
     pub(super) over: Option<bool>,
     answered: bool,
+}
+
+impl End {
+    /// True if nothing is left to be written.
+    pub(super) const fn is_written(&self) -> bool {
+        self.finished || self.shut
+    }
 }
 
 /// The application of one switch.
@@ -61,100 +79,139 @@ pub(super) struct End {
 pub(super) struct App {
     pub(super) lines: BTreeMap<LineId, Line>,
     pub(super) streams: BTreeMap<StreamId, End>,
+    /// Streams that an event or a wish has given something to do.
+    busy: BTreeSet<StreamId>,
+    /// Lines of which unreliable packets wait.
+    pub(super) packets: BTreeSet<LineId>,
+    /// Numbers of the unreliable packets that came.
+    came: BTreeSet<u64>,
     /// Times that a line took another way.
     pub(super) moved: u64,
     /// Every stream is finished as soon as it is there.
     pub(super) ending: bool,
-}
-
-/// The byte at `at` of a direction.
-fn byte(number: u64, opener: bool, at: u64) -> u8 {
-    let mixed = (at + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ (2 * number + u64::from(opener));
-    (mixed.wrapping_mul(0xbf58_476d_1ce4_e5b9) >> 56) as u8
+    /// It is a member of a closed space, which may change.
+    pub(super) in_closed: bool,
+    /// It keeps lines, and hears of those that never came up, too.
+    pub(super) keeps: bool,
 }
 
 impl App {
     /// Takes one event, and holds it against what is known.
-    pub(super) fn on_event(&mut self, switch: &Switch, event: &Event) {
+    pub(super) fn on_event(&mut self, switch: &Recorded, event: &Event) -> Verdict {
         match event {
             Event::Line(LineEvent::Up { line, peer, .. }) => {
                 let known = self.lines.entry(*line).or_default();
-                assert!(!known.up && !known.down, "{line} came up twice, or late");
+                let edge = Edge::Up {
+                    was_up: known.up,
+                    was_down: known.down,
+                };
                 (known.up, known.peer) = (true, Some(peer.hashname));
+                checks::edge(&line.to_string(), edge)
             }
-            Event::Line(LineEvent::Down { line, .. }) => {
-                let known = self.lines.get_mut(line).expect("a line that was known");
-                assert!(!known.down, "{line} went down twice");
-                known.down = true;
-                let state = switch.line(*line).map(|info| info.state);
-                assert!(
-                    state.is_none_or(|state| state == LineState::Down),
-                    "{line}: {state:?}"
-                );
-                for (_, end) in self.streams.iter_mut().filter(|(id, _)| id.line == *line) {
-                    (end.shut, end.readable) = (true, true);
-                }
-            }
+            Event::Line(LineEvent::Down { line, .. }) => self.on_down(switch, *line),
             Event::Line(LineEvent::Moved { line, .. }) => {
-                let known = &self.lines[line];
-                assert!(known.up && !known.down, "{line} moved while it was not up");
+                let known = self.lines.get(line);
+                let is_up = known.is_some_and(|line| line.up && !line.down);
                 self.moved += 1;
+                checks::edge(&line.to_string(), Edge::Moved { is_up })
             }
             Event::Stream(event) => self.on_stream(switch, event),
-            // Packets are taken as they come, asked or not.
-            Event::Packet { .. } => {}
-            Event::Line(other) => panic!("an event of no known kind: {other:?}"),
-            other @ (Event::Space(_) | Event::Anon | _) => {
-                panic!("an event that a swarm has no cause for: {other:?}")
+            Event::Packet { line } => {
+                self.packets.insert(*line);
+                Ok(())
+            }
+            Event::Space(_) => {
+                let caused = self.in_closed;
+                checks::edge("a space", Edge::Other { caused })
+            }
+            other @ (Event::Line(_) | Event::Anon | _) => {
+                checks::edge(&format!("{other:?}"), Edge::Other { caused: false })
             }
         }
     }
 
-    fn on_stream(&mut self, switch: &Switch, event: &StreamEvent) {
-        match *event {
-            StreamEvent::Opened { stream } => {
-                assert!(self.lines[&stream.line].up, "{stream} in a line that is up");
-                // What happened since may have ended it already.
-                let head = switch.stream_head(stream).unwrap_or("{\"n\":0}");
-                let number = head[5..head.len() - 1].parse().expect("a number");
-                let end = End {
-                    number,
-                    shut: number == 0,
-                    finish: self.ending,
-                    over: (number == 0).then_some(false),
-                    ..End::default()
-                };
-                let twice = self.streams.insert(stream, end);
-                assert!(twice.is_none(), "{stream} opened twice");
+    fn on_down(&mut self, switch: &Recorded, line: LineId) -> Verdict {
+        if self.keeps {
+            self.lines.entry(line).or_default();
+        }
+        let known = self.lines.get_mut(&line);
+        let state = switch.line(line).map(|info| info.state);
+        let edge = Edge::Down {
+            known: known.is_some(),
+            was_down: known.as_ref().is_some_and(|known| known.down),
+            lives: state.is_some_and(|state| state != LineState::Down),
+        };
+        if let Some(known) = known {
+            known.down = true;
+        }
+        for (id, end) in self.streams.iter_mut().filter(|(id, _)| id.line == line) {
+            (end.shut, end.readable) = (true, true);
+            self.busy.insert(*id);
+        }
+        checks::edge(&line.to_string(), edge)
+    }
+
+    fn on_opened(&mut self, switch: &Recorded, stream: StreamId) -> Verdict {
+        let edge = Edge::Opened {
+            line_was_up: self.lines.get(&stream.line).is_some_and(|line| line.up),
+            known: self.streams.contains_key(&stream),
+        };
+        checks::edge(&stream.to_string(), edge)?;
+        // What happened since may have ended it already.
+        let head = switch.stream_head(stream).unwrap_or("{\"n\":0}");
+        let number = head[5..head.len() - 1].parse().expect("a number");
+        let end = End {
+            number,
+            shut: number == 0,
+            finish: self.ending,
+            over: (number == 0).then_some(false),
+            ..End::default()
+        };
+        self.streams.insert(stream, end);
+        self.busy.insert(stream);
+        Ok(())
+    }
+
+    fn on_stream(&mut self, switch: &Recorded, event: &StreamEvent) -> Verdict {
+        let (stream, edge) = match *event {
+            StreamEvent::Opened { stream } => return self.on_opened(switch, stream),
+            StreamEvent::MayOpen { line } => {
+                let known = self.lines.get_mut(&line);
+                let waited = known.is_some_and(|line| std::mem::take(&mut line.blocked));
+                return checks::edge(&line.to_string(), Edge::MayOpen { waited });
             }
             StreamEvent::Answered { stream } => {
-                let end = self.end(stream);
-                assert!(end.opener && !end.answered, "{stream} answered twice");
-                end.answered = true;
+                let end = self.streams.get_mut(&stream);
+                let before = end.is_some_and(|end| std::mem::replace(&mut end.answered, true));
+                let ours = self.streams.get(&stream).is_some_and(|end| end.opener);
+                (stream, Edge::Answered { ours, before })
             }
             StreamEvent::Readable { stream } | StreamEvent::Reset { stream, .. } => {
-                self.end(stream).readable = true;
+                let end = self.streams.get_mut(&stream);
+                let known = end.map(|end| end.readable = true).is_some();
+                (stream, Edge::Readable { known })
             }
             StreamEvent::Writable { stream } => {
-                let end = self.end(stream);
-                assert!(end.blocked, "{stream} is writable and nobody waited");
-                end.blocked = false;
+                let end = self.streams.get_mut(&stream);
+                let waited = end.is_some_and(|end| std::mem::take(&mut end.blocked));
+                (stream, Edge::Writable { waited })
             }
             StreamEvent::Finished { stream } => {
-                assert!(self.end(stream).finished, "{stream} was never finished");
+                let finished = self.streams.get(&stream).is_some_and(|end| end.finished);
+                (stream, Edge::Finished { finished })
             }
-            StreamEvent::Stopped { stream, .. } => self.end(stream).shut = true,
-            StreamEvent::MayOpen { line } => {
-                let line = self.lines.get_mut(&line).expect("a line that was known");
-                assert!(line.blocked, "a stream may be opened and nobody waited");
-                line.blocked = false;
+            StreamEvent::Stopped { stream, .. } => {
+                let end = self.streams.get_mut(&stream);
+                let known = end.map(|end| end.shut = true).is_some();
+                (stream, Edge::Stopped { known })
             }
-            _ => panic!("an event of no known kind: {event:?}"),
-        }
-    }
-
-    fn end(&mut self, stream: StreamId) -> &mut End {
-        self.streams.get_mut(&stream).expect("a stream of ours")
+            _ => {
+                let what = format!("{event:?}");
+                return checks::edge(&what, Edge::Other { caused: false });
+            }
+        };
+        self.busy.insert(stream);
+        checks::edge(&stream.to_string(), edge)
     }
 
     /// Opens a stream with this number, if the line lets it.
@@ -164,11 +221,12 @@ impl App {
         now: Time,
         (id, number): (LineId, u64),
         truth: &mut Truth,
-    ) {
-        let line = self.lines.get_mut(&id).expect("a line that was known");
+    ) -> Verdict {
+        let Some(line) = self.lines.get_mut(&id) else {
+            return Ok(());
+        };
         match switch.open_stream(now, id, &format!("{{\"n\":{number}}}")) {
             Ok(stream) => {
-                assert!(!line.blocked || !line.down, "a line that is down");
                 line.blocked = false;
                 let end = End {
                     number,
@@ -178,19 +236,35 @@ impl App {
                 self.streams.insert(stream, end);
                 truth.insert((number, true), Written::default());
                 truth.insert((number, false), Written::default());
+                let caused = !line.down;
+                checks::edge("a stream in a line that is down", Edge::Other { caused })
             }
-            Err(OpenError::Blocked) => line.blocked = true,
-            Err(OpenError::UnknownLine) => {}
+            Err(OpenError::Blocked) => {
+                line.blocked = true;
+                Ok(())
+            }
+            Err(OpenError::UnknownLine) => Ok(()),
             Err(error) => panic!("open: {error}"),
         }
     }
 
     /// Wants `bytes` more to be written, and the end behind them if `finish`.
     pub(super) fn want(&mut self, stream: StreamId, bytes: u64, finish: bool) {
-        let end = self.end(stream);
+        let Some(end) = self.streams.get_mut(&stream) else {
+            return;
+        };
         if !end.shut && !end.finish {
             end.want += bytes;
             end.finish = finish;
+            self.busy.insert(stream);
+        }
+    }
+
+    /// The same in every stream that lives.
+    pub(super) fn want_in_all(&mut self, bytes: u64, finish: bool) {
+        let all: Vec<_> = self.streams.keys().copied().collect();
+        for stream in all {
+            self.want(stream, bytes, finish);
         }
     }
 
@@ -201,35 +275,36 @@ impl App {
         now: Time,
         stream: StreamId,
         truth: &mut Truth,
-    ) {
-        let end = self.end(stream);
-        let written = truth
-            .get_mut(&(end.number, end.opener))
-            .expect("of a stream that was opened");
+    ) -> Verdict {
+        let Some(end) = self.streams.get_mut(&stream) else {
+            return Ok(());
+        };
+        let written = truth.entry((end.number, end.opener)).or_default();
+        let untold = |what| checks::edge(&stream.to_string(), what);
         while end.want > 0 && !end.shut && !end.blocked {
             let bytes: Vec<_> = (written.bytes..written.bytes + end.want.min(5_000))
-                .map(|at| byte(end.number, end.opener, at))
+                .map(|at| checks::byte(end.number, end.opener, at))
                 .collect();
             match switch.write(now, stream, &bytes) {
                 Ok(taken) => {
-                    assert!(taken > 0, "a write that takes nothing is blocked");
+                    // A write that takes nothing is blocked, and says so.
+                    untold(Edge::Other { caused: taken > 0 })?;
                     written.bytes += taken as u64;
                     end.want -= taken as u64;
                 }
                 Err(WriteError::Blocked) => end.blocked = true,
-                Err(WriteError::Finished) => panic!("{stream} was never finished"),
+                Err(WriteError::Finished) => untold(Edge::Finished { finished: false })?,
                 Err(_) => end.shut = true,
             }
         }
         if end.want == 0 && end.finish && !end.finished && !end.shut {
             match switch.finish(now, stream) {
-                Ok(()) => {
-                    (end.finished, written.finished) = (true, true);
-                }
-                Err(WriteError::Finished) => panic!("{stream} was never finished"),
+                Ok(()) => (end.finished, written.finished) = (true, true),
+                Err(WriteError::Finished) => untold(Edge::Finished { finished: false })?,
                 Err(_) => end.shut = true,
             }
         }
+        Ok(())
     }
 
     /// Gives up the writing of a stream.
@@ -240,7 +315,9 @@ impl App {
         (stream, code): (StreamId, u64),
         truth: &mut Truth,
     ) {
-        let end = self.end(stream);
+        let Some(end) = self.streams.get_mut(&stream) else {
+            return;
+        };
         if switch.reset(now, stream, code).is_ok() {
             let written = truth.entry((end.number, end.opener)).or_default();
             written.reset = written.reset.or(Some(code));
@@ -249,10 +326,20 @@ impl App {
     }
 
     /// Reads no more of a stream.
-    pub(super) fn stop(&mut self, switch: &mut Recorded, now: Time, stream: StreamId, code: u64) {
+    pub(super) fn stop(
+        &mut self,
+        switch: &mut Recorded,
+        now: Time,
+        (stream, code): (StreamId, u64),
+        truth: &mut Truth,
+    ) {
+        let Some(end) = self.streams.get_mut(&stream) else {
+            return;
+        };
         let _over = switch.stop(now, stream, code);
-        let end = self.end(stream);
         end.over = end.over.or(Some(false));
+        let written = truth.entry((end.number, !end.opener)).or_default();
+        written.unwanted = true;
     }
 
     /// Reads up to `most` bytes, each of which must be the one that was written.
@@ -261,64 +348,87 @@ impl App {
         switch: &mut Recorded,
         now: Time,
         (stream, most): (StreamId, usize),
-        truth: &Truth,
-    ) {
-        let end = self.end(stream);
-        let written = truth[&(end.number, !end.opener)];
+        truth: &mut Truth,
+    ) -> Verdict {
+        let Some(end) = self.streams.get_mut(&stream) else {
+            return Ok(());
+        };
+        let (theirs, ours) = ((end.number, !end.opener), (end.number, end.opener));
+        let written = truth.get(&theirs).copied().unwrap_or_default();
         let (mut buf, mut left) = ([0; 3_000], most);
         while left > 0 && end.over.is_none() {
             let len = left.min(buf.len());
             match switch.read(now, stream, &mut buf[..len]) {
                 Ok(Read::Bytes(len)) => {
-                    for (n, got) in buf[..len].iter().enumerate() {
-                        let at = end.read + n as u64;
-                        let sent = byte(end.number, !end.opener, at);
-                        assert_eq!(*got, sent, "{stream}: byte {at} of {}", end.number);
-                    }
+                    checks::bytes(&checks::Got {
+                        number: end.number,
+                        opener: !end.opener,
+                        at: end.read,
+                        bytes: &buf[..len],
+                        written: written.bytes,
+                    })?;
                     end.read += len as u64;
                     left -= len;
-                    assert!(
-                        end.read <= written.bytes,
-                        "{stream}: more than was ever written"
-                    );
                 }
                 Ok(Read::End) => {
-                    assert!(written.finished, "{stream}: an end that nobody wrote");
-                    assert_eq!(end.read, written.bytes, "{stream}: whole at its end");
                     end.over = Some(true);
+                    let seen = checks::End::Whole {
+                        read: end.read,
+                        written: written.bytes,
+                        finished: written.finished,
+                    };
+                    checks::end(end.number, &seen)?;
                 }
                 Err(ReadError::Blocked) => {
                     end.readable = false;
-                    return;
+                    return Ok(());
                 }
                 Err(ReadError::Reset(code)) => {
-                    let own = truth[&(end.number, end.opener)];
-                    assert!(
-                        [written.reset, own.reset, Some(STREAM_REFUSED)].contains(&Some(code)),
-                        "{stream}: reset by {code}"
-                    );
                     end.over = Some(false);
+                    let own = truth.entry(ours).or_default();
+                    own.unwanted |= code == STREAM_REFUSED;
+                    let given = [written.reset, own.reset, Some(STREAM_REFUSED)];
+                    checks::end(end.number, &checks::End::Reset { code, given })?;
                 }
                 Err(_) => end.over = Some(false),
             }
         }
+        Ok(())
     }
 
     /// Does all that events call for: reads what is readable, writes what there is room for.
-    pub(super) fn pump(&mut self, switch: &mut Recorded, now: Time, truth: &mut Truth) {
-        let ids: Vec<_> = self.streams.keys().copied().collect();
-        for stream in ids {
-            self.write(switch, now, stream, truth);
-            if self.streams[&stream].readable {
-                self.read(switch, now, (stream, usize::MAX), truth);
+    pub(super) fn pump(&mut self, switch: &mut Recorded, now: Time, truth: &mut Truth) -> Verdict {
+        for stream in std::mem::take(&mut self.busy) {
+            self.write(switch, now, stream, truth)?;
+            if self.streams.get(&stream).is_some_and(|end| end.readable) {
+                self.read(switch, now, (stream, usize::MAX), truth)?;
             }
         }
+        Ok(())
     }
 
-    /// What is not done of a stream in a line that lives.
-    pub(super) fn unfinished(&self, live: impl Fn(LineId) -> bool) -> Option<(StreamId, End)> {
-        let mut ends = self.streams.iter().filter(|(id, _)| live(id.line));
-        let found = ends.find(|(_, end)| end.over.is_none() || !(end.finished || end.shut));
-        found.map(|(id, end)| (*id, *end))
+    /// Takes every unreliable packet that came; of `sent` of them each comes once at most.
+    pub(super) fn take_packets(&mut self, switch: &mut Recorded, now: Time, sent: u64) -> Verdict {
+        for line in std::mem::take(&mut self.packets) {
+            while self.receive(switch, now, line, sent)? {}
+        }
+        Ok(())
+    }
+
+    /// Takes one from this line, if there is one.
+    pub(super) fn receive(
+        &mut self,
+        switch: &mut Recorded,
+        now: Time,
+        line: LineId,
+        sent: u64,
+    ) -> Result<bool, Broken> {
+        let mut buf = [0; 10];
+        if switch.recv(now, line, &mut buf).is_err() {
+            return Ok(false);
+        }
+        let number = u64::from_be_bytes(buf[2..].try_into().expect("8 bytes"));
+        checks::once(number, sent, self.came.insert(number))?;
+        Ok(true)
     }
 }

@@ -1,9 +1,11 @@
 //! What lies between two hosts, and what it does to what it carries.
 
 use hydroid_core::base::Time;
+use serde::{Deserialize, Serialize};
 
 /// What a link does to datagrams; the rates are in parts of a thousand.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Link {
     /// One way, for every datagram.
     pub latency_us: u64,

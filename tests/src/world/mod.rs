@@ -54,6 +54,8 @@ pub struct World {
     pub deadlines: u64,
     /// Every datagram that was sent, if it is kept: from, to, bytes.
     pub kept: Option<Vec<(SocketAddr, SocketAddr, Vec<u8>)>>,
+    /// Every datagram that was delivered, if it is kept: when, to which node, bytes.
+    pub caught: Option<Vec<(Time, usize, Vec<u8>)>>,
     /// Ways that carry nothing: from, to.
     pub cuts: BTreeSet<(SocketAddr, SocketAddr)>,
     /// What a shell's buffer holds.
@@ -65,6 +67,8 @@ pub struct World {
     /// At every step everything that a switch holds is counted too, and held to its limits. That
     /// costs a look at each of its lines.
     pub thorough: bool,
+    /// More steps than this at one instant mean that somebody spins.
+    pub steps_max: u32,
     wheel: Wheel,
     dice: Dice,
     rng: Rng,
@@ -88,7 +92,7 @@ pub struct World {
 pub const SOCKET: SocketId = SocketId(0);
 /// What a shell's buffer holds.
 const BUFFER_BYTES: usize = 64 * 1024;
-/// More steps than this at one instant mean that somebody spins.
+/// See [`World::steps_max`].
 const STEPS_MAX: u32 = 10_000;
 
 impl World {
@@ -137,11 +141,13 @@ impl World {
             delivered: 0,
             deadlines: 0,
             kept: None,
+            caught: None,
             cuts: BTreeSet::new(),
             buffer_bytes: BUFFER_BYTES,
             digest: 0,
             faults: Faults::default(),
             thorough: true,
+            steps_max: STEPS_MAX,
             wheel: Wheel::default(),
             dice,
             rng: rng.fork("restarts"),
@@ -238,7 +244,7 @@ impl World {
     /// Does everything that happens at this instant.
     fn settle(&mut self) {
         for step in 0.. {
-            assert!(step < STEPS_MAX, "the world spins at {:?}", self.now);
+            assert!(step < self.steps_max, "the world spins at {:?}", self.now);
             self.look();
             while let Some(n) = self.busy.pop_front() {
                 self.drain(n);
@@ -261,7 +267,8 @@ impl World {
 
     /// Takes note of whatever somebody did to nodes.
     fn look(&mut self) {
-        for n in std::mem::take(&mut self.nodes.changed) {
+        let mut changed = std::mem::take(&mut self.nodes.changed);
+        for n in changed.drain(..) {
             self.nodes.list(n);
             let node = &mut self.nodes.all[n];
             node.changed = false;
@@ -270,6 +277,8 @@ impl World {
                 self.busy.push_back(n);
             }
         }
+        // Its memory is used again; nothing was put there meanwhile.
+        self.nodes.changed = changed;
     }
 
     /// Node `n` is due.

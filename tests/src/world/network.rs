@@ -60,6 +60,13 @@ impl World {
         self.wheel.carry(self.now, way, Some(to), datagram);
     }
 
+    /// Node `from` sends a datagram to node `to`, as its shell would: it takes the link between them.
+    pub fn throw(&mut self, from: usize, to: usize, datagram: &[u8]) {
+        self.look();
+        let (source, target) = (self.nodes[from].seen(), self.nodes[to].seen());
+        self.send((from, source), target, datagram);
+    }
+
     pub(super) fn send(
         &mut self,
         (from, from_address): (usize, SocketAddr),
@@ -153,6 +160,9 @@ impl World {
             ecn: Ecn::None,
             stride: flight.bytes.len(),
         };
+        if let Some(caught) = &mut self.caught {
+            caught.push((self.now, n, flight.bytes.clone()));
+        }
         let switch = node.switch.inner();
         switch.handle_datagram(now, &meta, &mut flight.bytes);
         // Those that come at one instant are answered together.

@@ -2,6 +2,7 @@
 
 use std::{
     net::{Ipv4Addr, Ipv6Addr, SocketAddr},
+    path::PathBuf,
     time::Duration,
     vec,
     vec::Vec,
@@ -13,6 +14,7 @@ use crate::{
     base::Seed,
     driver,
     switch::{self, Provider, PureRust, Suite},
+    tape,
 };
 
 /// The choices of an endpoint. `Config::default()` is good for most programs.
@@ -38,6 +40,15 @@ pub struct Config {
     pub socket_buffer_bytes: u32,
     /// How long what was written may still take to be delivered after the last handle was dropped.
     pub linger: Duration,
+    /// The file that all that the switch is told and answers is recorded in, for a replay. It holds
+    /// secrets, and is made for its owner alone. Recording costs some processor time for every
+    /// packet, and a little more disk than what was sent and received.
+    pub record_to: Option<PathBuf>,
+    /// Replace the file of `record_to`, if there is one of this name already.
+    pub record_over: bool,
+    /// How it is recorded. A thread writes what is recorded; as much as its buffer may wait there
+    /// once more.
+    pub tape: tape::Config,
 }
 
 impl Default for Config {
@@ -53,6 +64,9 @@ impl Default for Config {
             seed: None,
             socket_buffer_bytes: 4 << 20,
             linger: Duration::from_secs(5),
+            record_to: None,
+            record_over: false,
+            tape: tape::Config::default(),
         }
     }
 }

@@ -6,6 +6,7 @@ use std::{
     io,
     marker::PhantomData,
     net::{SocketAddr, UdpSocket},
+    path::PathBuf,
     string::{String, ToString as _},
     sync::Arc,
     task::{Poll, Waker},
@@ -16,7 +17,8 @@ use std::{
 use zeroize::Zeroizing;
 
 use super::{
-    Config, ConnectError, Engine, Line, Runtime, Shell, Sockets, Stream, engine,
+    Config, ConnectError, Engine, Line, RecordEnd, Recorder, Runtime, Shell, Sockets, Stream,
+    engine,
     error::packet_error,
     shared::{Handle, Life, Shared},
 };
@@ -26,8 +28,9 @@ use crate::{
     identity::{Admission, Hashname, SecretKey, Space, Ticket},
     switch::{
         InstallError, Interface, KnownPeer, LineEvent, LineId, Need, Peer, RestoreError, SocketId,
-        SpaceCommandError, SpaceEvent, Stats, Status, Switch,
+        SpaceCommandError, SpaceEvent, Stats, Status,
     },
+    tape::Recorded,
 };
 
 /// A switch behind one or more UDP sockets. Clones are the same endpoint.
@@ -51,8 +54,9 @@ pub fn bind<S, I>(
         Some(seed) => seed,
         None => Seed::new(*random()?),
     };
-    let mut switch =
-        Switch::with_provider(config.switch, &seed, config.provider).map_err(io::Error::other)?;
+    let tape = config.record_to.as_ref().map(|_| config.tape.clone());
+    let switch = Recorded::new(config.switch, &seed, config.provider, tape);
+    let mut switch = switch.map_err(io::Error::other)?;
     let sockets = Sockets::bind(&config.listen, config.socket_buffer_bytes as usize)?;
     let sockets = sockets.watched(watch)?;
     let addresses: Arc<[_]> = sockets.addresses().collect();
@@ -61,11 +65,13 @@ pub fn bind<S, I>(
         .zip(addresses.iter())
         .map(|(socket, &local)| Interface { socket, local })
         .collect();
+    let record = |path: &PathBuf| Recorder::create(path, config.record_over, &config.tape);
+    let recorder = config.record_to.as_ref().map(record).transpose()?;
     switch.handle_network_change(Time::ZERO, &interfaces);
     let mut driver = Driver::new(switch, config.driver);
     // What is commanded before the first turn is ordered by the wall time, too.
     driver.tick(Time::ZERO, engine::wall());
-    let shared = Arc::new(Shared::new(driver, Instant::now()));
+    let shared = Arc::new(Shared::new(driver, recorder, Instant::now()));
     let engine = Engine::new(Arc::clone(&shared), sockets, config.linger);
     let handle = Arc::new(Handle { shared });
     let shell = PhantomData;
@@ -364,6 +370,19 @@ impl<S: Runtime> Endpoint<S> {
     /// The next stream that any peer opened; its head is there. `None` once the endpoint ends.
     pub async fn accept(&self) -> Option<S::Stream> {
         poll_fn(|cx| self.poll_accept(cx.waker())).await
+    }
+
+    /// How the recording ended, once it has; never, if there is none. One that ends by itself ends
+    /// before the endpoint does, which goes on.
+    pub async fn record_end(&self) -> RecordEnd {
+        poll_fn(|cx| self.poll_record_end(cx.waker())).await
+    }
+
+    /// As [`record_end`](Self::record_end), for one that does not wait.
+    pub fn poll_record_end(&self, waker: &Waker) -> Poll<RecordEnd> {
+        let state = self.handle.shared.lock();
+        let recorder = state.recorder.as_ref();
+        recorder.map_or(Poll::Pending, |recorder| recorder.poll_end(waker))
     }
 
     /// The next line that comes up or goes down, those that peers open too. A bounded number is

@@ -4,7 +4,7 @@ use std::{
     fmt,
     future::poll_fn,
     io,
-    sync::Arc,
+    sync::{Arc, MutexGuard},
     task::{Poll, Waker},
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
     vec::Vec,
@@ -204,14 +204,17 @@ impl<I: AsHandle> Engine<I> {
     /// Wakes those whose turn it is, and says when the next turn is due.
     fn rest(&mut self, waker: &Waker) -> Rest {
         let (flushed, _) = self.ended;
-        let mut state = self.shared.lock();
-        let now = self.shared.now();
+        let shared = Arc::clone(&self.shared);
+        let mut state = shared.lock();
+        let now = shared.now();
         if state.orphaned && !state.driver.is_ending() {
             state.driver.shut_down(now, self.linger_us);
         }
         state.driver.dispatch(now);
+        state.record(now);
         let over = state.driver.is_over(now, flushed);
         if over {
+            state = end_tape(&shared, state, now);
             state.life = Life::Over;
             state.driver.fire_all();
         }
@@ -227,9 +230,25 @@ impl<I: AsHandle> Engine<I> {
         } else if wait_us == 0 {
             Rest::Again
         } else {
-            Rest::Until(self.shared.epoch() + Duration::from_micros(until.as_us()))
+            Rest::Until(shared.epoch() + Duration::from_micros(until.as_us()))
         }
     }
+}
+
+/// Ends the tape, if there is one, and waits a moment until all of it is written: who sees that the
+/// endpoint is over may end the process.
+fn end_tape<'a>(
+    shared: &'a Shared,
+    mut state: MutexGuard<'a, State>,
+    now: Time,
+) -> MutexGuard<'a, State> {
+    let Some(recorder) = state.recorder.clone() else {
+        return state;
+    };
+    recorder.close(now, state.driver.switch_mut());
+    drop(state);
+    recorder.wait();
+    shared.lock()
 }
 
 /// The engine is dropped when it ends, panics, or its runtime goes: nobody may wait for it then.
@@ -238,6 +257,8 @@ impl<I> Drop for Engine<I> {
         let mut state = self.shared.lock();
         if state.life == Life::Running {
             state.life = Life::Broken;
+            let now = self.shared.now();
+            state.record(now);
         }
         state.driver.fire_all();
         state.driver.waiters().take_fired(&mut self.woken);

@@ -15,6 +15,7 @@ mod engine;
 mod error;
 mod half;
 mod line;
+pub mod recorder;
 mod shared;
 mod sockets;
 mod stream;
@@ -40,6 +41,7 @@ pub use self::{
     error::{ConnectError, Ended},
     half::{ReadHalf, WriteHalf},
     line::Line,
+    recorder::{RecordEnd, Recorder, Unrecorded},
     sockets::{Inbox, Socket, Sockets},
     stream::Stream,
 };

@@ -10,7 +10,7 @@ use std::{
     vec::Vec,
 };
 
-use super::error::Ended;
+use super::{Recorder, error::Ended};
 use crate::{
     base::Time,
     driver::{Driver, Flushed},
@@ -31,6 +31,27 @@ pub(super) struct State {
     /// When the task will run by itself; zero while it runs or is woken already.
     pub(super) armed: Time,
     pub(super) task: Waker,
+    /// Who writes the tape, if there is one.
+    pub(super) recorder: Option<Arc<Recorder>>,
+}
+
+/// Bytes of the tape that may wait for the next turn.
+const TAPE_WAITS: usize = 1 << 16;
+
+impl State {
+    /// Hands what was recorded to who writes it.
+    pub(super) fn record(&mut self, now: Time) {
+        if let Some(recorder) = &self.recorder {
+            recorder.collect(now, self.driver.switch_mut());
+        }
+    }
+
+    /// The same after a command: a turn may be far off.
+    fn record_much(&mut self, now: Time) {
+        if self.recorder.is_some() && self.driver.switch_mut().tape_bytes() >= TAPE_WAITS {
+            self.record(now);
+        }
+    }
 }
 
 /// Where the task is in its life.
@@ -45,13 +66,14 @@ pub(super) enum Life {
 }
 
 impl Shared {
-    pub(super) fn new(driver: Driver, epoch: Instant) -> Self {
+    pub(super) fn new(driver: Driver, recorder: Option<Recorder>, epoch: Instant) -> Self {
         let state = State {
             driver,
             life: Life::Running,
             orphaned: false,
             armed: Time::ZERO,
             task: Waker::noop().clone(),
+            recorder: recorder.map(Arc::new),
         };
         Self {
             state: Mutex::new(state),
@@ -135,6 +157,7 @@ impl Shared {
             state.task.wake_by_ref();
             resume_unwind(panic)
         });
+        state.record_much(now);
         let mut woken = Vec::new();
         state.driver.waiters().take_fired(&mut woken);
         if now.plus_us(state.driver.wait(now, Flushed::Idle)) < state.armed {
@@ -191,7 +214,7 @@ mod tests {
         let config = switch::Config::default();
         let switch = switch::Switch::new(config, &Seed::new([1; 32])).unwrap();
         let driver = Driver::new(switch, driver::Config::default());
-        let shared = Shared::new(driver, Instant::now());
+        let shared = Shared::new(driver, None, Instant::now());
         let flag = Arc::new(Flag(AtomicBool::new(false)));
         shared.lock().task = Arc::clone(&flag).into();
         assert_eq!(shared.command(|_, _| 1), Ok(1));

@@ -6,6 +6,7 @@ mod id;
 mod ping;
 mod pipe;
 mod recv;
+mod replay;
 mod send;
 mod space;
 mod up;
@@ -26,5 +27,6 @@ pub(crate) async fn run(context: &Context, command: Command) -> Result<(), Failu
         Command::Pipe(args) => pipe::run(context, args).await,
         Command::Space(args) => space::run(context, args).await,
         Command::Demo => demo::run(context).await,
+        Command::Replay(args) => replay::run(context, args).await,
     }
 }

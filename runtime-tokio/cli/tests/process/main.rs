@@ -10,6 +10,7 @@ mod homes;
 mod hostile;
 mod mistakes;
 mod pipe;
+mod replay;
 mod resume;
 mod roaming;
 mod running;

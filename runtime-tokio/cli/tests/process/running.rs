@@ -54,10 +54,16 @@ impl World {
 
     /// The program, with a SIGINT that its parent ignores, as a shell's background jobs have it.
     pub(crate) fn command_that_ignores_sigint(&self, arguments: &[&str]) -> Command {
+        let mut command = self.command_in_shell("trap '' INT; exec \"$0\" \"$@\"");
+        command.args(arguments);
+        command
+    }
+
+    /// The program as `$0`, started by this script.
+    pub(crate) fn command_in_shell(&self, script: &str) -> Command {
         let mut command = Command::new("sh");
         self.set(&mut command);
-        command.args(["-c", "trap '' INT; exec \"$0\" \"$@\""]);
-        command.arg(env!("CARGO_BIN_EXE_hydroid")).args(arguments);
+        command.args(["-c", script, env!("CARGO_BIN_EXE_hydroid")]);
         command
     }
 
@@ -209,6 +215,12 @@ impl Running {
     pub(crate) fn signal(&self, signal: Signal) {
         let id = Pid::from_raw(self.child.id().cast_signed()).unwrap();
         kill_process(id, signal).unwrap();
+    }
+
+    /// Ends it without a word.
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
     }
 
     /// Waits until it is over.

@@ -1,0 +1,301 @@
+//! Recorders of switches that talk to nobody, onto paper of every kind.
+
+use std::{
+    io::{Read as _, Seek, SeekFrom, Write},
+    println,
+    string::ToString as _,
+    sync::mpsc::{Receiver, Sender, channel},
+    vec,
+};
+
+use super::*;
+use crate::{
+    base::{Seed, Wall},
+    switch::{self, PureRust},
+};
+
+fn recorded(buffer_bytes: u64) -> (Recorded, tape::Config) {
+    let config = tape::Config {
+        buffer_bytes,
+        ..tape::Config::default()
+    };
+    let seed = Seed::new([7; 32]);
+    let switch = switch::Config::default();
+    let recorded = Recorded::new(switch, &seed, &PureRust, Some(config.clone())).unwrap();
+    (recorded, config)
+}
+
+/// Something to record.
+fn happen(recorded: &mut Recorded, times: u64) {
+    for ms in 1..=times {
+        recorded.handle_clock(Time::from_us(ms * 1000), Wall::from_ms(ms));
+    }
+}
+
+/// Where each record begins, and where the last one ends; fails if there is more behind it.
+fn records(bytes: &[u8]) -> Vec<usize> {
+    let mut ends = vec![0];
+    let mut at = 0;
+    while at < bytes.len() {
+        let length = bytes[at..at + 4].try_into().unwrap();
+        at += 4 + u32::from_be_bytes(length) as usize;
+        ends.push(at);
+    }
+    assert_eq!(at, bytes.len(), "a record is cut off");
+    ends
+}
+
+/// True if the last record has this in its head.
+fn ends_by(bytes: &[u8], end: &str) -> bool {
+    let ends = records(bytes);
+    let last = &bytes[ends[ends.len() - 2]..];
+    let word = std::format!("\"end\":\"{end}\"");
+    last.windows(word.len()).any(|part| part == word.as_bytes())
+}
+
+/// Waits for the thread.
+fn end_of(recorder: &Recorder) -> RecordEnd {
+    let tray = recorder.desk.tray();
+    let over = recorder
+        .desk
+        .over
+        .wait_while(tray, |tray| tray.end.is_none());
+    over.unwrap().end.clone().unwrap()
+}
+
+/// A disk with so much room.
+struct Disk {
+    bytes: Vec<u8>,
+    at: usize,
+    room: usize,
+    gone: Sender<Vec<u8>>,
+}
+
+fn disk(room: usize) -> (Disk, Receiver<Vec<u8>>) {
+    let (gone, left) = channel();
+    let (bytes, at) = (Vec::new(), 0);
+    let disk = Disk {
+        bytes,
+        at,
+        room,
+        gone,
+    };
+    (disk, left)
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        let _unseen = self.gone.send(mem::take(&mut self.bytes));
+    }
+}
+
+impl Write for Disk {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let count = bytes.len().min(self.room - self.at).min(7000);
+        if count == 0 {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
+        let end = self.at + count;
+        self.bytes.resize(self.bytes.len().max(end), 0);
+        self.bytes[self.at..end].copy_from_slice(&bytes[..count]);
+        self.at = end;
+        Ok(count)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl io::Read for Disk {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let count = into.len().min(self.bytes.len() - self.at);
+        into[..count].copy_from_slice(&self.bytes[self.at..self.at + count]);
+        self.at += count;
+        Ok(count)
+    }
+}
+
+impl Seek for Disk {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        let SeekFrom::Start(at) = to else {
+            return Err(io::ErrorKind::Unsupported.into());
+        };
+        self.at = usize::try_from(at).unwrap();
+        Ok(at)
+    }
+}
+
+impl Paper for Disk {
+    fn cut(&mut self, len: u64) -> io::Result<()> {
+        self.bytes.truncate(usize::try_from(len).unwrap());
+        Ok(())
+    }
+}
+
+#[test]
+fn recorder_makes_a_file_for_its_owner_alone_and_writes_every_record_in_order() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("tape");
+    let (mut switch, config) = recorded(1 << 20);
+    let recorder = Recorder::create(&path, false, &config).unwrap();
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        let mode = fs::metadata(&path).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+    }
+    for _turn in 0..200 {
+        happen(&mut switch, 100);
+        recorder.collect(Time::from_us(1), &mut switch);
+    }
+    recorder.close(Time::from_us(2), &mut switch);
+    recorder.wait();
+    assert!(matches!(end_of(&recorder), RecordEnd::Closed));
+    assert!(!switch.is_recording());
+    let bytes = fs::read(&path).unwrap();
+    assert_eq!(records(&bytes).len() - 1, 1 + 200 * 100 + 1);
+    assert!(ends_by(&bytes, "closed"));
+    assert!(recorder.poll_end(Waker::noop()).is_ready());
+}
+
+#[test]
+fn recorder_leaves_what_is_there_unless_it_is_asked_to_replace_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("tape");
+    let (_, config) = recorded(1 << 20);
+    fs::write(&path, "old").unwrap();
+    let refused = Recorder::create(&path, false, &config).unwrap_err();
+    assert_eq!(refused.kind(), io::ErrorKind::AlreadyExists);
+    assert!(
+        Unrecorded::of(&refused)
+            .unwrap()
+            .to_string()
+            .contains("already")
+    );
+    assert_eq!(fs::read(&path).unwrap(), b"old");
+    drop(Recorder::create(&path, true, &config).unwrap());
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::{PermissionsExt as _, symlink};
+        let mode = fs::metadata(&path).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "not that of the file before");
+        let link = folder.path().join("link");
+        symlink(folder.path().join("elsewhere"), &link).unwrap();
+        assert!(Recorder::create(&link, true, &config).is_err());
+        assert!(!folder.path().join("elsewhere").exists());
+    }
+    assert!(Recorder::create(folder.path(), true, &config).is_err());
+}
+
+#[test]
+fn recorder_ends_the_tape_on_a_disk_of_any_size_by_a_whole_record() {
+    let (mut switch, config) = recorded(1 << 20);
+    happen(&mut switch, 30);
+    let mut all = Vec::new();
+    switch.take_tape(&mut all);
+    let mut full = 0;
+    for room in 0..all.len() {
+        let (disk, left) = disk(room);
+        let mut sheet = Sheet::new(disk);
+        // In pieces of whole records, as turns are.
+        let ends = records(&all);
+        let turns = ends.windows(4).step_by(3);
+        let written = turns
+            .clone()
+            .all(|ends| sheet.write(&all[ends[0]..ends[3]]).is_ok());
+        assert!(!written || room >= ends[ends.len() - 4], "room for {room}");
+        sheet.end_early();
+        drop(sheet);
+        let tape = left.recv().unwrap();
+        assert!(tape.len() <= room);
+        if !tape.is_empty() {
+            assert!(ends_by(&tape, "full"), "room for {room}");
+            let kept = *records(&tape).iter().rev().nth(1).unwrap();
+            assert_eq!(tape[..kept], all[..kept]);
+            assert!(
+                kept + 1024 > room.min(all.len()),
+                "{kept} of {room} are kept"
+            );
+            full += 1;
+        }
+    }
+    println!("{full} of {} disks had room for a tape", all.len());
+    assert!(full > 1000);
+    assert_eq!(config.buffer_bytes, 1 << 20);
+}
+
+#[test]
+fn recorder_of_a_full_disk_ends_the_tape_and_never_the_switch() {
+    let (mut switch, config) = recorded(1 << 20);
+    let (disk, left) = disk(100_000);
+    let recorder = Recorder::onto(disk, &config).unwrap();
+    assert!(recorder.poll_end(Waker::noop()).is_pending());
+    happen(&mut switch, 2000);
+    recorder.collect(Time::from_us(1), &mut switch);
+    let RecordEnd::Refused(error) = end_of(&recorder) else {
+        panic!("the disk was full");
+    };
+    assert_eq!(error.kind(), io::ErrorKind::StorageFull);
+    assert!(ends_by(&left.recv().unwrap(), "full"));
+    happen(&mut switch, 10);
+    recorder.collect(Time::from_us(2), &mut switch);
+    assert!(!switch.is_recording());
+    assert_eq!(switch.tape_bytes(), 0);
+    recorder.close(Time::from_us(3), &mut switch);
+    assert!(matches!(end_of(&recorder), RecordEnd::Refused(_)));
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn recorder_onto_a_device_that_is_full_says_so() {
+    let (mut switch, config) = recorded(1 << 20);
+    let device = File::options().write(true).open("/dev/full").unwrap();
+    let recorder = Recorder::onto(device, &config).unwrap();
+    happen(&mut switch, 10);
+    recorder.collect(Time::from_us(1), &mut switch);
+    assert!(matches!(end_of(&recorder), RecordEnd::Refused(_)));
+}
+
+#[cfg(unix)]
+#[test]
+fn recorder_that_nobody_reads_is_behind_and_never_keeps_the_switch_waiting() {
+    let (mut reader, writer) = io::pipe().unwrap();
+    let (mut switch, config) = recorded(200_000);
+    let pipe = File::from(std::os::fd::OwnedFd::from(writer));
+    let recorder = Recorder::onto(pipe, &config).unwrap();
+    let mut turns = 0;
+    while switch.is_recording() {
+        happen(&mut switch, 100);
+        recorder.collect(Time::from_us(turns), &mut switch);
+        turns += 1;
+        let waits = recorder.desk.tray().bytes.len() + switch.tape_bytes();
+        assert!(waits < 600_000, "{waits} bytes wait");
+        assert!(turns < 10_000);
+    }
+    // The switch goes on, and whoever reads at last reads whole records and why it ended.
+    happen(&mut switch, 100);
+    let read = thread::spawn(move || {
+        let mut all = Vec::new();
+        reader.read_to_end(&mut all).map(|_| all)
+    });
+    while recorder.poll_end(Waker::noop()).is_pending() {
+        recorder.collect(Time::from_us(turns), &mut switch);
+        thread::yield_now();
+    }
+    assert!(matches!(end_of(&recorder), RecordEnd::Behind));
+    assert!(ends_by(&read.join().unwrap().unwrap(), "behind"));
+}
+
+#[test]
+fn recorder_that_is_dropped_leaves_whole_records() {
+    let (mut switch, config) = recorded(1 << 20);
+    let (disk, left) = disk(1 << 20);
+    let recorder = Recorder::onto(disk, &config).unwrap();
+    happen(&mut switch, 50);
+    recorder.collect(Time::from_us(1), &mut switch);
+    drop(recorder);
+    let tape = left.recv().unwrap();
+    assert_eq!(records(&tape).len() - 1, 51);
+    assert!(!ends_by(&tape, "closed"));
+}
