@@ -10,7 +10,7 @@ mod tests;
 use alloc::{sync::Arc, vec::Vec};
 use core::{fmt, mem, task::Poll, task::Waker, time::Duration};
 use std::{
-    fs::{self, File, OpenOptions},
+    fs::{self, File},
     io,
     path::{Path, PathBuf},
     sync::{Condvar, Mutex, MutexGuard, PoisonError},
@@ -121,7 +121,7 @@ impl Recorder {
     /// plain one; or if the system refuses.
     pub fn create(path: &Path, replace: bool, config: &tape::Config) -> io::Result<Self> {
         let created = make_way(path, replace)
-            .and_then(|()| private().open(path))
+            .and_then(|()| private(path))
             .and_then(|file| Self::onto(file, config));
         created.map_err(|error| {
             let kind = error.kind();
@@ -289,11 +289,14 @@ fn make_way(path: &Path, replace: bool) -> io::Result<()> {
     }
 }
 
-/// How a file is made that others may not read.
-fn private() -> OpenOptions {
+/// Makes a file that its owner may read and write, and nobody else, whatever the umask says.
+fn private(path: &Path) -> io::Result<File> {
     let mut options = File::options();
     options.read(true).write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options
+    let file = options.open(path)?;
+    #[cfg(unix)]
+    file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
+    Ok(file)
 }
