@@ -205,8 +205,7 @@ mod tests {
     use crate::{
         base::Seed,
         driver::{self, shell::Engine, shell::Sockets},
-        line::PureRust,
-        switch,
+        switch::{self, PureRust},
         tape::{self, Reader, Recorded},
     };
 
