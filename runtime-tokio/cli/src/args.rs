@@ -200,7 +200,7 @@ pub(crate) struct Replay {
     #[arg(long, conflicts_with_all = ["explain", "loose", "redact"])]
     pub(crate) text: bool,
     /// Write the tape without keys and without what was sent, for somebody else to look at it by
-    /// --explain, and do nothing again
+    /// --explain, once it has been done again
     #[arg(long, value_name = "OUT", conflicts_with_all = ["explain", "loose"])]
     pub(crate) redact: Option<PathBuf>,
 }

@@ -255,14 +255,20 @@ fn end_tape<'a>(
 impl<I> Drop for Engine<I> {
     fn drop(&mut self) {
         let mut state = self.shared.lock();
-        if state.life == Life::Running {
+        let mut broken = None;
+        if state.life != Life::Over {
             state.life = Life::Broken;
-            let now = self.shared.now();
-            state.record(now);
+            // What came before it broke is what somebody will want to see again.
+            state.record(self.shared.now());
+            broken = state.recorder.clone();
         }
         state.driver.fire_all();
         state.driver.waiters().take_fired(&mut self.woken);
         drop(state);
+        if let Some(recorder) = broken {
+            recorder.break_off();
+            recorder.wait();
+        }
         self.woken.drain(..).for_each(Waker::wake);
     }
 }
