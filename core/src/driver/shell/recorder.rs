@@ -30,9 +30,6 @@ const GATHER: Duration = Duration::from_millis(50);
 /// As much is written at once, without gathering more.
 const ENOUGH_BYTES: usize = 1 << 20;
 
-/// How long the last records may take to be written.
-const LAST_WORD: Duration = Duration::from_secs(1);
-
 /// How a recording ended.
 #[derive(Clone, Debug)]
 pub enum RecordEnd {
@@ -91,7 +88,6 @@ pub struct Recorder {
 struct Desk {
     tray: Mutex<Tray>,
     filled: Condvar,
-    over: Condvar,
 }
 
 #[derive(Default)]
@@ -169,7 +165,8 @@ impl Recorder {
         }
     }
 
-    /// Ends the tape in order; [`wait`](Self::wait) for its last record to be written.
+    /// Ends the tape in order; [`poll_end`](Self::poll_end) tells when its last record is written, or
+    /// could not be. Never waits.
     pub fn close(&self, now: Time, recorded: &mut Recorded) {
         self.collect(now, recorded);
         let mut tray = self.desk.tray();
@@ -180,14 +177,6 @@ impl Recorder {
         }
         drop(tray);
         self.desk.filled.notify_one();
-    }
-
-    /// Waits until the last record is written, after [`close`](Self::close), if not for long: a
-    /// process that ends before leaves a tape that was cut off.
-    pub fn wait(&self) {
-        let waits = |tray: &mut Tray| tray.end.is_none();
-        let tray = self.desk.tray();
-        let _late = self.desk.over.wait_timeout_while(tray, LAST_WORD, waits);
     }
 
     /// How the recording ended, once it has; until then `waker` is kept.
@@ -243,7 +232,6 @@ impl Desk {
         tray.bytes = Vec::new();
         let wakers = mem::take(&mut tray.wakers);
         drop(tray);
-        self.over.notify_all();
         wakers.into_iter().for_each(Waker::wake);
     }
 
