@@ -67,7 +67,7 @@ fn lines(world: &mut World, each: usize, both: bool) -> Vec<(usize, LineId)> {
         world.run(100);
     }
     while world.heard().is_some() {}
-    for node in world.nodes.iter_mut() {
+    for node in &mut world.nodes {
         let up = |event: &Event| matches!(event, Event::Line(LineEvent::Up { .. }));
         assert_eq!(node.events.iter().filter(|it| up(it)).count(), each);
         node.events.clear();
@@ -207,7 +207,7 @@ fn memory() {
             world.connect(from, from + 1);
         }
         world.run(10_000);
-        for node in world.nodes.iter_mut() {
+        for node in &mut world.nodes {
             node.events.clear();
             node.events.shrink_to_fit();
         }
