@@ -30,7 +30,7 @@ const GATHER: Duration = Duration::from_millis(50);
 /// As much is written at once, without gathering more.
 const ENOUGH_BYTES: usize = 1 << 20;
 
-/// How long the last records may take to be written.
+/// How long what was collected may take to be written after something broke.
 const LAST_WORD: Duration = Duration::from_secs(1);
 
 /// How a recording ended.
@@ -173,7 +173,8 @@ impl Recorder {
         }
     }
 
-    /// Ends the tape in order; [`wait`](Self::wait) for its last record to be written.
+    /// Ends the tape in order; [`poll_end`](Self::poll_end) tells when its last record is written, or
+    /// could not be. Never waits.
     pub fn close(&self, now: Time, recorded: &mut Recorded) {
         self.collect(now, recorded);
         let mut tray = self.desk.tray();
@@ -195,9 +196,8 @@ impl Recorder {
         self.desk.filled.notify_one();
     }
 
-    /// Waits until everything is written, after [`close`](Self::close) or
-    /// [`break_off`](Self::break_off), if not for long: a process that ends before leaves a tape
-    /// that was cut off.
+    /// Waits until everything is written, after [`break_off`](Self::break_off), if not for long: a
+    /// process that ends before leaves a tape that was cut off sooner.
     pub fn wait(&self) {
         let waits = |tray: &mut Tray| tray.end.is_none();
         let tray = self.desk.tray();
