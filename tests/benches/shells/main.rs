@@ -12,7 +12,7 @@ use std::{
     env,
     error::Error,
     fs,
-    io::{self, BufRead as _, BufReader, Write as _},
+    io::{self, BufReader, Write as _},
     process::{Child, ChildStdout, Command, Stdio},
     thread,
     time::{Duration, Instant},
