@@ -107,10 +107,10 @@ impl Game {
                 self.world.restart_kept(n, &secret(n), &self.config);
             }
             4 if self.world.nodes[n].asleep.is_none() => self.world.sleep(n),
-            4 | 5 => self.world.wake(n, choices.byte() % 2 == 0),
+            4 | 5 => self.world.wake(n, choices.byte().is_multiple_of(2)),
             _ => {
                 let address = ([10, 0, choices.byte() % 4, n as u8], 4000).into();
-                let told = choices.byte() % 2 == 0;
+                let told = choices.byte().is_multiple_of(2);
                 self.world.move_to(n, address, told);
             }
         }
