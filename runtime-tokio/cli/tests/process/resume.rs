@@ -17,6 +17,9 @@ const MIB: u64 = 1 << 20;
 /// A giver that runs for so long gives a small part of what it has.
 const MOMENT: Duration = Duration::from_millis(2);
 
+/// What was given meanwhile becomes durable long before everything has been given.
+const PAUSE: Duration = Duration::from_millis(20);
+
 fn record(world: &World, part: &str) -> Option<Value> {
     let text = fs::read_to_string(world.path(part).join("record")).ok()?;
     serde_json::from_str(&text).ok()
@@ -25,7 +28,7 @@ fn record(world: &World, part: &str) -> Option<Value> {
 /// Lets the giver run for a moment at a time until `look` gives something; it stands still then,
 /// however fast this machine is and whatever else it does.
 fn stand_still<T>(giver: &Running, mut look: impl FnMut() -> Option<T>) -> T {
-    for _moment in 0..100_000 {
+    for _moment in 0..10_000 {
         giver.signal(Signal::CONT);
         let begun = Instant::now();
         let found = loop {
@@ -39,6 +42,7 @@ fn stand_still<T>(giver: &Running, mut look: impl FnMut() -> Option<T>) -> T {
         if let Some(found) = found {
             return found;
         }
+        thread::sleep(PAUSE);
     }
     panic!("the transfer is over, or nothing of it became durable");
 }
