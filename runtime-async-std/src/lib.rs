@@ -28,13 +28,14 @@ mod runtime;
 mod stream;
 
 pub use hydroid_core::{
+    base::Seed,
     driver::{
         self,
-        shell::{Config, ConnectError, fresh_secret},
+        shell::{Config, ConnectError, RecordEnd, Unrecorded, fresh_secret},
     },
     identity,
     line::{Provider, PureRust},
-    switch,
+    switch, tape,
 };
 
 pub use self::{

@@ -16,7 +16,7 @@ use hydroid_core::{
 };
 use mio::{Interest, Registry, Token, event::Source, net::UdpSocket};
 
-use crate::{Config, ConnectError, Event, Line, Mio, Stream, block};
+use crate::{Config, ConnectError, Event, Line, Mio, RecordEnd, Stream, block};
 
 /// A switch behind one or more UDP sockets, which are one source for a [`Poll`](mio::Poll).
 ///
@@ -145,6 +145,15 @@ impl Endpoint {
     pub fn need(&self) -> Option<Need> {
         match self.common.poll_need(Waker::noop()) {
             Poll::Ready(need) => need,
+            Poll::Pending => None,
+        }
+    }
+
+    /// How the recording ended, once it has; never, if there is none. Nothing tells of it: one that
+    /// ends by itself ends before the endpoint does, which goes on.
+    pub fn record_end(&self) -> Option<RecordEnd> {
+        match self.common.poll_record_end(Waker::noop()) {
+            Poll::Ready(end) => Some(end),
             Poll::Pending => None,
         }
     }

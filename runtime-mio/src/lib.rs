@@ -50,13 +50,14 @@ mod stream;
 use std::{io, task::Poll};
 
 pub use hydroid_core::{
+    base::Seed,
     driver::{
         self, News as Event,
-        shell::{Config, ConnectError, fresh_secret},
+        shell::{Config, ConnectError, RecordEnd, Unrecorded, fresh_secret},
     },
     identity,
     line::{Provider, PureRust},
-    switch,
+    switch, tape,
 };
 
 pub use self::{

@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use hydroid_mio::{Config, Event, driver, switch};
+use hydroid_mio::{Config, Event, RecordEnd, Unrecorded, driver, switch};
 use mio::{Poll, Token, Waker};
 
 use pair::{BOTH, Member, World, content, would_block};
@@ -276,4 +276,22 @@ fn turn_keeps_the_config_of_its_driver() {
         wait > Duration::ZERO && wait <= Duration::from_millis(50),
         "{wait:?}"
     );
+}
+
+#[test]
+fn turn_ends_when_the_tape_is_written_and_tells_how_that_ended() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = || Config {
+        record_to: Some(folder.path().join("tape")),
+        ..Config::default()
+    };
+    let mut world = World::new([Member::with(config()), Member::new()]);
+    let refused = hydroid_mio::Endpoint::bind(config()).unwrap_err();
+    assert!(Unrecorded::of(&refused).is_some());
+    let _line = world.line(0, 1);
+    assert!(world.members[0].endpoint.record_end().is_none());
+    world.members[0].endpoint.shutdown(LONG);
+    world.until(|members| members[0].endpoint.is_over().then_some(()));
+    let end = world.members[0].endpoint.record_end();
+    assert!(matches!(end, Some(RecordEnd::Closed)));
 }

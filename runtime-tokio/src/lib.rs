@@ -4,6 +4,9 @@
 //! An endpoint runs as one task of the runtime that it was bound in. The task ends when
 //! [`Endpoint::shutdown`] was called, or when the last endpoint, line and stream is dropped.
 //!
+//! The runtime must have IO and time (`enable_all`, as `#[tokio::main]` does): without one of them
+//! [`Endpoint::bind`] panics, as everything of tokio's does, and without any runtime it is an error.
+//!
 //! ```no_run
 //! use hydroid_tokio::{Config, Endpoint, fresh_secret, identity::{Space, Ticket}};
 //! use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -26,13 +29,14 @@ mod runtime;
 mod stream;
 
 pub use hydroid_core::{
+    base::Seed,
     driver::{
         self,
         shell::{Config, ConnectError, RecordEnd, Unrecorded, fresh_secret},
     },
     identity,
     line::{Provider, PureRust},
-    switch,
+    switch, tape,
 };
 
 pub use self::{

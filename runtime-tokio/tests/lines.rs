@@ -8,7 +8,7 @@ use std::{
 };
 
 use hydroid_tokio::{
-    ConnectError, PureRust,
+    Config, ConnectError, Endpoint, PureRust,
     switch::{self, DownReason, LineEvent},
 };
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -347,4 +347,19 @@ async fn line_that_is_kept_comes_back_and_what_is_kept_brings_it_back_after_a_st
         assert_eq!(garbage, Err(switch::RestoreError::Malformed));
     })
     .await;
+}
+
+#[test]
+#[should_panic(expected = "enable_time")]
+fn line_needs_a_runtime_with_time_and_says_so_at_once() {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_io()
+        .build()
+        .expect("the system has a poll");
+    let _panicked = runtime.block_on(async { Endpoint::bind(Config::default()) });
+}
+
+#[test]
+fn line_without_a_runtime_there_is_no_endpoint() {
+    assert!(Endpoint::bind(Config::default()).is_err());
 }

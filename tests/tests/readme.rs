@@ -52,3 +52,20 @@ fn readme_links_lead_somewhere() {
         assert!(!read(target).is_empty(), "{target} is empty");
     }
 }
+
+/// Examples of one name would be built over each other.
+#[test]
+fn readme_names_an_example_of_its_own_for_every_shell() {
+    let readme = read("README.md");
+    for (shell, example) in [
+        ("tokio", "echo"),
+        ("mio", "echo-mio"),
+        ("async-std", "echo-async-std"),
+    ] {
+        let command = format!("cargo run -p hydroid-{shell} --example {example} --");
+        assert!(readme.contains(&command), "the README lacks `{command}`");
+        let source = read(&format!("runtime-{shell}/examples/{example}.rs"));
+        assert!(source.contains("fn listen(address: &str)"));
+        assert!(readme.contains(&format!("`runtime-{shell}/`")));
+    }
+}

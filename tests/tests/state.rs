@@ -293,7 +293,7 @@ fn state_given_back_before_the_identity_and_the_sockets_waits_for_them() {
     let (now, local, address) = (world.now, world.nodes[0].hashname, world.nodes[0].address);
     let seed = hydroid_core::base::Seed::new([9; 32]);
     let mut switch = Switch::new(config, &seed).expect("a legal config");
-    for (key, bytes) in &world.nodes[0].disk {
+    for (key, bytes) in world.nodes[0].disk.iter() {
         assert_eq!(switch.restore(now, key, bytes), Ok(()));
     }
     assert_eq!(switch.peers(local).count(), 0, "its space is not known yet");
@@ -330,16 +330,16 @@ fn state_that_was_not_kept_so_is_refused_whole() {
     world.restart(0, &secret(0), &config);
     let (now, local) = (world.now, world.nodes[0].hashname);
     let switch = &mut world.nodes[0].switch;
-    for (key, bytes) in &disk {
+    for (key, bytes) in disk.iter() {
         for at in 0..bytes.len() {
-            let mut turned = bytes.clone();
+            let mut turned = bytes.to_vec();
             turned[at] ^= 1 << (at % 8);
             let cut = switch.restore(now, key, &bytes[..at]);
             assert_eq!(cut, Err(RestoreError::Malformed), "{key} cut at {at}");
             let got = switch.restore(now, key, &turned);
             assert_eq!(got, Err(RestoreError::Malformed), "{key} turned at {at}");
         }
-        let mut longer = bytes.clone();
+        let mut longer = bytes.to_vec();
         longer.push(0);
         let got = switch.restore(now, key, &longer);
         assert_eq!(got, Err(RestoreError::Malformed));

@@ -64,7 +64,7 @@ fn world_faults_fire_at_their_rates_and_only_those_that_were_asked_for() {
         (Fault::Double, |link| link.double = 70),
         (Fault::Damage, |link| link.damage = 70),
         (Fault::Reorder, |link| {
-            (link.reorder, link.reorder_us) = (70, 5_000)
+            (link.reorder, link.reorder_us) = (70, 5_000);
         }),
     ];
     for (fault, ask) in kinds {

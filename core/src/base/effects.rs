@@ -30,6 +30,7 @@ impl<T> Effects<T> {
             "one call has more than {} effects",
             self.most
         );
+        grow(&mut self.queue);
         self.queue.push_back(effect);
     }
 
@@ -68,6 +69,7 @@ impl<T> Bounded<T> {
         if self.queue.len() >= self.most {
             return Err(thing);
         }
+        grow(&mut self.queue);
         self.queue.push_back(thing);
         Ok(())
     }
@@ -100,6 +102,13 @@ impl<T> Bounded<T> {
     /// Keeps only the things for which `keep` holds.
     pub fn retain(&mut self, keep: impl FnMut(&T) -> bool) {
         self.queue.retain(keep);
+    }
+}
+
+/// Makes room for one more. From one on: things are large, and most queues hold one at most.
+pub fn grow<T>(queue: &mut VecDeque<T>) {
+    if queue.len() == queue.capacity() {
+        queue.reserve_exact(queue.len().max(1));
     }
 }
 

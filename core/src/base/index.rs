@@ -27,6 +27,14 @@ impl<K: Hash + Eq, V> Index<K, V> {
         }
     }
 
+    /// An empty index with the same hash.
+    pub fn sibling<L, W>(&self) -> Index<L, W> {
+        Index {
+            table: HashTable::new(),
+            hasher: self.hasher,
+        }
+    }
+
     /// The value under `key`.
     pub fn get(&self, key: &K) -> Option<&V> {
         self.table

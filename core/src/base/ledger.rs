@@ -71,6 +71,13 @@ pub struct Share {
     promised: u64,
 }
 
+impl Share {
+    /// Bytes that the line was last said to take.
+    pub const fn held_bytes(&self) -> u64 {
+        self.held
+    }
+}
+
 /// How far the buffers of a line may go for now. All but `raise` are counted from nothing.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Limits {
@@ -97,6 +104,10 @@ impl Limits {
 #[derive(Debug)]
 pub struct Ledger {
     config: LedgerConfig,
+    /// What is near of the least of a line, of its most, and of what is common.
+    near_least: u64,
+    near_line: u64,
+    near_common: u64,
     /// What is common to all lines, and how much of it is taken.
     common: u64,
     taken: u64,
@@ -108,8 +119,12 @@ impl Ledger {
     /// An account for at most so many lines.
     pub const fn new(config: LedgerConfig, lines: u64) -> Self {
         let aside = config.line_least_bytes.saturating_mul(lines);
+        let common = config.switch_bytes.saturating_sub(aside);
         Self {
-            common: config.switch_bytes.saturating_sub(aside),
+            near_least: part(config.line_least_bytes, config.near_percent),
+            near_line: part(config.line_bytes, config.near_percent),
+            near_common: part(common, config.near_percent),
+            common,
             config,
             taken: 0,
             held: 0,
@@ -130,7 +145,7 @@ impl Ledger {
 
     /// True if what is common is nearly taken.
     pub const fn is_near(&self) -> bool {
-        self.taken >= part(self.common, self.config.near_percent)
+        self.taken >= self.near_common
     }
 
     /// A line takes so many bytes now, and promises so many.
@@ -149,19 +164,16 @@ impl Ledger {
         let LedgerConfig {
             line_bytes,
             line_least_bytes: least,
-            near_percent,
             ..
         } = self.config;
         let beyond = self.beyond(share.held);
         let most = least + beyond + self.common.saturating_sub(self.taken);
-        let near_common = part(self.common, near_percent);
-        let left = near_common.saturating_sub(self.taken);
-        let near = part(least, near_percent) + beyond + left;
-        let near_line = part(line_bytes, near_percent);
-        let raise_line = near_line.saturating_sub(share.held + share.promised);
+        let left = self.near_common.saturating_sub(self.taken);
+        let near = self.near_least + beyond + left;
+        let raise_line = self.near_line.saturating_sub(share.held + share.promised);
         Limits {
             most: most.min(line_bytes),
-            near: near.min(near_line),
+            near: near.min(self.near_line),
             raise: left.saturating_sub(self.promised).min(raise_line),
         }
     }

@@ -11,7 +11,7 @@ mod slots;
 mod time;
 mod timers;
 
-pub use effects::{Bounded, Effects};
+pub use effects::{Bounded, Effects, grow};
 pub use index::Index;
 pub use ledger::{Ledger, LedgerConfig, Limits, Share};
 pub use ranges::Ranges;

@@ -1,6 +1,7 @@
 //! The next deadline among many, without a scan: a binary heap that knows where each slot stands.
 
 use alloc::vec::Vec;
+use core::cmp::Ordering;
 
 use super::{Slot, Time};
 
@@ -37,8 +38,12 @@ impl Timers {
                 self.rise(last);
             }
             Some(at) => {
-                self.heap[place as usize].0 = at;
-                self.settle(place as usize);
+                let old = core::mem::replace(&mut self.heap[place as usize].0, at);
+                match at.cmp(&old) {
+                    Ordering::Less => self.rise(place as usize),
+                    Ordering::Equal => {}
+                    Ordering::Greater => self.sink(place as usize),
+                }
             }
             None if place != ABSENT => self.take(place as usize),
             None => {}

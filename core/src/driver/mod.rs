@@ -57,8 +57,9 @@ pub struct Config {
     pub received_per_turn: u32,
     /// Datagrams given to the sockets in one turn, give or take one run. The same holds.
     pub sent_per_turn: u32,
-    /// Streams that peers opened and nobody has accepted yet. Beyond it they are refused. Each
-    /// may hold its receive buffer.
+    /// Streams that peers opened and nobody has accepted yet. Beyond it they are refused, so it is
+    /// at least what one peer may open (`stream.streams_max`), or a program that is late refuses
+    /// what its switch allowed. Each may hold its receive buffer.
     pub accept_max: u32,
     /// The code with which such a stream is refused.
     pub refused_code: u64,
@@ -86,7 +87,7 @@ impl Default for Config {
         Self {
             received_per_turn: 512,
             sent_per_turn: 512,
-            accept_max: 1_024,
+            accept_max: 4_096,
             refused_code: 0,
             line_events_max: 256,
             needs_max: 256,

@@ -9,7 +9,7 @@ use alloc::{
 
 use super::{Suite, mac::Digest, peers::Pair, session::Session, state::End, told::Told};
 use crate::{
-    base::{Index, Rng, Time},
+    base::{Index, Rng, Time, grow},
     identity::{Hashname, Membership, PublicKey},
 };
 
@@ -89,6 +89,7 @@ impl Answers {
         let id = self.next_id();
         self.by_digest.insert(digest, id);
         self.waiting.entry(half.pair).or_default().push(id);
+        grow(&mut self.records);
         self.records.push_back(Record {
             digest,
             pair: half.pair,

@@ -136,6 +136,7 @@ impl Lines {
 
     /// The same, computing with `provider`.
     pub fn with_provider(config: &Config, mut rng: Rng, provider: &'static dyn Provider) -> Self {
+        let ids = Index::new(&mut rng);
         Self {
             config: config.clone(),
             provider,
@@ -143,10 +144,10 @@ impl Lines {
             homes: Vec::new(),
             opened: false,
             first_stream: 0,
-            ids: Index::new(&mut rng),
+            peers: Peers::new(config.peers, ids.sibling()),
+            ids,
             slots: Slots::new(),
             timers: Timers::new(),
-            peers: Peers::new(config.peers),
             answers: Answers::new(config.half_open, &mut rng),
             held: Index::new(&mut rng),
             outputs: Bounded::new(config.outputs as usize),
@@ -184,7 +185,7 @@ impl Lines {
         if self.home(hashname).is_some() {
             return Err(InstallError::Twice);
         }
-        if self.installed().count() >= self.config.hashnames as usize {
+        if self.installed().count() >= self.hashnames_most() {
             return Err(InstallError::Full);
         }
         match self.homes.iter_mut().find(|home| !home.is_installed()) {
@@ -196,6 +197,11 @@ impl Lines {
             }
         }
         Ok(hashname)
+    }
+
+    /// So many hashnames can be installed.
+    pub const fn hashnames_most(&self) -> usize {
+        self.config.hashnames as usize
     }
 
     /// The hashnames that are installed, in the order in which they were, but for those that took

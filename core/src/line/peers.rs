@@ -3,7 +3,7 @@
 use alloc::collections::BTreeMap;
 
 use crate::{
-    base::{Slot, Time},
+    base::{Index, Slot, Time},
     identity::Hashname,
 };
 
@@ -32,7 +32,7 @@ pub enum PeerState {
 }
 
 #[derive(Debug)]
-struct Peer {
+pub(super) struct Peer {
     state: PeerState,
     slot: Option<Slot>,
     /// The time of the newest open that it confirmed.
@@ -46,16 +46,16 @@ struct Peer {
 /// Peers by pair. Those without a line are bounded: the one longest without one is forgotten.
 #[derive(Debug)]
 pub(super) struct Peers {
-    known: BTreeMap<Pair, Peer>,
+    known: Index<Pair, Peer>,
     without_line: BTreeMap<u64, Pair>,
     stamp: u64,
     most: usize,
 }
 
 impl Peers {
-    pub(super) const fn new(most: u32) -> Self {
+    pub(super) const fn new(most: u32, known: Index<Pair, Peer>) -> Self {
         Self {
-            known: BTreeMap::new(),
+            known,
             without_line: BTreeMap::new(),
             stamp: 0,
             most: most as usize,
@@ -133,17 +133,19 @@ impl Peers {
     }
 
     fn entry(&mut self, pair: Pair) -> &mut Peer {
-        self.known.entry(pair).or_insert_with(|| {
+        if !self.known.contains(&pair) {
             self.stamp += 1;
             self.without_line.insert(self.stamp, pair);
-            Peer {
+            let peer = Peer {
                 state: PeerState::Seen,
                 slot: None,
                 newest_open: None,
                 answered: None,
                 stamp: self.stamp,
-            }
-        })
+            };
+            self.known.insert(pair, peer);
+        }
+        self.known.get_mut(&pair).expect("it was just put there")
     }
 
     fn forget_oldest(&mut self) {

@@ -2,7 +2,7 @@
 //! bytes under a key and understands none of them.
 
 use alloc::{
-    collections::{BTreeMap, VecDeque},
+    collections::VecDeque,
     string::{String, ToString as _},
     vec::Vec,
 };
@@ -16,7 +16,7 @@ use super::{
     wants::{Rank, Reason},
 };
 use crate::{
-    base::{Deadline, Time, Why},
+    base::{Deadline, Time, Why, grow},
     identity::{Hashname, PublicKey},
     line::PeerState,
     wire::{
@@ -78,7 +78,30 @@ pub(super) struct Kept {
     /// When it was asked last.
     asked: Option<Time>,
     /// The time that is kept for the opens of each hashname, installed or not.
-    opens: BTreeMap<Hashname, u64>,
+    /// They are few: a vector in their order.
+    opens: Vec<(Hashname, u64)>,
+}
+
+impl Kept {
+    fn open_place(&self, local: Hashname) -> Result<usize, usize> {
+        self.opens.binary_search_by_key(&local, |open| open.0)
+    }
+
+    fn open_time(&self, local: Hashname) -> u64 {
+        self.open_place(local)
+            .map_or(0, |place| self.opens[place].1)
+    }
+
+    fn set_open_time(&mut self, local: Hashname, time: u64) {
+        match self.open_place(local) {
+            Ok(place) => self.opens[place].1 = time,
+            Err(place) => {
+                // Most switches have one.
+                self.opens.reserve_exact(1);
+                self.opens.insert(place, (local, time));
+            }
+        }
+    }
 }
 
 #[derive(Serialize, Deserialize)]
@@ -140,6 +163,7 @@ impl Switch {
             needs.pop_front();
         }
         let key = String::from(key);
+        grow(needs);
         needs.push_back(Need::Keep { key, bytes });
     }
 
@@ -186,10 +210,10 @@ impl Switch {
         let mut outrun = false;
         for local in self.lines.installed() {
             let newest = self.lines.newest_open(local).unwrap_or(0);
-            let kept = self.kept.opens.get(&local).copied().unwrap_or(0);
+            let kept = self.kept.open_time(local);
             if newest > kept {
                 let ahead = newest.saturating_add(ahead_us);
-                self.kept.opens.insert(local, ahead);
+                self.kept.set_open_time(local, ahead);
                 outrun = true;
             }
         }
@@ -205,8 +229,8 @@ impl Switch {
 
     /// What was restored of a hashname takes effect when it is installed.
     pub(super) fn on_installed(&mut self, now: Time, local: Hashname) {
-        if let Some(time) = self.kept.opens.get(&local) {
-            self.lines.open_after(local, *time);
+        if let Ok(place) = self.kept.open_place(local) {
+            self.lines.open_after(local, self.kept.opens[place].1);
         }
         let peers = self.peers(local).map(|known| known.peer.hashname);
         for peer in peers.collect::<Vec<_>>() {
@@ -260,10 +284,10 @@ impl Switch {
             .iter()
             .map(|open| Ok((hashname(&open.local)?, open.time)));
         let opens: Vec<_> = opens.collect::<Result<_, RestoreError>>()?;
-        for (local, time) in opens.into_iter().take(self.config.line.hashnames as usize) {
-            let kept = self.kept.opens.entry(local).or_insert(0);
-            *kept = time.max(*kept);
-            self.lines.open_after(local, *kept);
+        for (local, time) in opens.into_iter().take(self.lines.hashnames_most()) {
+            let time = time.max(self.kept.open_time(local));
+            self.kept.set_open_time(local, time);
+            self.lines.open_after(local, time);
         }
         Ok(())
     }

@@ -1,12 +1,12 @@
 //! The peers worth remembering: those that a line was up with, and those that a line is wanted to.
 //! Bounded; the one that was heard of longest ago is forgotten, unless a line to it is wanted.
 
-use alloc::{collections::BTreeMap, vec::Vec};
+use alloc::vec::Vec;
 use core::net::SocketAddr;
 
 use super::{Peer, wants::Want};
 use crate::{
-    base::{Slot, Slots},
+    base::{Index, Slot, Slots},
     identity::{Hashname, PublicKey},
 };
 
@@ -69,18 +69,19 @@ impl Record {
 #[derive(Debug)]
 pub(super) struct Known {
     records: Slots<Record>,
-    by_pair: BTreeMap<Pair, Slot>,
-    by_age: BTreeMap<u64, Slot>,
+    by_pair: Index<Pair, Slot>,
+    /// By age: who was heard of last stands at the end.
+    by_age: Vec<(u64, Slot)>,
     age: u64,
     most: usize,
 }
 
 impl Known {
-    pub(super) const fn new(most: u32) -> Self {
+    pub(super) const fn new(most: u32, by_pair: Index<Pair, Slot>) -> Self {
         Self {
             records: Slots::new(),
-            by_pair: BTreeMap::new(),
-            by_age: BTreeMap::new(),
+            by_pair,
+            by_age: Vec::new(),
             age: 0,
             most: most as usize,
         }
@@ -100,8 +101,8 @@ impl Known {
 
     /// All of them, the newest first.
     pub(super) fn newest_first(&self) -> impl Iterator<Item = (Slot, &Record)> {
-        let slots = self.by_age.values().rev();
-        slots.filter_map(|slot| Some((*slot, self.records.get(*slot)?)))
+        let slots = self.by_age.iter().rev();
+        slots.filter_map(|(_, slot)| Some((*slot, self.records.get(*slot)?)))
     }
 
     /// The record of a peer that was just heard of, made if it is new.
@@ -111,9 +112,9 @@ impl Known {
         if let Some(slot) = self.find(&pair) {
             if let Some(record) = self.records.get_mut(slot) {
                 let old = core::mem::replace(&mut record.age, age);
-                self.by_age.remove(&old);
+                self.forget_age(old);
             }
-            self.by_age.insert(age, slot);
+            self.by_age.push((age, slot));
             return slot;
         }
         let slot = self.records.insert(Record {
@@ -125,9 +126,19 @@ impl Known {
             age,
         });
         self.by_pair.insert(pair, slot);
-        self.by_age.insert(age, slot);
+        if self.by_age.is_empty() {
+            // Most switches have few peers.
+            self.by_age.reserve_exact(1);
+        }
+        self.by_age.push((age, slot));
         self.forget_oldest(slot);
         slot
+    }
+
+    fn forget_age(&mut self, age: u64) {
+        if let Ok(place) = self.by_age.binary_search_by_key(&age, |it| it.0) {
+            self.by_age.remove(place);
+        }
     }
 
     fn forget_oldest(&mut self, newest: Slot) {
@@ -137,11 +148,11 @@ impl Known {
         let spare = |slot: &Slot| {
             *slot != newest && self.records.get(*slot).is_some_and(|it| it.want.is_none())
         };
-        if let Some(slot) = self.by_age.values().copied().find(spare)
+        if let Some(slot) = self.by_age.iter().map(|it| it.1).find(spare)
             && let Some(record) = self.records.remove(slot)
         {
             self.by_pair.remove(&record.pair);
-            self.by_age.remove(&record.age);
+            self.forget_age(record.age);
         }
     }
 }
@@ -149,7 +160,14 @@ impl Known {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::identity::SecretKey;
+    use crate::{
+        base::{Rng, Seed},
+        identity::SecretKey,
+    };
+
+    fn fresh() -> Known {
+        Known::new(3, Index::new(&mut Rng::new(&Seed::new([1; 32]))))
+    }
 
     fn pair(n: u8) -> Pair {
         let key = SecretKey::from_bytes(&[n; 32]).public();
@@ -162,7 +180,7 @@ mod tests {
 
     #[test]
     fn known_peers_are_bounded_and_those_wanted_stay() {
-        let mut known = Known::new(3);
+        let mut known = fresh();
         let wanted = known.enter(pair(1));
         known.get_mut(wanted).unwrap().want = Some(Want::default());
         for n in 2..10 {
@@ -176,7 +194,7 @@ mod tests {
 
     #[test]
     fn known_addresses_that_were_proven_come_first_and_none_drives_out_what_was_said() {
-        let mut known = Known::new(3);
+        let mut known = fresh();
         let slot = known.enter(pair(1));
         let record = known.get_mut(slot).unwrap();
         record.give(&[at(1), at(2), at(3)], 2);

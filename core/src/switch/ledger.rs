@@ -35,9 +35,13 @@ impl Switch {
             link.starves = true;
             self.starving.push_back(slot);
         }
-        self.settle_streams(slot);
-        // The switch's own streams may have taken something meanwhile.
-        self.lend(slot);
+        let told = !self.stream_effects.is_empty() || !self.arrived.is_empty();
+        let same = link.charged_bytes() == link.share.held_bytes();
+        if told || !same || !link.system.is_silent() {
+            self.settle_streams(slot);
+            // The switch's own streams may have taken something meanwhile.
+            self.lend(slot);
+        }
         while !self.ledger.is_near()
             && let Some(slot) = self.starving.pop_front()
         {

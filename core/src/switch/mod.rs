@@ -49,6 +49,7 @@ pub use self::{
 pub use crate::line::fast;
 use crate::{
     base::{Effects, Index, Ledger, Rng, Seed, Slot, Slots, Time, Timers, Wall},
+    flow,
     identity::{Hashname, PublicKey, Roles, SpaceId},
     line::{self, Lines},
     stream,
@@ -71,7 +72,7 @@ pub use crate::{
 /// is later. One `handle_timeout` does a bounded amount of work: where more is due than that, the
 /// deadline stays due, and the next call goes on.
 pub struct Switch {
-    config: Config,
+    config: Rest,
     periods: Periods,
     now: Time,
     lines: Lines,
@@ -111,6 +112,13 @@ pub struct Switch {
     arrived: Vec<(Slot, system::Arrived)>,
     /// Identities of ours that are no members of their spaces any more, and were told so.
     expelled: Vec<Hashname>,
+}
+
+/// What of the config no room has for itself.
+struct Rest {
+    life: Life,
+    flow: flow::Config,
+    stream: stream::Config,
 }
 
 /// What a shell knows of a hashname that a switch hosts.
@@ -221,7 +229,9 @@ impl Switch {
         config.check()?;
         let mut rng = Rng::new(seed);
         let streams_most = config.stream.effects_max();
-        let life = &config.life;
+        let (life, links_most) = (&config.life, config.links_most());
+        let lines = Self::new_lines(&config, provider, rng.fork("line"));
+        let ids = Index::new(&mut rng.fork("line ids"));
         Ok(Self {
             periods: Periods {
                 keep_alive_us: life.keep_alive_ms.saturating_mul(1000),
@@ -231,20 +241,20 @@ impl Switch {
                 rest_us: life.rest_after_ms.saturating_mul(1000),
             },
             now: Time::ZERO,
-            lines: Self::new_lines(&config, provider, rng.fork("line")),
+            lines,
             links: Slots::new(),
-            ids: Index::new(&mut rng.fork("line ids")),
             by_line: Vec::new(),
             next_id: 0,
             next_first: 0,
             timers: Timers::new(),
             ready: VecDeque::new(),
             down: VecDeque::new(),
-            ledger: Ledger::new(config.ledger.clone(), config.links_most()),
+            ledger: Ledger::new(config.ledger.clone(), links_most),
             starving: VecDeque::new(),
             events: VecDeque::new(),
             kept: Kept::default(),
-            known: Known::new(life.kept_peers_max),
+            known: Known::new(life.kept_peers_max, ids.sibling()),
+            ids,
             redials: Redials {
                 timers: Timers::new(),
                 rng: rng.fork("redials"),
@@ -262,7 +272,11 @@ impl Switch {
             carried_streams: Vec::new(),
             arrived: Vec::new(),
             expelled: Vec::new(),
-            config,
+            config: Rest {
+                life: config.life,
+                flow: config.flow,
+                stream: config.stream,
+            },
         })
     }
 

@@ -5,7 +5,7 @@ use alloc::{collections::VecDeque, vec::Vec};
 
 use super::{Event, Interface, LineEvent, SentError, Switch, Transmit, link::Phase};
 use crate::{
-    base::{Slot, Time},
+    base::{Slot, Time, grow},
     line::{Pace, PathFrame},
     wire::{Route, SEALED_OVERHEAD, SEALED_PREFIX, SocketId, TAG_LEN, frame::Writer},
 };
@@ -186,6 +186,7 @@ impl Switch {
         if self.sent_lately.len() >= SENT_LATELY {
             self.sent_lately.pop_front();
         }
+        grow(&mut self.sent_lately);
         self.sent_lately.push_back((route, slot));
     }
 

@@ -130,6 +130,11 @@ pub(super) fn topic(head: &str) -> Option<Topic> {
 }
 
 impl System {
+    /// True if nothing is said and nothing is to be said, by either end.
+    pub(super) const fn is_silent(&self) -> bool {
+        self.incoming.is_empty() && self.outgoing.is_empty() && self.due.is_empty()
+    }
+
     /// How many of the streams that live are the switch's.
     pub(super) fn count(&self, streams: &Streams) -> usize {
         let incoming = self.incoming.iter().map(|it| it.id);
@@ -332,7 +337,8 @@ impl Switch {
     /// Acts on what has come whole, after all effects were seen to, and goes on with what is to be
     /// said. Only now is nothing more told of a stream that is over.
     pub(super) fn settle_system(&mut self, slot: Slot) {
-        if let Some(link) = self.links.get_mut(slot) {
+        let link = self.links.get_mut(slot);
+        if let Some(link) = link.filter(|link| !link.system.is_silent()) {
             link.system.prune(&link.streams);
             if link.system.may_say(self.now) && !link.system.due.is_empty() {
                 link.system.again = None;

@@ -102,7 +102,7 @@ impl Recorded {
     pub fn restore(&mut self, now: Time, key: &str, bytes: &[u8]) -> Result<(), RestoreError> {
         let result = self.switch.restore(now, key, bytes);
         self.tape.note(now, "restore", |it| {
-            it.text("name", key);
+            it.name(key);
             it.done(&result);
             Body::Secret(bytes, &[])
         });

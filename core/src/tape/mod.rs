@@ -6,8 +6,10 @@
 //! form is in `TAPE.md` beside this crate's manifest.
 
 mod commands;
+pub mod contracts;
 mod end;
 mod follow;
+mod loose;
 mod perform;
 mod player;
 mod reader;

@@ -1,10 +1,11 @@
 //! Does again what a tape says, and compares.
 
-use alloc::{string::String, vec::Vec};
+use alloc::{format, string::String, vec::Vec};
 use core::fmt;
 
 use super::{
     Config, End, Recorded,
+    loose::Watch,
     perform::perform,
     reader::{Reader, Unread, Unreadable},
     record::Record,
@@ -12,7 +13,7 @@ use super::{
 };
 use crate::{
     base::{Seed, Time},
-    switch::{self, Provider, Switch, Transmit},
+    switch::{self, Provider, Switch},
 };
 
 /// How a tape is replayed.
@@ -33,6 +34,8 @@ pub struct Player {
     switch: Option<Recorded>,
     /// The same switch once more, whose tape holds no secrets.
     redacted: Option<Recorded>,
+    /// What is watched of it, where the replay is loose.
+    watch: Option<Watch>,
     end: Option<End>,
     /// The record that the replay gave.
     made: Vec<u8>,
@@ -93,6 +96,7 @@ impl Player {
             reader: Reader::new(),
             switch: None,
             redacted: None,
+            watch: None,
             end: None,
             made: Vec::new(),
             scratch: Vec::new(),
@@ -124,15 +128,25 @@ impl Player {
         let switch = match &mut self.switch {
             Some(switch) => switch,
             none => {
-                let tape = (self.mode != Mode::Loose).then(|| kept(false));
+                let is_loose = self.mode == Mode::Loose;
+                let config = record.fields.config.as_deref().filter(|_| is_loose);
+                self.watch = config.map(Watch::new);
+                let tape = (!is_loose).then(|| kept(false));
                 none.insert(begin(&record, tape, self.provider).map_err(unreadable)?)
             }
         };
         self.end = record.end();
         if let Some(end) = self.end {
             switch.end_tape(record.at(), end);
-        } else if !is_first && self.mode == Mode::Loose {
-            look(switch, &record, n, &mut self.scratch)?;
+        } else if let (false, Some(watch)) = (is_first, &mut self.watch) {
+            let broken = watch.perform(switch, &record, &mut self.scratch);
+            if let Some(broken) = broken.map_err(unreadable)? {
+                return Err(differs(
+                    &record,
+                    n,
+                    format!("a contract is broken: {broken}"),
+                ));
+            }
         } else if !is_first {
             perform(switch, &record, &mut self.scratch).map_err(unreadable)?;
         }
@@ -269,35 +283,6 @@ fn differs(record: &Record<'_>, n: u64, got: String) -> Stop {
         expected: record.text(),
         got,
     })
-}
-
-/// Does what the record says and sees that the switch keeps its promises: what it gives to be sent
-/// can be sent, and where it gives nothing it gives nothing again.
-fn look(
-    switch: &mut Recorded,
-    record: &Record<'_>,
-    n: u64,
-    scratch: &mut Vec<u8>,
-) -> Result<(), Stop> {
-    let unreadable = |why: Unread| Stop::Unreadable(why.at(n));
-    if record.fields.out.as_deref() != Some("transmit") {
-        return perform(switch, record, scratch).map_err(unreadable);
-    }
-    let buf = record.fields.room(scratch).map_err(unreadable)?;
-    let broken = match switch.poll_transmit(record.at(), buf) {
-        Some(transmit) if !is_sound(&transmit, buf.len()) => "a transmit that nobody can send",
-        None if switch.poll_transmit(record.at(), buf).is_some() => "nothing, and then something",
-        Some(_) | None => return Ok(()),
-    };
-    Err(differs(record, n, broken.into()))
-}
-
-/// True if a transmit is what a shell can send out of so much room.
-const fn is_sound(transmit: &Transmit, room: usize) -> bool {
-    transmit.len > 0
-        && transmit.len <= room
-        && transmit.segment > 0
-        && transmit.segment <= transmit.len
 }
 
 impl Difference {

@@ -88,6 +88,8 @@ pub enum Unread {
     NoPacket,
     /// The head of a record is no legal one.
     Head(JsonError),
+    /// The head of a record is more than one line.
+    Lines,
     /// The first record is not that of a tape, or another is.
     NoTape,
     /// The tape has a version that is not known here.
@@ -118,17 +120,21 @@ impl fmt::Display for Unread {
             Self::TooLong => f.write_str("it claims to be longer than a record may be"),
             Self::NoPacket => f.write_str("it is no packet"),
             Self::Head(error) => write!(f, "{error}"),
+            Self::Lines => f.write_str("its head is more than one line"),
             Self::NoTape => f.write_str("a tape begins with what it is, and says it once"),
             Self::Version(version) => write!(f, "version {version} of the tape is not known here"),
             Self::Scheme(scheme) => {
+                let scheme = scheme.escape_debug();
                 write!(
                     f,
                     "the switch computed by '{scheme}', which is not known here"
                 )
             }
             Self::Redacted => f.write_str("the tape is redacted: it explains and does not replay"),
-            Self::Config(error) => write!(f, "{error}"),
-            Self::Call(call) => write!(f, "there is no call '{call}'"),
+            Self::Config(ConfigError::Illegal(field)) => {
+                write!(f, "its config has an illegal '{field}'")
+            }
+            Self::Call(call) => write!(f, "there is no call '{}'", call.escape_debug()),
             Self::Field(field) => write!(f, "'{field}' is missing or illegal"),
             Self::AfterEnd => f.write_str("something follows the end"),
         }

@@ -92,6 +92,10 @@ impl<'a> Record<'a> {
         let (head, body) = (parts.head.bytes(), parts.body);
         let fields = json::parse(head, &Limits::default()).map_err(Unread::Head)?;
         let head = core::str::from_utf8(head).map_err(|_illegal| Unread::NoPacket)?;
+        // Between the values of a head nothing may stand, least of all what begins a line.
+        if head.bytes().any(|byte| byte < 0x20) {
+            return Err(Unread::Lines);
+        }
         Ok(Self {
             packet,
             head,
@@ -130,9 +134,10 @@ impl<'a> Record<'a> {
         self.fields.secrets == Some(true)
     }
 
-    /// The record as one line of JSON, its body as hexadecimal digits under the key `body`.
+    /// The record as one line of JSON, its body as hexadecimal digits under the key `body`. It
+    /// steers no terminal, whoever wrote the tape.
     pub fn text(&self) -> String {
-        let mut line = String::from(self.head);
+        let mut line = words::harmless(self.head);
         if !self.body.is_empty() {
             line.pop();
             line.push_str(BODY);

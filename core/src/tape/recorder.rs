@@ -10,7 +10,7 @@ use core::{
 
 use siphasher::sip::SipHasher13;
 
-use super::{Config, End};
+use super::{Config, End, words::harmless};
 use crate::{base::Time, wire::TAG_LEN};
 
 /// Bytes that a record may have after its length. A reader refuses one that claims more.
@@ -230,9 +230,9 @@ impl Recorder {
     pub(super) fn text(&mut self, key: &str, text: &str) {
         self.key(key);
         self.bytes.push(b'"');
-        for byte in text.bytes() {
+        for byte in harmless(&text.replace('\\', "\\\\")).bytes() {
             match byte {
-                b'"' | b'\\' => self.bytes.extend_from_slice(&[b'\\', byte]),
+                b'"' => self.bytes.extend_from_slice(b"\\\""),
                 0..0x20 => {
                     self.bytes.extend_from_slice(b"\\u00");
                     self.bytes.extend_from_slice(&hex(byte));

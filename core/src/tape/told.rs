@@ -45,6 +45,13 @@ impl Recorder {
         }
     }
 
+    /// The key of what is kept. That of a space goes on with its id and our public key there, which
+    /// a redacted tape does not tell.
+    pub(super) fn name(&mut self, key: &str) {
+        let kind = key.split('.').next().unwrap_or_default();
+        self.text("name", if self.is_redacted() { kind } else { key });
+    }
+
     /// Text of the peer's. A redacted tape has its length.
     fn said(&mut self, key: &str, text: &str) {
         if self.is_redacted() {
@@ -223,7 +230,7 @@ impl Recorder {
         match need {
             Need::Keep { key, bytes } => {
                 self.word("need", "keep");
-                self.text("name", key);
+                self.name(key);
                 if self.is_redacted() {
                     self.number("bytes", bytes.len() as u64);
                 } else {

@@ -70,6 +70,34 @@ pub(super) fn of(record: &Record<'_>) -> String {
     let written = write!(words, "{}  ", At(record.at())).and_then(|()| say(record, &mut words));
     written.expect("a text grows");
     words
+        .chars()
+        .map(|c| {
+            if c.is_control() || steers(c) {
+                '\u{fffd}'
+            } else {
+                c
+            }
+        })
+        .collect()
+}
+
+/// True for what would steer a terminal and may stand in JSON as it is: characters of the second
+/// set of controls, and those that turn the direction of writing.
+const fn steers(c: char) -> bool {
+    matches!(c, '\u{7f}'..='\u{9f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// JSON in which nothing steers a terminal.
+pub(super) fn harmless(json: &str) -> String {
+    let mut harmless = String::with_capacity(json.len());
+    for c in json.chars() {
+        if steers(c) {
+            write!(harmless, "\\u{:04x}", u32::from(c)).expect("a text grows");
+        } else {
+            harmless.push(c);
+        }
+    }
+    harmless
 }
 
 fn say(record: &Record<'_>, f: &mut String) -> fmt::Result {

@@ -57,7 +57,7 @@ pub(crate) struct Arguments {
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) record: Option<PathBuf>,
     /// Replace the file of --record if it is there already
-    #[arg(long, global = true, requires = "record")]
+    #[arg(long, global = true)]
     pub(crate) record_over: bool,
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -72,6 +72,12 @@ impl Arguments {
         if self.record.is_some() && !self.command.has_one_switch() {
             return Err(Failure::usage(
                 "a tape holds what one switch does: --record is for up, ping, send, recv and pipe",
+            ));
+        }
+        // The parser's own `requires` does not see one of them before the command and one behind it.
+        if self.record_over && self.record.is_none() {
+            return Err(Failure::usage(
+                "--record-over replaces the file of --record, and there is none: add --record FILE",
             ));
         }
         Ok(())
@@ -194,7 +200,7 @@ pub(crate) struct Replay {
     #[arg(long, conflicts_with_all = ["explain", "loose", "redact"])]
     pub(crate) text: bool,
     /// Write the tape without keys and without what was sent, for somebody else to look at it by
-    /// --explain, and do nothing again
+    /// --explain, once it has been done again
     #[arg(long, value_name = "OUT", conflicts_with_all = ["explain", "loose"])]
     pub(crate) redact: Option<PathBuf>,
 }
@@ -278,9 +284,9 @@ mod tests {
         assert!(parse("hydroid space invite x --roles king").is_err());
         assert!(parse("hydroid space invite x --roles operator,relay --for 2d").is_ok());
         assert!(parse("hydroid pipe --space x").is_ok());
-        assert!(parse("hydroid up --record-over").is_err());
-        assert!(parse("hydroid --record x up --record-over").is_ok());
         let recorded = |line| parse(line).unwrap().check().is_ok();
+        assert!(!recorded("hydroid up --record-over"));
+        assert!(recorded("hydroid --record x up --record-over"));
         assert!(recorded("hydroid --record x pipe") && !recorded("hydroid --record x demo"));
         assert!(parse("hydroid replay x --until soon").is_err());
         assert!(parse("hydroid replay x --text --explain").is_err());

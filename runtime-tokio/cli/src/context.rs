@@ -329,6 +329,7 @@ async fn watch(output: Output, node: Node, file: PathBuf) {
     let end = node.record_end().await;
     let event = match end {
         RecordEnd::Closed => return,
+        RecordEnd::Broken => "broken",
         RecordEnd::Behind => "behind",
         RecordEnd::Refused(_) => "full",
     };

@@ -368,7 +368,11 @@ fn bind(listen: Listen, recording: Option<&Recording>) -> Result<Endpoint, Failu
     };
     bound.map_err(|error| match Unrecorded::of(&error) {
         Some(unrecorded) if error.kind() == io::ErrorKind::AlreadyExists => {
-            let hint = "name another file, or ask for it to be replaced by --record-over";
+            let hint = if recording.is_some_and(|recording| recording.replace) {
+                "--record-over replaces a plain file only"
+            } else {
+                "name another file, or ask for it to be replaced by --record-over"
+            };
             Failure::refused(format!("{unrecorded}; {hint}"))
         }
         Some(unrecorded) => Failure::failed(unrecorded.to_string()),

@@ -286,9 +286,9 @@ fn replay(
             break;
         }
         player.feed(piece);
-        let more = steps(file, &mut player, until_us, lines.as_deref_mut(), &mut at)?;
+        let told = lines.as_deref_mut();
+        let more = steps(file, &mut player, until_us, told, &mut redacted, &mut at)?;
         if let Some(out) = &mut out {
-            player.take_redacted(&mut redacted);
             out.write_all(&redacted).map_err(Stopped::Out)?;
             redacted.clear();
         }
@@ -301,12 +301,14 @@ fn replay(
     pieces.verdict(work, at, ended)
 }
 
-/// Replays what there is. False if that is far enough.
+/// Replays what there is, and puts it into `redacted` where the player redacts. False if that is
+/// far enough.
 fn steps(
     file: &Path,
     player: &mut Player,
     until_us: u64,
     mut lines: Option<&mut Lines>,
+    redacted: &mut Vec<u8>,
     at: &mut Place,
 ) -> Outcome<bool> {
     loop {
@@ -330,6 +332,7 @@ fn steps(
         if let Some(lines) = &mut lines {
             lines.explain(&step.record)?;
         }
+        player.take_redacted(redacted);
     }
 }
 

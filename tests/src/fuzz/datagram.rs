@@ -295,7 +295,7 @@ fn frame(writer: &mut Writer<'_>, own: u64, choices: &mut Choices<'_>) {
     let fits = match choices.byte() % 13 {
         0 => {
             let (offset, len) = (value(choices), usize::from(choices.byte()));
-            let (end, first) = (choices.byte() % 4 == 0, choices.byte());
+            let (end, first) = (choices.byte().is_multiple_of(4), choices.byte());
             let len = len.min(writer.stream_room(id, offset));
             writer.stream(id, offset, len, end, |place| {
                 place.fill(b' ');

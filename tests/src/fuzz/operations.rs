@@ -107,10 +107,10 @@ impl Game {
                 self.world.restart_kept(n, &secret(n), &self.config);
             }
             4 if self.world.nodes[n].asleep.is_none() => self.world.sleep(n),
-            4 | 5 => self.world.wake(n, choices.byte() % 2 == 0),
+            4 | 5 => self.world.wake(n, choices.byte().is_multiple_of(2)),
             _ => {
                 let address = ([10, 0, choices.byte() % 4, n as u8], 4000).into();
-                let told = choices.byte() % 2 == 0;
+                let told = choices.byte().is_multiple_of(2);
                 self.world.move_to(n, address, told);
             }
         }
@@ -194,7 +194,7 @@ impl Game {
             0 => node.switch.keep_now(now),
             1 => {
                 let key = ["peers", "opens", "others"][choices.below(3)];
-                let mut bytes = node.disk.get(key).cloned().unwrap_or_default();
+                let mut bytes = node.disk.get(key).unwrap_or_default().to_vec();
                 for _ in 0..choices.byte() % 4 {
                     let at = choices.below(bytes.len());
                     let turn = choices.byte();

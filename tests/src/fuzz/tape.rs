@@ -2,7 +2,7 @@
 
 use hydroid_core::{
     line::{Provider, PureRust},
-    tape::{Player, Reader, of_text},
+    tape::{Player, Reader, Stop, of_text},
 };
 
 use super::Choices;
@@ -44,8 +44,16 @@ pub fn tape(bytes: &[u8]) {
         for mut player in [Player::strict(provider), Player::loose(provider)] {
             for piece in tape.chunks(piece) {
                 player.feed(piece);
-                while let Ok(Some(step)) = player.step() {
-                    let _words = step.words();
+                loop {
+                    match player.step() {
+                        Ok(Some(step)) => drop(step.words()),
+                        Ok(None) | Err(Stop::Unreadable(_)) => break,
+                        // Whatever the calls are, the contracts of the façade hold.
+                        Err(Stop::Differs(differs)) => {
+                            assert!(!differs.got.contains("contract"), "{differs}");
+                            break;
+                        }
+                    }
                 }
             }
             assert!(player.left() <= tape.len());

@@ -249,7 +249,7 @@ impl Run<'_> {
         let mut disk = std::mem::take(&mut self.world.nodes[node].disk);
         let admission = disk.iter().find(|(key, _)| key.starts_with("space."));
         let admission = admission.and_then(|(_, bytes)| Admission::from_bytes(bytes).ok());
-        disk.retain(|key, _| !key.starts_with("space."));
+        disk.retain(|key| !key.starts_with("space."));
         self.world.nodes[node].disk = disk;
         if kept {
             self.world.restart_kept(node, secret, config);

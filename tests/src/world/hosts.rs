@@ -67,7 +67,7 @@ impl World {
         let (disk, needs) = (std::mem::take(&mut node.disk), node.needs);
         self.start_again(n, secret, config);
         let node = &mut self.nodes[n];
-        for (key, bytes) in &disk {
+        for (key, bytes) in disk.iter() {
             let restored = node.switch.restore(self.now, key, bytes);
             restored.expect("what was kept is taken back");
         }

@@ -5,6 +5,7 @@
 
 mod clock;
 mod dice;
+mod disk;
 mod faults;
 mod hosts;
 mod link;
@@ -22,7 +23,7 @@ use std::{
 };
 
 use hydroid_core::{
-    base::{Rng, Seed, Time, Wall},
+    base::{Deadline, Rng, Seed, Time, Wall},
     identity::{SecretKey, Space},
     line::{Provider, PureRust},
     switch::{Config, LineId, Need, SentError, SocketId},
@@ -31,6 +32,7 @@ use hydroid_core::{
 
 pub use self::{
     clock::Clock,
+    disk::Disk,
     faults::{Fault, Faults},
     link::Link,
     node::{Live, Node},
@@ -164,6 +166,7 @@ impl World {
             busy: VecDeque::new(),
             heard: VecDeque::new(),
         };
+        world.nodes.all.reserve_exact(world.providers.len());
         for n in 0..world.providers.len() {
             let secret = SecretKey::from_bytes(&rng.bytes());
             let node = world.boot(n, &secret, config, &Seed::new(rng.bytes()));
@@ -226,9 +229,10 @@ impl World {
         }
     }
 
-    /// Runs for `ms` milliseconds.
+    /// Runs for `ms` milliseconds, and keeps no more memory afterwards than it must.
     pub fn run(&mut self, ms: u64) {
         self.until(ms, |_| None::<()>);
+        self.wheel.rest();
     }
 
     /// A node that has told something since it was given here last; each once.
@@ -276,11 +280,18 @@ impl World {
             node.changed = false;
             if node.switch.touched {
                 node.switch.touched = false;
-                self.busy.push_back(n);
+                self.touch(n);
             }
         }
         // Its memory is used again; nothing was put there meanwhile.
         self.nodes.changed = changed;
+    }
+
+    /// What this node has to give is to be taken.
+    fn touch(&mut self, n: usize) {
+        if !std::mem::replace(&mut self.nodes.all[n].busy, true) {
+            self.busy.push_back(n);
+        }
     }
 
     /// Node `n` is due.
@@ -301,22 +312,25 @@ impl World {
             self.deadlines += 1;
             node.switch.inner().handle_timeout(now);
         }
-        self.nodes.touch(n);
+        self.touch(n);
     }
 
     /// Takes everything that node `n` has to give.
     fn drain(&mut self, n: usize) {
-        if self.nodes.all[n].is_awake() {
-            let mut buf = std::mem::take(&mut self.buf);
-            buf.resize(self.buffer_bytes, 0);
-            self.take_outputs(n, &mut buf);
-            self.buf = buf;
+        self.nodes.all[n].busy = false;
+        if !self.nodes.all[n].is_awake() {
+            return self.wheel.set(n, None);
         }
-        let next = self.nodes.all[n].next();
+        let mut buf = std::mem::take(&mut self.buf);
+        buf.resize(self.buffer_bytes, 0);
+        let due = self.take_outputs(n, &mut buf);
+        self.buf = buf;
+        let next = self.nodes.all[n].next(due);
         self.wheel.set(n, next);
     }
 
-    fn take_outputs(&mut self, n: usize, buf: &mut [u8]) {
+    /// Tells the deadline of its switch afterwards.
+    fn take_outputs(&mut self, n: usize, buf: &mut [u8]) -> Option<Deadline> {
         let now = self.nodes.all[n].ticks.at(self.now);
         let mut step = Step::begin(&self.nodes.all[n].switch, now);
         while let Some(transmit) = self.nodes.all[n].switch.inner().poll_transmit(now, buf) {
@@ -350,5 +364,6 @@ impl World {
         }
         step.end(node.switch.inner(), buf, self.thorough);
         contracts::demand(&step, Some(&node.limits));
+        step.after
     }
 }

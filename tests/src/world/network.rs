@@ -166,7 +166,7 @@ impl World {
         let switch = node.switch.inner();
         switch.handle_datagram(now, &meta, &mut flight.bytes);
         // Those that come at one instant are answered together.
-        self.nodes.touch(n);
+        self.touch(n);
     }
 }
 

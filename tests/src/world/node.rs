@@ -1,18 +1,18 @@
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::VecDeque,
     net::SocketAddr,
     ops::{Deref, DerefMut},
 };
 
 use hydroid_core::{
-    base::{Time, Wall},
+    base::{Deadline, Time, Wall},
     identity::{Hashname, PublicKey},
     switch::{Event, Interface, LineEvent, LineId, Path, SocketId, Switch},
     tape::Recorded,
 };
 
 use super::{
-    SOCKET,
+    Disk, SOCKET,
     clock::{Clock, Ticks},
 };
 use crate::contracts::Limits;
@@ -83,7 +83,7 @@ pub struct Node {
     /// False while it is cut off: nothing comes to it and nothing leaves it.
     pub online: bool,
     /// What its switch asked to be kept.
-    pub disk: BTreeMap<String, Vec<u8>>,
+    pub disk: Disk,
     /// How often it asked.
     pub needs: u64,
     /// While its machine sleeps: since when.
@@ -97,10 +97,12 @@ pub struct Node {
     pub(super) tells_wall_at: Option<Time>,
     pub(super) limits: Limits,
     /// The addresses under which it stands in the world's table.
-    pub(super) listed: Vec<SocketAddr>,
+    pub(super) listed: Box<[SocketAddr]>,
     /// It stands among those that may have changed, and among those with news.
     pub(super) changed: bool,
     pub(super) heard: bool,
+    /// It stands among those whose outputs are to be taken.
+    pub(super) busy: bool,
 }
 
 impl Node {
@@ -122,7 +124,7 @@ impl Node {
             key,
             events: VecDeque::new(),
             online: true,
-            disk: BTreeMap::new(),
+            disk: Disk::default(),
             needs: 0,
             asleep: None,
             crashed: false,
@@ -131,9 +133,10 @@ impl Node {
             clock_set: now,
             tells_wall_at: None,
             limits,
-            listed: Vec::new(),
+            listed: Box::default(),
             changed: false,
             heard: false,
+            busy: false,
         }
     }
 
@@ -217,12 +220,8 @@ impl Node {
         Wall::from_ms(u64::try_from(ms).unwrap_or(0))
     }
 
-    /// When the world is to call it next, by the world's time.
-    pub(super) fn next(&self) -> Option<Time> {
-        if !self.is_awake() {
-            return None;
-        }
-        let due = self.switch.poll_timeout();
+    /// When the world is to call it next, by the world's time, if its switch has this deadline.
+    pub(super) fn next(&self, due: Option<Deadline>) -> Option<Time> {
         let due = due.map(|deadline| self.ticks.when(deadline.at));
         due.into_iter().chain(self.tells_wall_at).min()
     }

@@ -7,7 +7,7 @@ use std::{
     slice,
 };
 
-use super::Node;
+use super::{Node, dice};
 
 /// All nodes, in order, and who is reached where.
 #[derive(Debug, Default)]
@@ -15,7 +15,7 @@ pub struct Nodes {
     pub(super) all: Vec<Node>,
     /// Nodes that somebody could change since they were looked at.
     pub(super) changed: Vec<usize>,
-    table: HashMap<SocketAddr, usize>,
+    table: HashMap<SocketAddr, usize, dice::Hashes>,
 }
 
 impl Nodes {
@@ -28,7 +28,7 @@ impl Nodes {
     pub(super) fn put(&mut self, n: usize, mut node: Node) {
         let old = &mut self.all[n];
         node.listed = std::mem::take(&mut old.listed);
-        (node.changed, node.heard) = (old.changed, old.heard);
+        (node.changed, node.heard, node.busy) = (old.changed, old.heard, old.busy);
         *old = node;
         self.note(n);
     }
@@ -37,12 +37,6 @@ impl Nodes {
         if !std::mem::replace(&mut self.all[n].changed, true) {
             self.changed.push(n);
         }
-    }
-
-    /// What this node has to give is to be taken.
-    pub(super) fn touch(&mut self, n: usize) {
-        self.all[n].switch.touched = true;
-        self.note(n);
     }
 
     /// Who is reached there.
@@ -62,7 +56,7 @@ impl Nodes {
             }
         }
         node.listed = node.reached().collect();
-        for here in &node.listed {
+        for here in &*node.listed {
             self.table.insert(*here, n);
         }
     }

@@ -82,7 +82,7 @@ impl Provider for StubProvider {
     }
 }
 
-/// A cipher that masks the text and hashes it twice.
+/// A cipher that masks the text and hashes it.
 struct Stub {
     mask: u64,
     halves: [u64; 2],
@@ -90,22 +90,22 @@ struct Stub {
 
 impl Stub {
     fn tag(&self, nonce: &[u8; 12], aad: &[u8], text: &[u8]) -> [u8; 16] {
+        let beside = dice::hash(dice::hash(self.mask, nonce), aad);
+        let hash = dice::hash(beside, text);
         let mut tag = [0; 16];
         for (half, out) in self.halves.iter().zip(tag.chunks_exact_mut(8)) {
-            let beside = dice::hash(dice::hash(*half, nonce), aad);
-            out.copy_from_slice(&dice::hash(beside, text).to_le_bytes());
+            out.copy_from_slice(&dice::chain(*half, hash).to_le_bytes());
         }
         tag
     }
 
     fn mask(&self, nonce: &[u8; 12], text: &mut [u8]) {
         let mask = dice::hash(self.mask, nonce);
-        let mut words = text.chunks_exact_mut(8);
-        for word in &mut words {
-            let masked = u64::from_le_bytes((&*word).try_into().expect("8 bytes")) ^ mask;
-            word.copy_from_slice(&masked.to_le_bytes());
+        let (words, rest) = text.as_chunks_mut::<8>();
+        for word in words {
+            *word = (u64::from_le_bytes(*word) ^ mask).to_le_bytes();
         }
-        let rest = words.into_remainder().iter_mut();
+        let rest = rest.iter_mut();
         rest.zip(mask.to_le_bytes())
             .for_each(|(byte, mask)| *byte ^= mask);
     }

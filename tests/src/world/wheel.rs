@@ -71,6 +71,13 @@ impl Wheel {
         self.free.push(place);
     }
 
+    /// Gives memory up that is kept for later, if nothing is on its way.
+    pub(super) fn rest(&mut self) {
+        if self.heap.is_empty() {
+            (self.heap, self.flights, self.free) = Default::default();
+        }
+    }
+
     /// A node is to be called at this time.
     pub(super) fn set(&mut self, node: usize, at: Option<Time>) {
         self.deadlines.set(node as Slot, at);

@@ -152,6 +152,11 @@ fn determinism_kick() {
 }
 
 #[test]
+fn determinism_expiry() {
+    golden("expiry", scenarios::expels, 1);
+}
+
+#[test]
 fn determinism_restart() {
     golden("restart", scenarios::restarts, 1);
 }

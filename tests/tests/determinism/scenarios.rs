@@ -2,9 +2,9 @@
 
 use hydroid_core::{
     base::{Rng, Seed},
-    identity::{Admission, Gate, Roles, SecretKey, Space},
+    identity::{Admission, Gate, Refusal, Roles, SecretKey, Space},
     line::{Provider, Suite},
-    switch::{Config, DownReason, LineError, LineState},
+    switch::{Config, DownReason, Event, LineError, LineState, SpaceEvent},
     tape,
 };
 use hydroid_tests::{
@@ -16,6 +16,9 @@ use hydroid_tests::{
 pub(crate) type Tapes = Vec<(usize, Vec<u8>)>;
 /// A story: what is recorded while switches with this arithmetic live it.
 pub(crate) type Scenario = fn(&'static dyn Provider) -> Tapes;
+
+/// What the wall clocks show when a world begins.
+const START_S: u64 = 1_700_000_000;
 
 fn secret(n: usize) -> SecretKey {
     SecretKey::from_bytes(&[n as u8 + 1; 32])
@@ -116,6 +119,47 @@ pub(crate) fn kicks(provider: &'static dyn Provider) -> Tapes {
     assert!(end.is_some_and(|(line, _)| line == theirs), "he is put out");
     world.run(5_000);
     world.tapes()
+}
+
+/// A member of a closed space hears that somebody else was put out; then its own time is over.
+pub(crate) fn expels(provider: &'static dyn Provider) -> Tapes {
+    let mut config = Config::default();
+    config.line.membership_skew_ms = 100;
+    let mut world = world(provider, 2, &config, CLEAN);
+    let founder = Admission::found(&secret(0), "club", Gate::new([1; 32])).expect("legal");
+    let until_s = START_S + 4;
+    let member = founder.admit(&secret(0), &secret(1).public(), Roles::SPACER, until_s);
+    let now = world.now;
+    for (n, admission) in [(0, &founder), (1, &member.expect("signs"))] {
+        let node = &mut world.nodes[n];
+        let local = node.switch.install_member(now, &secret(n), admission);
+        (node.hashname, node.key) = (local.expect("installs"), secret(n).public());
+    }
+    let (_, theirs) = world.line(0, 1);
+    let kicked = founder.revoke(&secret(0), &[secret(2).public()], Gate::new([2; 32]));
+    let (now, local) = (world.now, world.nodes[0].hashname);
+    let founder = &mut world.nodes[0].switch;
+    let renewed = founder.renew(now, local, &kicked.expect("signs"));
+    renewed.expect("the founder is a member");
+    let local = world.nodes[1].hashname;
+    let (version, why) = (2, Refusal::Expired);
+    for event in [
+        SpaceEvent::Renewed { local, version },
+        SpaceEvent::Expelled { local, why },
+    ] {
+        let told = world.until(10_000, |world| world.nodes[1].take(space_event));
+        assert_eq!(told, Some(event));
+    }
+    let end = world.until(1_000, |world| down(world, 1));
+    assert!(end.is_some_and(|(line, _)| line == theirs), "it is out");
+    world.tapes()
+}
+
+fn space_event(event: &Event) -> Option<SpaceEvent> {
+    let Event::Space(event) = event else {
+        return None;
+    };
+    Some(event.clone())
 }
 
 /// The peer of a line that is kept starts again, with what it kept, and then without a word from

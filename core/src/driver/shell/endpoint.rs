@@ -272,6 +272,13 @@ impl<S> Endpoint<S> {
         ended.map(|_| ())
     }
 
+    /// As [`Endpoint::record_end`]; `waker` is woken to look again.
+    pub fn poll_record_end(&self, waker: &Waker) -> Poll<RecordEnd> {
+        let state = self.handle.shared.lock();
+        let recorder = state.recorder.as_ref();
+        recorder.map_or(Poll::Pending, |recorder| recorder.poll_end(waker))
+    }
+
     /// A handle of a line that lives or is held, whoever opened it.
     pub fn line(&self, id: LineId) -> Option<Line<S>> {
         let held = self.handle.shared.attempt_late(|driver, _| {
@@ -339,10 +346,12 @@ impl<S: Shell> Endpoint<S> {
 }
 
 impl<S: Runtime> Endpoint<S> {
-    /// Binds the sockets and starts the task, in the runtime that this is called in.
+    /// Binds the sockets and starts the task, in the runtime that this is called in. Where it is to
+    /// be recorded the file is made before this returns, and whoever called waits for the disk.
     ///
     /// # Errors
-    /// If there is no runtime, an address cannot be bound, or the config is illegal.
+    /// If there is no runtime, an address cannot be bound, which the error names, or the config is
+    /// illegal.
     pub fn bind(config: Config) -> io::Result<Self> {
         let (endpoint, engine) = bind(config, S::watch)?;
         S::spawn(engine.run::<S>())?;
@@ -376,13 +385,6 @@ impl<S: Runtime> Endpoint<S> {
     /// before the endpoint does, which goes on.
     pub async fn record_end(&self) -> RecordEnd {
         poll_fn(|cx| self.poll_record_end(cx.waker())).await
-    }
-
-    /// As [`record_end`](Self::record_end), for one that does not wait.
-    pub fn poll_record_end(&self, waker: &Waker) -> Poll<RecordEnd> {
-        let state = self.handle.shared.lock();
-        let recorder = state.recorder.as_ref();
-        recorder.map_or(Poll::Pending, |recorder| recorder.poll_end(waker))
     }
 
     /// The next line that comes up or goes down, those that peers open too. A bounded number is

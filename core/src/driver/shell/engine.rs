@@ -4,7 +4,7 @@ use std::{
     fmt,
     future::poll_fn,
     io,
-    sync::{Arc, MutexGuard},
+    sync::Arc,
     task::{Poll, Waker},
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
     vec::Vec,
@@ -23,6 +23,12 @@ use crate::{
 /// No system takes more than this in one call, offloaded or not.
 const SEND_BYTES: usize = 65_507;
 
+/// How long the last records of a tape may take to be written.
+const LAST_WORD_MS: u64 = 1000;
+
+/// How often it is looked whether they are: who drives the engine may not be one to be woken.
+const LOOK_US: u64 = 1000;
+
 /// Nobody sleeps longer than this, so that no moment is beyond what the system's clock can tell.
 const REST_US: u64 = 86_400_000_000;
 
@@ -39,6 +45,8 @@ pub struct Engine<I> {
     first: u32,
     /// What ended the last turn, and whether more may have come in.
     ended: (Flushed, bool),
+    /// Once the endpoint has nothing more to do, how long it still waits for its tape.
+    written_by: Option<Time>,
 }
 
 /// When the next turn is due, if no socket becomes ready and nobody wakes the engine before.
@@ -63,6 +71,7 @@ impl<I> Engine<I> {
             linger_us: u64::try_from(linger.as_micros()).unwrap_or(u64::MAX),
             first: 0,
             ended: (Flushed::More, true),
+            written_by: None,
         }
     }
 
@@ -91,6 +100,9 @@ impl<I> Engine<I> {
     }
 
     fn wait_us(&self, state: &State, now: Time) -> u64 {
+        if self.written_by.is_some() {
+            return LOOK_US;
+        }
         let (flushed, more) = self.ended;
         if more {
             return 0;
@@ -100,10 +112,11 @@ impl<I> Engine<I> {
 }
 
 impl<I: AsHandle> Engine<I> {
-    /// Turns until the end, as a task of a runtime. Dropping the future breaks the endpoint.
-    pub async fn run<S: Runtime<Socket = I>>(mut self) {
+    /// Turns until the end, as a task of a runtime, whose timer is had at once: where there is none,
+    /// it is the caller who learns it. Dropping the future breaks the endpoint.
+    pub fn run<S: Runtime<Socket = I>>(mut self) -> impl Future<Output = ()> {
         let mut sleep = S::sleep();
-        poll_fn(|cx| {
+        poll_fn(move |cx| {
             let waker = cx.waker();
             let io =
                 |socket: &_, side, attempt: &mut Attempt<'_>| S::poll_io(socket, side, cx, attempt);
@@ -117,7 +130,6 @@ impl<I: AsHandle> Engine<I> {
             }
             Poll::Pending
         })
-        .await;
     }
 
     /// One turn. `io` tries what it is given on a socket, as [`Runtime::poll_io`] does; `waker` is
@@ -135,6 +147,9 @@ impl<I: AsHandle> Engine<I> {
             state.armed = Time::ZERO;
             state.driver.turn()
         };
+        if self.written_by.is_some() {
+            return self.rest(waker);
+        }
         self.receive(&mut io, &mut turn);
         self.shared.lock().driver.tick(self.shared.now(), wall());
         let flushed = self.send(&mut io, &mut turn);
@@ -212,9 +227,9 @@ impl<I: AsHandle> Engine<I> {
         }
         state.driver.dispatch(now);
         state.record(now);
-        let over = state.driver.is_over(now, flushed);
+        let done = self.written_by.is_some() || state.driver.is_over(now, flushed);
+        let over = done && self.is_written(&mut state, now, waker);
         if over {
-            state = end_tape(&shared, state, now);
             state.life = Life::Over;
             state.driver.fire_all();
         }
@@ -233,36 +248,39 @@ impl<I: AsHandle> Engine<I> {
             Rest::Until(shared.epoch() + Duration::from_micros(until.as_us()))
         }
     }
-}
 
-/// Ends the tape, if there is one, and waits a moment until all of it is written: who sees that the
-/// endpoint is over may end the process.
-fn end_tape<'a>(
-    shared: &'a Shared,
-    mut state: MutexGuard<'a, State>,
-    now: Time,
-) -> MutexGuard<'a, State> {
-    let Some(recorder) = state.recorder.clone() else {
-        return state;
-    };
-    recorder.close(now, state.driver.switch_mut());
-    drop(state);
-    recorder.wait();
-    shared.lock()
+    /// Ends the tape, if there is one. True once all of it is written, or that takes too long: who
+    /// sees that the endpoint is over may end the process. Nobody's thread waits for the disk.
+    fn is_written(&mut self, state: &mut State, now: Time, waker: &Waker) -> bool {
+        let Some(recorder) = &state.recorder else {
+            return true;
+        };
+        let by = *self.written_by.get_or_insert_with(|| {
+            recorder.close(now, state.driver.switch_mut());
+            now.plus_ms(LAST_WORD_MS)
+        });
+        now >= by || recorder.poll_end(waker).is_ready()
+    }
 }
 
 /// The engine is dropped when it ends, panics, or its runtime goes: nobody may wait for it then.
 impl<I> Drop for Engine<I> {
     fn drop(&mut self) {
         let mut state = self.shared.lock();
-        if state.life == Life::Running {
+        let mut broken = None;
+        if state.life != Life::Over {
             state.life = Life::Broken;
-            let now = self.shared.now();
-            state.record(now);
+            // What came before it broke is what somebody will want to see again.
+            state.record(self.shared.now());
+            broken = state.recorder.clone();
         }
         state.driver.fire_all();
         state.driver.waiters().take_fired(&mut self.woken);
         drop(state);
+        if let Some(recorder) = broken {
+            recorder.break_off();
+            recorder.wait();
+        }
         self.woken.drain(..).for_each(Waker::wake);
     }
 }

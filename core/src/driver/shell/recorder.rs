@@ -10,7 +10,7 @@ mod tests;
 use alloc::{sync::Arc, vec::Vec};
 use core::{fmt, mem, task::Poll, task::Waker, time::Duration};
 use std::{
-    fs::{self, File, OpenOptions},
+    fs::{self, File},
     io,
     path::{Path, PathBuf},
     sync::{Condvar, Mutex, MutexGuard, PoisonError},
@@ -30,7 +30,7 @@ const GATHER: Duration = Duration::from_millis(50);
 /// As much is written at once, without gathering more.
 const ENOUGH_BYTES: usize = 1 << 20;
 
-/// How long the last records may take to be written.
+/// How long what was collected may take to be written after something broke.
 const LAST_WORD: Duration = Duration::from_secs(1);
 
 /// How a recording ended.
@@ -38,6 +38,9 @@ const LAST_WORD: Duration = Duration::from_secs(1);
 pub enum RecordEnd {
     /// The switch was shut down in order, and the tape is whole.
     Closed,
+    /// The switch broke off, by a panic or since its runtime went. The tape has everything before
+    /// and no last record.
+    Broken,
     /// What happened came faster than it could be written, and the tape says so at its end.
     Behind,
     /// The file took nothing more. What it has ends with a whole record, the last of which says
@@ -49,6 +52,7 @@ impl fmt::Display for RecordEnd {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Closed => f.write_str("the switch was shut down"),
+            Self::Broken => f.write_str("the switch broke off"),
             Self::Behind => f.write_str("more happened than could be written in time"),
             Self::Refused(error) => write!(f, "the file takes nothing more: {error}"),
         }
@@ -117,7 +121,7 @@ impl Recorder {
     /// plain one; or if the system refuses.
     pub fn create(path: &Path, replace: bool, config: &tape::Config) -> io::Result<Self> {
         let created = make_way(path, replace)
-            .and_then(|()| private().open(path))
+            .and_then(|()| private(path))
             .and_then(|file| Self::onto(file, config));
         created.map_err(|error| {
             let kind = error.kind();
@@ -169,7 +173,8 @@ impl Recorder {
         }
     }
 
-    /// Ends the tape in order; [`wait`](Self::wait) for its last record to be written.
+    /// Ends the tape in order; [`poll_end`](Self::poll_end) tells when its last record is written, or
+    /// could not be. Never waits.
     pub fn close(&self, now: Time, recorded: &mut Recorded) {
         self.collect(now, recorded);
         let mut tray = self.desk.tray();
@@ -182,8 +187,17 @@ impl Recorder {
         self.desk.filled.notify_one();
     }
 
-    /// Waits until the last record is written, after [`close`](Self::close), if not for long: a
-    /// process that ends before leaves a tape that was cut off.
+    /// Ends the tape where it is, as if the process had been killed; [`wait`](Self::wait) for what
+    /// was collected to be written.
+    pub fn break_off(&self) {
+        let mut tray = self.desk.tray();
+        tray.last.get_or_insert(RecordEnd::Broken);
+        drop(tray);
+        self.desk.filled.notify_one();
+    }
+
+    /// Waits until everything is written, after [`break_off`](Self::break_off), if not for long: a
+    /// process that ends before leaves a tape that was cut off sooner.
     pub fn wait(&self) {
         let waits = |tray: &mut Tray| tray.end.is_none();
         let tray = self.desk.tray();
@@ -204,12 +218,9 @@ impl Recorder {
 }
 
 impl Drop for Recorder {
-    /// Without [`close`](Self::close) the tape ends where it is, as if the process had been killed.
+    /// Without [`close`](Self::close) the tape ends where it is.
     fn drop(&mut self) {
-        let mut tray = self.desk.tray();
-        tray.last.get_or_insert(RecordEnd::Behind);
-        drop(tray);
-        self.desk.filled.notify_one();
+        self.break_off();
     }
 }
 
@@ -278,11 +289,14 @@ fn make_way(path: &Path, replace: bool) -> io::Result<()> {
     }
 }
 
-/// How a file is made that others may not read.
-fn private() -> OpenOptions {
+/// Makes a file that its owner may read and write, and nobody else, whatever the umask says.
+fn private(path: &Path) -> io::Result<File> {
     let mut options = File::options();
     options.read(true).write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options
+    let file = options.open(path)?;
+    #[cfg(unix)]
+    file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
+    Ok(file)
 }

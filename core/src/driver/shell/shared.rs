@@ -195,9 +195,19 @@ impl Drop for Handle {
 
 #[cfg(test)]
 mod tests {
-    use std::{sync::atomic::AtomicBool, sync::atomic::Ordering, task::Wake, thread};
+    use std::{
+        sync::atomic::{AtomicBool, Ordering},
+        task::Wake,
+        thread,
+        time::Duration,
+    };
 
-    use crate::{base::Seed, driver, switch};
+    use crate::{
+        base::Seed,
+        driver::{self, shell::Engine, shell::Sockets},
+        switch::{self, PureRust},
+        tape::{self, Reader, Recorded},
+    };
 
     use super::*;
 
@@ -228,5 +238,37 @@ mod tests {
         let ended = Poll::Ready(Err(Ended));
         assert_eq!(shared.attempt(|_, _| Poll::<()>::Pending), ended);
         assert_eq!(shared.attempt_late(|_, _| Poll::<()>::Pending), ended);
+    }
+
+    #[test]
+    fn shared_after_a_panic_the_tape_has_everything_before() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("tape");
+        let (config, seed) = (switch::Config::default(), Seed::new([1; 32]));
+        let tape = tape::Config::default();
+        let recorder = Recorder::create(&path, false, &tape).unwrap();
+        let switch = Recorded::new(config, &seed, &PureRust, Some(tape)).unwrap();
+        let driver = Driver::new(switch, driver::Config::default());
+        let shared = Arc::new(Shared::new(driver, Some(recorder), Instant::now()));
+        let sockets = Sockets::<std::net::UdpSocket>::bind(&[], 0).unwrap();
+        let engine = Engine::new(Arc::clone(&shared), sockets, Duration::ZERO);
+        let panicked = thread::scope(|scope| {
+            let command = || {
+                shared.command(|driver, now| {
+                    driver.switch_mut().keep_now(now);
+                    panic!("on purpose")
+                })
+            };
+            scope.spawn(command).join().is_err()
+        });
+        assert!(panicked);
+        drop(engine);
+        let tape = std::fs::read(&path).unwrap();
+        let mut reader = Reader::new();
+        reader.feed(&tape);
+        assert!(reader.record().unwrap().is_some());
+        let last = reader.record().unwrap().expect("what came before");
+        assert!(last.head().contains("keep_now"), "{last:?}");
+        assert_eq!(reader.left(), 0);
     }
 }

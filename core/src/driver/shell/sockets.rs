@@ -1,7 +1,7 @@
 //! The UDP sockets: bound, their buffers raised, several datagrams at a time each way.
 
 use std::{
-    array, fmt,
+    array, fmt, format,
     io::{self, IoSliceMut},
     net::{SocketAddr, UdpSocket},
     task::Poll,
@@ -44,7 +44,7 @@ impl Sockets<UdpSocket> {
     /// raised to `buffer_bytes` as far as the system allows.
     ///
     /// # Errors
-    /// If an address cannot be bound.
+    /// If an address cannot be bound, which the error names.
     pub fn bind(listen: &[SocketAddr], buffer_bytes: usize) -> io::Result<Self> {
         let mut all: Vec<Socket<UdpSocket>> = Vec::with_capacity(listen.len());
         for &address in listen {
@@ -55,7 +55,9 @@ impl Sockets<UdpSocket> {
             match same_port.map_or_else(|| Socket::bind(address, buffer_bytes), Ok) {
                 Ok(socket) => all.push(socket),
                 Err(_) if is_optional(address) && before.is_some() => {}
-                Err(error) => return Err(error),
+                Err(error) => {
+                    return Err(io::Error::new(error.kind(), format!("{address}: {error}")));
+                }
             }
         }
         Ok(Self { all })

@@ -155,6 +155,7 @@ fn reason(name: &str, unreadable: &Unreadable) -> String {
         );
     }
     if let Unread::Scheme(scheme) = why {
+        let scheme = scheme.escape_debug();
         return format!(
             "{name} was recorded under the cryptography `{scheme}`, of simulated worlds: replay it \
              in the test that made it"

@@ -217,6 +217,12 @@ fn replay_of_a_redacted_tape_explains_and_does_nothing_again() {
     let ended = replay(&world, &out, &["--explain"]).by(0);
     let count = records(&redacted).len() - 1;
     assert_eq!(ended.text().lines().count(), count + 1, "and the verdict");
+    // Nothing beyond what was asked.
+    let early = world.path("early.tape");
+    let until = ["--redact", early.to_str().unwrap(), "--until", "1us"];
+    let ended = replay(&world, &tape, &[&until[..], &["--json"]].concat()).by(0);
+    let count = records(&fs::read(&early).unwrap()).len() - 1;
+    assert_eq!(last_object(&ended)["records"], count);
 }
 
 #[test]
@@ -258,9 +264,11 @@ fn replay_knows_what_every_command_with_a_switch_has_recorded() {
     world.run(&recv).by(0);
     sender.end().by(0);
     let (up, ticket) = world.up(&[]);
-    world
-        .run(&["ping", &ticket, "-c", "1", "--record", &tape("ping")])
-        .by(0);
+    let mut masked = world.command_in_shell("umask 0777; exec \"$0\" \"$@\"");
+    masked.args(["ping", &ticket, "-c", "1", "--record", &tape("ping")]);
+    Running::start(masked).end().by(0);
+    let mode = fs::metadata(world.path("ping")).unwrap().permissions();
+    assert_eq!(mode.mode() & 0o777, 0o600, "whatever the umask");
     up.signal(Signal::TERM);
     up.end().by(0);
     for name in ["send", "recv", "ping"] {
@@ -281,6 +289,11 @@ fn replay_is_of_one_switch_and_of_a_file_that_was_not_there() {
     world
         .run(&["up", "--record", "no/where"])
         .by_saying(1, "no/where");
+    let folder = world.path("in");
+    fs::create_dir_all(&folder).unwrap();
+    world
+        .run(&["up", "--record", folder.to_str().unwrap(), "--record-over"])
+        .by_saying(5, "a plain file only");
     let (up, _ticket) = world.up(&["--record", name, "--record-over"]);
     up.signal(Signal::TERM);
     up.end().by(0);

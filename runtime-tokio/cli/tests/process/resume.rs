@@ -1,6 +1,11 @@
 //! Transfers that stop in the middle and are run again.
 
-use std::{fs, path::PathBuf, thread};
+use std::{
+    fs,
+    path::PathBuf,
+    thread,
+    time::{Duration, Instant},
+};
 
 use rustix::process::Signal;
 use serde_json::Value;
@@ -9,25 +14,37 @@ use crate::running::{Ended, Running, World};
 
 const MIB: u64 = 1 << 20;
 
+/// A giver that runs for so long gives a small part of what it has.
+const MOMENT: Duration = Duration::from_millis(2);
+
+/// What was given meanwhile becomes durable long before everything has been given.
+const PAUSE: Duration = Duration::from_millis(20);
+
 fn record(world: &World, part: &str) -> Option<Value> {
     let text = fs::read_to_string(world.path(part).join("record")).ok()?;
     serde_json::from_str(&text).ok()
 }
 
 /// Lets the giver run for a moment at a time until `look` gives something; it stands still then,
-/// however fast this machine is.
+/// however fast this machine is and whatever else it does.
 fn stand_still<T>(giver: &Running, mut look: impl FnMut() -> Option<T>) -> T {
-    loop {
+    for _moment in 0..10_000 {
         giver.signal(Signal::CONT);
-        let found = (0..100).find_map(|_moment| {
+        let begun = Instant::now();
+        let found = loop {
+            let found = look();
+            if found.is_some() || begun.elapsed() > MOMENT {
+                break found;
+            }
             thread::yield_now();
-            look()
-        });
+        };
         giver.signal(Signal::STOP);
         if let Some(found) = found {
             return found;
         }
+        thread::sleep(PAUSE);
     }
+    panic!("the transfer is over, or nothing of it became durable");
 }
 
 /// Lets the giver stand still once something of the part is durable; the bytes that are there for

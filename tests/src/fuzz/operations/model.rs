@@ -79,7 +79,12 @@ impl Model {
                         let twice = self.streams[n].insert(stream, end);
                         assert!(twice.is_none(), "{stream} opened twice");
                     }
-                    _ => {}
+                    Event::Line(_)
+                    | Event::Stream(_)
+                    | Event::Space(_)
+                    | Event::Anon
+                    | Event::Packet { .. }
+                    | _ => {}
                 }
             }
         }
@@ -160,13 +165,10 @@ impl Model {
             .map(|at| byte((number, opener), at))
             .collect();
         let now = world.nodes[n].time(world.now);
-        match world.nodes[n].switch.write(now, stream, &bytes) {
-            Ok(taken) => {
-                assert!(taken <= bytes.len(), "{taken} of {len} bytes");
-                assert!(taken > 0 || len == 0, "a write that takes nothing");
-                direction.written += taken as u64;
-            }
-            Err(_) => {}
+        if let Ok(taken) = world.nodes[n].switch.write(now, stream, &bytes) {
+            assert!(taken <= bytes.len(), "{taken} of {len} bytes");
+            assert!(taken > 0 || len == 0, "a write that takes nothing");
+            direction.written += taken as u64;
         }
     }
 

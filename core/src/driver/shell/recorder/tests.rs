@@ -2,15 +2,22 @@
 
 use std::{
     io::{Read as _, Seek, SeekFrom, Write},
+    net::UdpSocket,
     println,
     string::ToString as _,
     sync::mpsc::{Receiver, Sender, channel},
+    task::Wake,
+    time::Instant,
     vec,
 };
 
-use super::*;
+use super::{
+    super::{Attempt, Engine, Rest, Sockets, shared::Shared},
+    *,
+};
 use crate::{
     base::{Seed, Wall},
+    driver::{self, Driver},
     switch::{self, PureRust},
 };
 
@@ -55,12 +62,21 @@ fn ends_by(bytes: &[u8], end: &str) -> bool {
 
 /// Waits for the thread.
 fn end_of(recorder: &Recorder) -> RecordEnd {
-    let tray = recorder.desk.tray();
-    let over = recorder
-        .desk
-        .over
-        .wait_while(tray, |tray| tray.end.is_none());
-    over.unwrap().end.clone().unwrap()
+    let waker = Arc::new(Awaited(thread::current())).into();
+    loop {
+        match recorder.poll_end(&waker) {
+            Poll::Ready(end) => return end,
+            Poll::Pending => thread::park(),
+        }
+    }
+}
+
+struct Awaited(thread::Thread);
+
+impl Wake for Awaited {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
+    }
 }
 
 /// A disk with so much room.
@@ -150,7 +166,7 @@ fn recorder_makes_a_file_for_its_owner_alone_and_writes_every_record_in_order() 
         recorder.collect(Time::from_us(1), &mut switch);
     }
     recorder.close(Time::from_us(2), &mut switch);
-    recorder.wait();
+    end_of(&recorder);
     assert!(matches!(end_of(&recorder), RecordEnd::Closed));
     assert!(!switch.is_recording());
     let bytes = fs::read(&path).unwrap();
@@ -298,4 +314,58 @@ fn recorder_that_is_dropped_leaves_whole_records() {
     let tape = left.recv().unwrap();
     assert_eq!(records(&tape).len() - 1, 51);
     assert!(!ends_by(&tape, "closed"));
+}
+
+/// A disk that takes nothing until it may.
+struct Stuck(Receiver<()>);
+
+impl Write for Stuck {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let _free = self.0.recv();
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl io::Read for Stuck {
+    fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+        Ok(0)
+    }
+}
+
+impl Seek for Stuck {
+    fn seek(&mut self, _: SeekFrom) -> io::Result<u64> {
+        Ok(0)
+    }
+}
+
+impl Paper for Stuck {
+    fn cut(&mut self, _: u64) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn recorder_with_a_stuck_disk_holds_up_the_end_and_no_turn() {
+    let (switch, config) = recorded(1 << 20);
+    let (free, stuck) = channel();
+    let recorder = Recorder::onto(Stuck(stuck), &config).unwrap();
+    let driver = Driver::new(switch, driver::Config::default());
+    let shared = Arc::new(Shared::new(driver, Some(recorder), Instant::now()));
+    let sockets = Sockets::bind(&[], 0).unwrap();
+    let mut engine = Engine::new(Arc::clone(&shared), sockets, Duration::ZERO);
+    let none = |_: &UdpSocket, _, _: &mut Attempt<'_>| Poll::Pending;
+    shared.lock().driver.shut_down(Time::ZERO, 0);
+    // Neither the call nor the task waits for the disk, and it is no busy loop.
+    for _turn in 0..3 {
+        assert!(matches!(engine.turn(Waker::noop(), none), Rest::Until(_)));
+        assert!(!engine.wait().is_zero());
+    }
+    drop(free);
+    let recorder = shared.lock().recorder.clone().unwrap();
+    assert!(matches!(end_of(&recorder), RecordEnd::Closed));
+    assert_eq!(engine.turn(Waker::noop(), none), Rest::Over);
 }

@@ -38,6 +38,7 @@ fn sockets_an_address_in_use_is_refused() {
     let taken = first.addresses().next().unwrap().to_string();
     let error = listen(&["127.0.0.1:0", &taken]).err().unwrap();
     assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
+    assert!(error.to_string().contains(&taken), "{error} says where");
 }
 
 #[test]

@@ -1,5 +1,5 @@
-//! An echo. `echo listen [ADDRESS]` prints a ticket and sends back what comes; `echo TICKET TEXT`
-//! sends a text there and prints what comes back.
+//! An echo. `echo-mio listen [ADDRESS]` prints a ticket and sends back what comes;
+//! `echo-mio TICKET TEXT` sends a text there and prints what comes back.
 
 use std::{
     collections::BTreeMap,
@@ -103,6 +103,6 @@ fn main() -> Result<(), Box<dyn Error>> {
         ["listen"] => listen("127.0.0.1:0"),
         ["listen", address] => listen(address),
         [ticket, text] => dial(&ticket.parse()?, text),
-        _ => Err("usage: echo listen [ADDRESS] | echo TICKET TEXT".into()),
+        _ => Err("usage: echo-mio listen [ADDRESS] | echo-mio TICKET TEXT".into()),
     }
 }

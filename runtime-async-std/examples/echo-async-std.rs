@@ -1,5 +1,5 @@
-//! An echo. `echo listen [ADDRESS]` prints a ticket and sends back what comes; `echo TICKET TEXT`
-//! sends a text there and prints what comes back.
+//! An echo. `echo-async-std listen [ADDRESS]` prints a ticket and sends back what comes;
+//! `echo-async-std TICKET TEXT` sends a text there and prints what comes back.
 
 use std::{env, error::Error, time::Duration};
 
@@ -48,6 +48,6 @@ fn main() -> Result<(), Box<dyn Error>> {
         ["listen"] => task::block_on(listen("127.0.0.1:0")),
         ["listen", address] => task::block_on(listen(address)),
         [ticket, text] => task::block_on(dial(&ticket.parse()?, text)),
-        _ => Err("usage: echo listen [ADDRESS] | echo TICKET TEXT".into()),
+        _ => Err("usage: echo-async-std listen [ADDRESS] | echo-async-std TICKET TEXT".into()),
     }
 }
