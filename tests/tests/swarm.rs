@@ -12,7 +12,9 @@ use hydroid_core::{
 };
 use hydroid_tests::{
     checks,
-    swarm::{Extras, Plan, Profile, Seeds, Tally, draw, places, report, run, run_with, spread},
+    swarm::{
+        Extras, Plan, Profile, Seeds, Tally, draw, places, report, run, run_with, say, spread,
+    },
     world::StubProvider,
 };
 
@@ -28,7 +30,7 @@ fn swarm(test: &str, profile: Profile, (count, twice): (u64, u64)) -> Option<Tal
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
     if let Some(plan) = one(profile) {
         match run_with(&plan, &extras) {
-            Ok(tally) => println!("swarm: {test}: {tally:?}"),
+            Ok(tally) => say(&format!("swarm: {test}: {tally:?}")),
             Err(failure) => panic!("{}", report(&plan, &failure, &extras, (test, folder))),
         }
         return None;
@@ -36,7 +38,7 @@ fn swarm(test: &str, profile: Profile, (count, twice): (u64, u64)) -> Option<Tal
     let seeds = Seeds::of(test, count, twice);
     match spread(profile, seeds, &extras, draw) {
         Ok(tally) => {
-            println!(
+            say(&format!(
                 "swarm: {test}: {} seeds, {} operations, {} lines, {} streams, {} events, faults: {}",
                 seeds.count,
                 tally.operations,
@@ -44,7 +46,7 @@ fn swarm(test: &str, profile: Profile, (count, twice): (u64, u64)) -> Option<Tal
                 tally.streams,
                 tally.happened,
                 tally.faults
-            );
+            ));
             (seeds.count >= count).then_some(tally)
         }
         Err(found) => panic!(

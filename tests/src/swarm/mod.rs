@@ -21,5 +21,5 @@ pub use self::{
     report::{Report, places, report},
     run::{Extras, Failure, Tally, Weigh, run, run_with},
     shrink::shrink,
-    spread::{Found, Seeds, spread},
+    spread::{Found, Seeds, say, spread},
 };

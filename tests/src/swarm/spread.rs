@@ -1,8 +1,11 @@
 //! Seeds, one after another, spread over threads.
 
-use std::sync::{
-    Mutex,
-    atomic::{AtomicU64, Ordering},
+use std::{
+    io::{self, Write as _},
+    sync::{
+        Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use super::{
@@ -35,7 +38,7 @@ impl Seeds {
             Err(_) => default,
         };
         let (from, count) = (number("SWARM_FROM", 1), number("SWARM_SEEDS", count));
-        println!("{name}: SWARM_FROM={from} SWARM_SEEDS={count}");
+        say(&format!("{name}: SWARM_FROM={from} SWARM_SEEDS={count}"));
         Self { from, count, twice }
     }
 }
@@ -102,4 +105,9 @@ fn again(plan: &Plan, tally: &Tally) -> Result<Tally, Failure> {
     let at = hydroid_core::base::Time::ZERO;
     verdict.map_err(|broken| Failure { broken, at })?;
     Ok(second)
+}
+
+/// Prints a line that also whoever runs a test that passes is to see.
+pub fn say(line: &str) {
+    let _unseen = writeln!(io::stderr(), "{line}");
 }
