@@ -1,6 +1,6 @@
 //! The hydroid switch under mio: an [`Endpoint`] that is an [`event::Source`](mio::event::Source),
-//! a [`Line`] to each peer, and [`Stream`]s that are [`io::Read`](std::io::Read) and
-//! [`io::Write`](std::io::Write).
+//! a [`Line`] to each peer, and [`Stream`]s that are [`io::Read`] and
+//! [`io::Write`].
 //!
 //! The program owns the [`Poll`](mio::Poll). Around its loop it does three things: it sleeps no
 //! longer than [`Endpoint::timeout`], it calls [`Endpoint::turn`], and it takes the [`Event`]s that

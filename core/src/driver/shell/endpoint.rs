@@ -92,7 +92,7 @@ impl<S> Endpoint<S> {
     /// Installs an identity as a member of `space`: the switch answers for it from now on.
     ///
     /// # Errors
-    /// As [`Switch::install`]; an endpoint that has ended is full.
+    /// As [`Recorded::install`]; an endpoint that has ended is full.
     pub fn install(&self, secret: &SecretKey, space: &Space) -> Result<Hashname, InstallError> {
         self.handle
             .shared
@@ -103,7 +103,7 @@ impl<S> Endpoint<S> {
     /// Installs an identity in the closed space that `admission` lets it into.
     ///
     /// # Errors
-    /// As [`Switch::install_member`]; an endpoint that has ended is full.
+    /// As [`Recorded::install_member`]; an endpoint that has ended is full.
     pub fn install_member(
         &self,
         secret: &SecretKey,
@@ -135,7 +135,7 @@ impl<S> Endpoint<S> {
     /// Takes over what is newer in `admission`; it takes effect on every line of the space.
     ///
     /// # Errors
-    /// As [`Switch::renew`].
+    /// As [`Recorded::renew`].
     pub fn renew(&self, local: Hashname, admission: &Admission) -> Result<(), SpaceCommandError> {
         self.handle
             .shared
@@ -178,7 +178,7 @@ impl<S> Endpoint<S> {
         event.map(Result::ok)
     }
 
-    /// Sends one packet to an address, in clear and without a line; see [`Switch::send_anon`].
+    /// Sends one packet to an address, in clear and without a line; see [`Recorded::send_anon`].
     ///
     /// # Errors
     /// The [`LineError`](crate::switch::LineError) inside says why it was not taken;
@@ -204,7 +204,7 @@ impl<S> Endpoint<S> {
     /// Keeps a line from `local` to the member whom `ticket` names: opened at once, and again whenever
     /// it ends, until [`Endpoint::forget_line`]. [`Endpoint::line_event`] tells of each, and
     /// [`Endpoint::connect`] gives the one that there is; dropping its last handle does not close
-    /// it. See [`Switch::keep_line`].
+    /// it. See [`Recorded::keep_line`].
     ///
     /// # Errors
     /// See [`ConnectError`].
@@ -224,7 +224,7 @@ impl<S> Endpoint<S> {
         let _ended = self.handle.shared.command(forget);
     }
 
-    /// The peers of `local` that are remembered, newest first: see [`Switch::peers`].
+    /// The peers of `local` that are remembered, newest first: see [`Switch::peers`](crate::switch::Switch::peers).
     pub fn peers(&self, local: Hashname) -> Vec<KnownPeer> {
         self.handle
             .shared
@@ -244,10 +244,10 @@ impl<S> Endpoint<S> {
         need.map(Result::ok)
     }
 
-    /// Gives back what an earlier start asked to be kept: see [`Switch::restore`].
+    /// Gives back what an earlier start asked to be kept: see [`Recorded::restore`].
     ///
     /// # Errors
-    /// As [`Switch::restore`]; an endpoint that has ended knows no key.
+    /// As [`Recorded::restore`]; an endpoint that has ended knows no key.
     pub fn restore(&self, key: &str, bytes: &[u8]) -> Result<(), RestoreError> {
         self.handle
             .shared
