@@ -125,12 +125,25 @@ fn swarm_regression_own_stream_that_waited_is_not_told_to_the_application() {
     regression(include_str!("plans/own_stream_waits.plan"));
 }
 
-/// A line that had replaced another under the same end number asked, once its peer was silent, with
-/// that number still. The peer had kept the first of the two and took the handshake for one of that;
-/// the line that came of it had a first stream that only one end knew, and ended as misbehaviour.
+/// A line asked after itself with its own end number, though another first stream, and what came of
+/// it kept that number. The peer of a third such line had kept the second, took the handshake for
+/// one of that, and a line that only one end knew ended as misbehaviour.
 #[test]
 fn swarm_regression_end_number_is_not_used_for_a_third_line() {
     regression(include_str!("plans/end_number_behind_a_cut.plan"));
+}
+
+/// A line that had taken another's place asked after itself, once its peer had moved, with a number
+/// that the peer did not know, and so was replaced though both ends had it.
+#[test]
+fn swarm_regression_line_is_known_by_the_number_that_it_asks_with() {
+    regression(include_str!("plans/asked_in_a_new_line.plan"));
+}
+
+/// Both ends dialled after a long sleep, and each kept another of the two lines.
+#[test]
+fn swarm_regression_both_ends_keep_one_line_after_a_sleep() {
+    regression(include_str!("plans/both_dial_after_sleep.plan"));
 }
 
 /// An end whose peer had not proved itself to it yet, and had moved, asked whether it was still

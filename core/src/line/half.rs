@@ -24,6 +24,8 @@ pub(super) struct HalfOpen {
     pub(super) session: Session,
     pub(super) end: End,
     pub(super) peer_end: End,
+    /// The peer's end number of the line that it asked after.
+    pub(super) asks: Option<u32>,
     pub(super) peer_boot: u64,
     pub(super) time: u64,
     pub(super) told: Told,
@@ -123,15 +125,16 @@ impl Answers {
         Some(*half)
     }
 
-    /// Drops the sessions that wait to join a line which is no more, and gives their line ids: its
-    /// ends begin another life.
+    /// Drops the sessions that wait to join a line which is no more, or were made when the peer
+    /// asked after it, and gives their line ids: its ends begin another life.
     pub(super) fn drop_joining(
         &mut self,
         pair: &Pair,
         (end, boot, peer_end): (u32, u64, u32),
     ) -> Vec<u32> {
         let joins = |half: &HalfOpen| {
-            half.end.id == end && half.peer_boot == boot && half.peer_end.id == peer_end
+            let is_of_it = half.peer_end.id == peer_end || half.asks == Some(peer_end);
+            half.end.id == end && half.peer_boot == boot && is_of_it
         };
         let waiting = self.waiting.get(pair).into_iter().flatten();
         let joining = waiting.filter(|id| {

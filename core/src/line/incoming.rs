@@ -186,6 +186,7 @@ impl Lines {
             .begun(now, hash),
             end,
             peer_end: opened.end,
+            asks: opened.asks,
             peer_boot: opened.boot,
             time: opened.time,
             told: opened.told,
@@ -206,7 +207,8 @@ impl Lines {
         if let Some(line) = line {
             // What is under way to see whether the peer has forgotten the line is of no account to
             // a peer that has not.
-            if line.is_peer_life(opened.boot, opened.end.id) {
+            let is_ours = |end| line.is_peer_life(opened.boot, end);
+            if is_ours(opened.end.id) || opened.asks.is_some_and(is_ours) {
                 return line.own_end();
             }
             if line.current.is_none() || line.pending.is_some() {

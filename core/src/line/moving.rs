@@ -188,6 +188,7 @@ impl Lines {
             since: now,
             rtt_us: line.paths.rtt_us(),
         };
+        line.again = None;
         line.paths.add(now, route, &self.config, &mut self.rng);
         line.paths
             .on_silence(now, pace, &self.config, &mut self.rng);

@@ -40,6 +40,9 @@ pub(super) struct Open<'a> {
     pub(super) line: u32,
     pub(super) time: u64,
     pub(super) end: End,
+    /// Our end number of the line that the peer is asked after, if this open is to tell whether it
+    /// has that still.
+    pub(super) asks: Option<u32>,
     /// What the responder asked for under load.
     pub(super) cookie: Option<&'a Cookie>,
     pub(super) told: Told,
@@ -76,8 +79,9 @@ impl Open<'_> {
     pub(super) fn inner_head(&self) -> String {
         let (key, boot, time) = (self.home.key, self.home.boot, self.time);
         let End { id, first_stream } = self.end;
+        let asks = (self.asks).map_or_else(String::new, |end| format!(r#","asks":{end}"#));
         format!(
-            r#"{{"key":"{key}","boot":"{boot:016x}","time":{time},"streams":{first_stream},"end":{id}{}}}"#,
+            r#"{{"key":"{key}","boot":"{boot:016x}","time":{time},"streams":{first_stream},"end":{id}{asks}{}}}"#,
             self.told.keys()
         )
     }
@@ -142,6 +146,7 @@ struct InnerHead<'a> {
     time: u64,
     streams: u64,
     end: u32,
+    asks: Option<u32>,
 }
 
 /// What the initiator of an open says, shown to hold the key but not yet to be there: the open may
@@ -154,6 +159,8 @@ pub(super) struct Opened {
     pub(super) boot: u64,
     pub(super) time: u64,
     pub(super) end: End,
+    /// The peer's end number of the line that it asks after.
+    pub(super) asks: Option<u32>,
     pub(super) digest: Digest,
     pub(super) told: Told,
     /// The gate that its MAC was keyed with.
@@ -215,6 +222,7 @@ impl<'a> Clear<'a> {
             boot: head::hex64(&inner.boot)?,
             time: inner.time,
             end: End::of_peer(inner.end, inner.streams)?,
+            asks: inner.asks,
             digest: self.digest,
             told,
             gate: Gate::new(NO_GATE),

@@ -96,12 +96,11 @@ impl Lines {
         }
         if line.pending.is_none() {
             // One end number goes with one number of a stream, in all opens and answers.
-            let id = if line.is_second {
-                self.rng.u32()
-            } else {
-                line.end
-            };
-            let end = *line.again.get_or_insert(End { id, first_stream });
+            let rng = &mut self.rng;
+            let end = *line.again.get_or_insert_with(|| End {
+                id: rng.u32(),
+                first_stream,
+            });
             self.send_open(now, slot, end);
         }
         self.add_routes(slot, routes);
@@ -146,6 +145,7 @@ impl Lines {
             line: id,
             time,
             end,
+            asks: line.current.is_some().then_some(line.end),
             told: Told::ours(self.limits, home.admission.as_deref()),
             cookie,
         };
@@ -255,7 +255,6 @@ impl Lines {
         let old = self.slots.get_mut(slot).expect("what is replaced is there");
         line.paths.inherit(&mut old.paths);
         let why = if old.info.peer_boot == Some(made.peer_boot) {
-            line.is_second = line.end == old.end;
             Down::Replaced
         } else {
             Down::Restarted

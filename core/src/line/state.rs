@@ -96,12 +96,9 @@ pub(super) struct Line {
     /// The id of the session that the last packet was opened in.
     pub(super) opened_in: u32,
     pub(super) pending: Option<Box<Pending>>,
-    /// Our end of the line that takes this one's place, if its peer turns out to have forgotten it.
+    /// Our end of the line that takes this one's place, if its peer, which was asked, turns out to
+    /// have forgotten it.
     pub(super) again: Option<End>,
-    /// Its end number was that of the line before, with the same life of the peer: the peer may
-    /// have kept that one, so what takes this one's place gets another (PROTOCOL, section Crossed
-    /// opens).
-    pub(super) is_second: bool,
     pub(super) closing: Option<Closing>,
     /// What lets the peer into a closed space.
     pub(super) membership: Option<Box<Membership>>,
@@ -126,7 +123,6 @@ impl Line {
             opened_in: 0,
             pending: None,
             again: None,
-            is_second: false,
             closing: None,
             membership: None,
             expires: None,

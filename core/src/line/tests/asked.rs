@@ -1,4 +1,5 @@
-//! A peer that is asked whether it started again: which streams the next line begins with.
+//! A peer that is asked whether it still has the line: what it is asked for, and which streams the
+//! next line begins with.
 
 use super::{life::begin_again, *};
 
@@ -29,4 +30,41 @@ fn line_says_one_first_stream_with_one_end_number_however_often_it_asks() {
     lines.take_pending(a);
     lines.reopen(now, a, &[route_to(1)], 99);
     assert_eq!(lines.pending_mut(a).unwrap().end.first_stream, first);
+}
+
+#[test]
+fn line_that_took_the_place_of_another_is_found_when_it_asks() {
+    for of in [0, 1] {
+        let (mut world, ..) = connected(&Config::default());
+        begin_again(&mut world, of, false);
+        let ask = |world: &mut World, first_stream| {
+            let slot = world.up(1 - of).unwrap();
+            let route = [route_to(of as u8)];
+            let now = world.now;
+            (world.sides[1 - of].lines).reopen(now, slot, &route, first_stream);
+            world.settle(&mut keep);
+        };
+        ask(&mut world, 77);
+        let downs = core::mem::take(&mut world.sides[1 - of].downs);
+        assert_eq!(downs, [Down::Replaced], "the peer had forgotten the first");
+        ask(&mut world, 99);
+        assert_eq!(world.sides[1 - of].downs, [], "it has the second");
+        world.assert_one_line();
+    }
+}
+
+#[test]
+fn line_whose_peer_was_found_asks_the_next_time_with_new_numbers() {
+    let (mut world, a, _) = connected(&Config::default());
+    let mut ends = Vec::new();
+    for first_stream in [77, 99] {
+        let (now, lines) = (world.now, &mut world.sides[0].lines);
+        lines.reopen(now, a, &[route_to(1)], first_stream);
+        let end = lines.pending_mut(a).unwrap().end;
+        assert_eq!(end.first_stream, first_stream);
+        ends.push(end.id);
+        world.settle(&mut keep);
+    }
+    let own = world.sides[0].lines.slots.get(a).unwrap().end;
+    assert!(ends[0] != ends[1] && !ends.contains(&own), "{ends:?} {own}");
 }

@@ -103,6 +103,7 @@ fn open_as(secret_key: &SecretKey, key: PublicKey, to: u8, line: u32, time: u64)
             first_stream: 0,
         },
         told: told::Told::default(),
+        asks: None,
         cookie: None,
     };
     open.write(rng).unwrap().0.into_vec()

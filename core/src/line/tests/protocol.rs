@@ -105,6 +105,7 @@ fn check(vector: &mut Vector, provider: &'static dyn Provider) -> Verdict {
         time: vector.one("time")?,
         end: end(vector, "initiator")?,
         told: Told::ours(limits, initiator.admission.as_deref()),
+        asks: None,
         cookie: None,
     };
     let (datagram, mut handshake) = open

@@ -211,9 +211,25 @@ fn line_open_has_room_for_the_largest_document_version() {
     });
     a.config.suite = Suite::ChaCha20Poly1305;
     let first = crate::wire::VARINT_MAX;
-    a.open(Time::ZERO, name, key(2), &[route_to(2)], first)
+    let slot = a
+        .open(Time::ZERO, name, key(2), &[route_to(2)], first)
         .unwrap();
     assert_eq!(poll_one(&mut a, Time::ZERO).len(), OPEN_LEN);
+    let home = &a.homes[0];
+    let asking = Open {
+        suite: Suite::ChaCha20Poly1305,
+        home,
+        peer: &key(2),
+        mac: &home.doors[0].mac,
+        line: u32::MAX,
+        time: u64::MAX,
+        end: a.slots.get(slot).unwrap().own_end(),
+        asks: Some(u32::MAX),
+        cookie: None,
+        told: Told::ours(a.limits, home.admission.as_deref()),
+    };
+    let (open, _) = asking.write(Rng::new(&Seed::new([1; 32]))).unwrap();
+    assert_eq!(open.len(), OPEN_LEN);
 }
 
 #[test]

@@ -202,6 +202,7 @@ fn shown_to(told: Told, gate: u8, (mut b, _): (Lines, Hashname)) -> Option<Refus
             first_stream: 0,
         },
         told,
+        asks: None,
         cookie: None,
     };
     let (datagram, mut handshake) = open.write(rng).unwrap();
