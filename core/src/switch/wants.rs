@@ -80,9 +80,10 @@ impl Switch {
 
     /// Keeps a line from `local` to the holder of `peer`: opens one, unless there is one, and again
     /// whenever it ends, until `forget_line`. Each has a `LineId` of its own and tells of itself by
-    /// `Up` and `Down`. Beside `addresses`, those are tried where the peer was before. Between dials
-    /// that come to nothing the wait grows from `Life::redial_first_ms` to `Life::redial_most_ms`;
-    /// after a sleep or a change of network it begins anew.
+    /// `Up` and `Down`. Beside `addresses`, those are tried where the peer was before; a line that
+    /// there is tries them too. Between dials that come to nothing the wait grows from
+    /// `Life::redial_first_ms` to `Life::redial_most_ms`; after a sleep or a change of network it
+    /// begins anew.
     ///
     /// A line that was closed by this end, or whose peer broke the protocol, is not opened again
     /// until the next call of this or the next start; the want itself is there still.
@@ -124,6 +125,10 @@ impl Switch {
             if let Phase::Closing { line, .. } = link.phase {
                 link.phase = Phase::Up { line };
             }
+        }
+        if let Some(line) = line.and_then(|at| self.links.get(at)?.line()) {
+            let routes = self.routes_to(addresses);
+            self.lines.add_paths(now, line, &routes);
         }
         self.dial(now, slot, false);
         self.note_change(now);
