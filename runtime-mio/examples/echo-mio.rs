@@ -16,7 +16,7 @@ use mio::{Events, Interest, Poll, Token};
 
 fn listen(address: &str) -> Result<(), Box<dyn Error>> {
     let listen = vec![address.parse()?];
-    let mut endpoint = Endpoint::bind(Config {
+    let endpoint = Endpoint::bind(Config {
         listen,
         ..Config::default()
     })?;
@@ -24,40 +24,30 @@ fn listen(address: &str) -> Result<(), Box<dyn Error>> {
     endpoint.install(&secret, &space)?;
     let ticket = Ticket::new(secret.public(), space, &endpoint.local_addresses(), None);
     println!("{ticket}");
-    let (mut poll, mut ready) = registered(&mut endpoint)?;
     let mut streams = BTreeMap::new();
-    loop {
-        poll.poll(&mut ready, endpoint.timeout())?;
-        endpoint.turn()?;
-        while let Some(event) = endpoint.next_event() {
-            while let Some(stream) = endpoint.accept() {
-                streams.insert(stream.id(), (stream, Vec::new()));
-            }
-            if let Event::Readable(id) | Event::Writable(id) = event
-                && let Some((stream, held)) = streams.get_mut(&id)
-                && !would_block(&echo(stream, held))
-            {
-                streams.remove(&id);
-            }
+    run(endpoint, |endpoint, event| {
+        while let Some(stream) = endpoint.accept() {
+            streams.insert(stream.id(), (stream, Vec::new()));
         }
-    }
+        if let Event::Readable(id) | Event::Writable(id) = event
+            && let Some((stream, held)) = streams.get_mut(&id)
+            && !would_block(&echo(stream, held))
+        {
+            streams.remove(&id);
+        }
+        Ok(())
+    })
 }
 
 fn dial(ticket: &Ticket, text: &str) -> Result<(), Box<dyn Error>> {
-    let mut endpoint = Endpoint::bind(Config::default())?;
+    let endpoint = Endpoint::bind(Config::default())?;
     let me = endpoint.install(&fresh_secret()?, &Space::open("echo")?)?;
     let mut stream = endpoint.connect(me, ticket)?.open_stream("{}")?;
     stream.write_all(text.as_bytes())?;
     stream.finish()?;
-    let (mut poll, mut ready) = registered(&mut endpoint)?;
     let mut echo = String::new();
-    while !endpoint.is_over() {
-        poll.poll(&mut ready, endpoint.timeout())?;
-        endpoint.turn()?;
-        while let Some(event) = endpoint.next_event() {
-            if event != Event::Readable(stream.id()) {
-                continue;
-            }
+    run(endpoint, |endpoint, event| {
+        if event == Event::Readable(stream.id()) {
             let read = stream.read_to_string(&mut echo);
             if !would_block(&read) {
                 read?;
@@ -65,15 +55,26 @@ fn dial(ticket: &Ticket, text: &str) -> Result<(), Box<dyn Error>> {
                 endpoint.shutdown(Duration::from_secs(1));
             }
         }
-    }
-    Ok(())
+        Ok(())
+    })
 }
 
-/// A poll that watches nothing but the endpoint.
-fn registered(endpoint: &mut Endpoint) -> io::Result<(Poll, Events)> {
-    let (poll, both) = (Poll::new()?, Interest::READABLE | Interest::WRITABLE);
-    poll.registry().register(endpoint, Token(0), both)?;
-    Ok((poll, Events::with_capacity(8)))
+/// Turns the endpoint whenever there is something to do, until it is over, and hands on its events.
+fn run(
+    mut endpoint: Endpoint,
+    mut on_event: impl FnMut(&mut Endpoint, Event) -> io::Result<()>,
+) -> Result<(), Box<dyn Error>> {
+    let (mut poll, mut ready) = (Poll::new()?, Events::with_capacity(8));
+    let both = Interest::READABLE | Interest::WRITABLE;
+    poll.registry().register(&mut endpoint, Token(0), both)?;
+    while !endpoint.is_over() {
+        poll.poll(&mut ready, endpoint.timeout())?;
+        endpoint.turn()?;
+        while let Some(event) = endpoint.next_event() {
+            on_event(&mut endpoint, event)?;
+        }
+    }
+    Ok(())
 }
 
 /// Sends back what comes on a stream until it would block or everything is done.
