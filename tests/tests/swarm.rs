@@ -140,6 +140,20 @@ fn swarm_regression_line_is_known_by_the_number_that_it_asks_with() {
     regression(include_str!("plans/asked_in_a_new_line.plan"));
 }
 
+/// An end that had just answered its peer's next life asked after the last one with another number,
+/// and the line that the peer had from the answer was replaced.
+#[test]
+fn swarm_regression_end_asks_with_the_number_that_it_has_answered_with() {
+    regression(include_str!("plans/asked_while_answered.plan"));
+}
+
+/// A peer that had answered moved before it heard more. Its new address was said, and nobody was
+/// asked there.
+#[test]
+fn swarm_regression_address_that_is_said_anew_is_tried() {
+    regression(include_str!("plans/kept_where_it_went.plan"));
+}
+
 /// Both ends dialled after a long sleep, and each kept another of the two lines.
 #[test]
 fn swarm_regression_both_ends_keep_one_line_after_a_sleep() {

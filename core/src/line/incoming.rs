@@ -211,8 +211,8 @@ impl Lines {
             if is_ours(opened.end.id) || opened.asks.is_some_and(is_ours) {
                 return line.own_end();
             }
-            if line.current.is_none() || line.pending.is_some() {
-                return line.next_end();
+            if let Some(end) = line.next_end() {
+                return end;
             }
         }
         let other = line.map(|line| line.end);

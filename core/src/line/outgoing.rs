@@ -95,11 +95,15 @@ impl Lines {
             return;
         }
         if line.pending.is_none() {
-            // One end number goes with one number of a stream, in all opens and answers.
+            // One end number goes with one number of a stream, in all opens and answers. An answer
+            // that waits for its proof is for the life of the peer that is asked after here.
+            let waiting = self.answers.waiting_end(&line.pair(), Some(line.end));
             let rng = &mut self.rng;
-            let end = *line.again.get_or_insert_with(|| End {
-                id: rng.u32(),
-                first_stream,
+            let end = *line.again.get_or_insert_with(|| {
+                waiting.unwrap_or_else(|| End {
+                    id: rng.u32(),
+                    first_stream,
+                })
             });
             self.send_open(now, slot, end);
         }
@@ -236,6 +240,7 @@ impl Lines {
             let line = self.slots.get(slot).expect("it was just there");
             let (mut info, home, end) = (line.info, line.home, pending.end);
             info.first_stream = end.first_stream;
+            info.sessions = 1;
             self.replace(now, slot, Line::new(info, home, end.id), made, fx);
         } else {
             self.come_up(now, slot, made, fx);

@@ -145,10 +145,13 @@ impl Line {
         }
     }
 
-    /// Our end of what our open makes, if one is under way, or else of the line.
-    pub(super) fn next_end(&self) -> End {
-        let pending = self.pending.as_ref();
-        pending.map_or_else(|| self.own_end(), |open| open.end)
+    /// Our end of the line that comes next, if that is settled: of this one, as long as it is being
+    /// opened, or of what we asked after this one with.
+    pub(super) fn next_end(&self) -> Option<End> {
+        if self.current.is_none() {
+            return Some(self.own_end());
+        }
+        self.again
     }
 
     /// True if the peer's end is still the one that the line was made with.

@@ -68,3 +68,52 @@ fn line_whose_peer_was_found_asks_the_next_time_with_new_numbers() {
     let own = world.sides[0].lines.slots.get(a).unwrap().end;
     assert!(ends[0] != ends[1] && !ends.contains(&own), "{ends:?} {own}");
 }
+
+#[test]
+fn line_asks_with_the_number_that_it_has_just_answered_with() {
+    for of in [0, 1] {
+        let (mut world, ..) = connected(&Config::default());
+        begin_again(&mut world, of, true);
+        world.open(of);
+        while world.sides[of].ups.is_empty() {
+            world.collect(&mut keep);
+            world.deliver(0, &mut keep);
+        }
+        // What shows that it is there is late, so its old line is there still at the other end.
+        world.sides[of].ping_at = Some(world.now.plus_ms(100));
+        let (now, slot) = (world.now, world.up(1 - of).unwrap());
+        let lines = &mut world.sides[1 - of].lines;
+        // The keys of the old line were renewed; the next begins with its first.
+        lines.slots.get_mut(slot).unwrap().info.sessions = 3;
+        lines.reopen(now, slot, &[route_to(of as u8)], 77);
+        world.settle(&mut keep);
+        assert_eq!(world.sides[of].downs, [], "its new line stays");
+        let downs = core::mem::take(&mut world.sides[1 - of].downs);
+        assert_eq!(downs, [Down::Restarted]);
+        world.assert_one_line();
+        let line = world.up(1 - of).unwrap();
+        let info = world.sides[1 - of].lines.info(line).unwrap();
+        assert_eq!(info.sessions, 1);
+    }
+}
+
+#[test]
+fn line_answers_with_the_number_that_it_has_asked_with() {
+    for of in [0, 1] {
+        let (mut world, ..) = connected(&Config::default());
+        begin_again(&mut world, of, true);
+        let (now, slot) = (world.now, world.up(1 - of).unwrap());
+        let lines = &mut world.sides[1 - of].lines;
+        lines.reopen(now, slot, &[route_to(of as u8)], 77);
+        let end = lines.pending_mut(slot).unwrap().end;
+        // Nobody answered; then the peer asks for itself.
+        lines.take_pending(slot);
+        world.open(of);
+        world.settle(&mut keep);
+        world.sides[1 - of].downs.clear();
+        let line = world.up(1 - of).unwrap();
+        let after = world.sides[1 - of].lines.slots.get(line).unwrap();
+        assert_eq!(after.own_end(), end);
+        world.assert_one_line();
+    }
+}
