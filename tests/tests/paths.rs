@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 
 use hydroid_core::switch::{Config, LineState};
 use hydroid_tests::{
+    kept,
     roam::{GAP_MAX_US, RTT_US, Roam},
     seed::seed,
     transfer::{CLEAN, down},
@@ -304,4 +305,21 @@ fn paths_peer_that_moved_is_remembered_where_it_went() {
         peers.contains("[\"10.0.7.1:4000\""),
         "after a start, too: {peers}"
     );
+}
+
+#[test]
+fn paths_line_that_is_kept_goes_where_its_peer_is_said_to_be_now() {
+    let mut world = kept::world(2, &Config::default());
+    kept::keep(&mut world, 0, 1);
+    let line = world.until(1_000, |world| world.nodes[0].take_up());
+    let line = line.expect("comes up");
+    world.run(3_000);
+    // The peer is somewhere else and does not say so; somebody else does.
+    let elsewhere = at(7, 1);
+    world.move_to(1, elsewhere, false);
+    kept::keep(&mut world, 0, 1);
+    world.run(1_000);
+    let paths = world.nodes[0].switch.line(line).expect("it lives").paths;
+    let there = paths.iter().find(|it| it.route.path.remote == elsewhere);
+    assert!(there.is_some_and(|it| it.proven), "{paths:?}");
 }

@@ -115,23 +115,6 @@ fn state_line_closed_by_this_end_rests_until_it_is_asked_for_anew() {
 }
 
 #[test]
-fn state_line_that_is_kept_goes_where_its_peer_is_said_to_be_now() {
-    let mut world = world(2, &Config::default());
-    keep(&mut world, 0, 1);
-    let line = world.until(1_000, |world| world.nodes[0].take_up());
-    let line = line.expect("comes up");
-    world.run(3_000);
-    // The peer is somewhere else and does not say so; somebody else does.
-    let elsewhere = SocketAddr::from(([10, 0, 7, 1], 4000));
-    world.move_to(1, elsewhere, false);
-    keep(&mut world, 0, 1);
-    world.run(1_000);
-    let paths = world.nodes[0].switch.line(line).expect("it lives").paths;
-    let there = paths.iter().find(|it| it.route.path.remote == elsewhere);
-    assert!(there.is_some_and(|it| it.proven), "{paths:?}");
-}
-
-#[test]
 fn state_line_whose_peer_broke_the_protocol_is_not_dialled_again() {
     let mut rogue = Rogue::new(&Config::default());
     let (local, key, address) = rogue.names();

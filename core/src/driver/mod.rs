@@ -178,11 +178,7 @@ impl Driver {
         if self.clock.is_due(now, wall) {
             self.switch.handle_clock(now, wall);
         }
-        if self
-            .switch
-            .poll_timeout()
-            .is_some_and(|deadline| deadline.at <= now)
-        {
+        if self.switch.is_due(now) {
             self.switch.handle_timeout(now);
         }
     }

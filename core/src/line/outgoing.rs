@@ -238,10 +238,8 @@ impl Lines {
         };
         if is_probe {
             let line = self.slots.get(slot).expect("it was just there");
-            let (mut info, home, end) = (line.info, line.home, pending.end);
-            info.first_stream = end.first_stream;
-            info.sessions = 1;
-            self.replace(now, slot, Line::new(info, home, end.id), made, fx);
+            let next = line.next(pending.end);
+            self.replace(now, slot, next, made, fx);
         } else {
             self.come_up(now, slot, made, fx);
         }

@@ -137,6 +137,16 @@ impl Line {
         }
     }
 
+    /// The line between the same two that takes the place of this one, and has nothing of it.
+    pub(super) fn next(&self, end: End) -> Self {
+        let info = Info {
+            first_stream: end.first_stream,
+            sessions: 1,
+            ..self.info
+        };
+        Self::new(info, self.home, end.id)
+    }
+
     /// Our end of the line.
     pub(super) const fn own_end(&self) -> End {
         End {

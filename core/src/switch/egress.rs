@@ -68,6 +68,17 @@ impl Switch {
         if queued {
             return Some(Deadline::new(self.now, Why::Queued));
         }
+        self.next_deadline()
+    }
+
+    /// True if [`handle_timeout`](Self::handle_timeout) has something to do at `now`. Output that
+    /// waits is none of its business, and [`poll_timeout`](Self::poll_timeout) tells of that first.
+    pub fn is_due(&self, now: Time) -> bool {
+        self.next_deadline()
+            .is_some_and(|deadline| deadline.at <= now)
+    }
+
+    fn next_deadline(&self) -> Option<Deadline> {
         let link = self
             .timers
             .next()

@@ -4,11 +4,10 @@
 use alloc::{boxed::Box, string::String, vec::Vec};
 use core::{
     fmt::{self, Write as _},
-    hash::Hasher as _,
     net::{IpAddr, SocketAddr},
 };
 
-use siphasher::sip::SipHasher13;
+use twox_hash::xxhash3_64;
 
 use super::{Config, End, words::harmless};
 use crate::{base::Time, wire::TAG_LEN};
@@ -17,18 +16,17 @@ use crate::{base::Time, wire::TAG_LEN};
 pub(super) const RECORD_MAX: usize = 1 << 24;
 /// Bytes in front of a head: the length of the record and the length of the head.
 pub(super) const BEFORE: usize = 6;
-/// What a head ends with: `,"digest":"`, 16 hexadecimal digits, `"}`.
+/// What a head ends with; the digits are those of the digest.
+const DIGEST: &[u8; DIGEST_LEN] = br#","digest":"0123456789abcdef"}"#;
 pub(super) const DIGEST_LEN: usize = 29;
+/// Where in that the digits are.
+const DIGITS: core::ops::Range<usize> = 11..27;
 /// Room that is kept for the last record.
 const END_ROOM: usize = 256;
-/// The key of all digests. It is no secret: a digest finds differences and proves nothing.
-const KEY: (u64, u64) = (0x6879_6472_6f69_6420, 0x7461_7065_2f31_2020);
 
-/// A digest of bytes.
-pub(super) fn sum(bytes: &[u8]) -> u64 {
-    let mut hasher = SipHasher13::new_with_keys(KEY.0, KEY.1);
-    hasher.write(bytes);
-    hasher.finish()
+/// A digest of bytes, and of whatever the digest before stands for.
+pub(super) fn sum(before: u64, bytes: &[u8]) -> u64 {
+    xxhash3_64::Hasher::oneshot_with_seed(before, bytes)
 }
 
 /// What a record carries behind its head.
@@ -147,9 +145,9 @@ impl Recorder {
             Body::Payload(bytes) => self.sum(bytes),
             Body::Secret(one, other) => self.number("bytes", (one.len() + other.len()) as u64),
             Body::Tags(..) => {
-                let mut hasher = SipHasher13::new_with_keys(KEY.0, KEY.1);
-                body.each(|part| hasher.write(part));
-                self.digits("sum", hasher.finish());
+                let mut tags = Vec::new();
+                body.each(|part| tags.extend_from_slice(part));
+                self.digits("sum", sum(0, &tags));
             }
         }
     }
@@ -175,19 +173,21 @@ impl Recorder {
         let fixed = &mut self.bytes[self.start..];
         fixed[..4].copy_from_slice(&(total as u32).to_be_bytes());
         fixed[4..BEFORE].copy_from_slice(&head.to_be_bytes());
-        let mut hasher = SipHasher13::new_with_keys(KEY.0, KEY.1);
-        hasher.write_u64(self.digest.to_be());
-        hasher.write(&fixed[4..]);
-        body.each(|part| hasher.write(part));
-        self.digest = hasher.finish();
+        let digest = sum(self.digest, &fixed[4..]);
+        let end_of_head = self.bytes.len();
+        self.bytes.extend_from_slice(DIGEST);
+        body.each(|part| self.bytes.extend_from_slice(part));
+        let (head, body) = self.bytes[end_of_head..].split_at_mut(DIGEST_LEN);
+        self.digest = if body.is_empty() {
+            digest
+        } else {
+            sum(digest, body)
+        };
+        head[DIGITS].copy_from_slice(&digits(self.digest));
         self.n += 1;
         if self.config.digest_only {
             self.bytes.truncate(self.start);
-            return;
         }
-        self.digits("digest", self.digest);
-        self.bytes.push(b'}');
-        body.each(|part| self.bytes.extend_from_slice(part));
     }
 
     fn key(&mut self, key: &str) {
@@ -262,11 +262,14 @@ impl Recorder {
     /// The length of bytes, and a digest that stands for them.
     pub(super) fn sum(&mut self, bytes: &[u8]) {
         self.number("bytes", bytes.len() as u64);
-        self.digits("sum", sum(bytes));
+        self.digits("sum", sum(0, bytes));
     }
 
     fn digits(&mut self, key: &str, digest: u64) {
-        self.hex(key, &digest.to_be_bytes());
+        self.key(key);
+        self.bytes.push(b'"');
+        self.bytes.extend_from_slice(&digits(digest));
+        self.bytes.push(b'"');
     }
 
     /// An address with its port.
@@ -393,6 +396,16 @@ impl fmt::Write for Text<'_> {
 /// The config as it stands in the first record.
 pub(super) fn config_text(config: &crate::switch::Config) -> String {
     crate::wire::json::write(config)
+}
+
+/// The hexadecimal digits of a digest.
+fn digits(digest: u64) -> [u8; 16] {
+    let mut digits = [0; 16];
+    let pairs = digits.as_chunks_mut::<2>().0;
+    for (pair, byte) in pairs.iter_mut().zip(digest.to_be_bytes()) {
+        *pair = hex(byte);
+    }
+    digits
 }
 
 const fn hex(byte: u8) -> [u8; 2] {

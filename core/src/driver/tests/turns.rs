@@ -91,3 +91,18 @@ fn driver_sleeps_until_the_deadline_or_the_clock() {
     assert_eq!(pair.a.driver.wait(pair.now, Flushed::Idle), 0);
     assert_eq!(pair.a.driver.wait(pair.now, Flushed::Full), 700);
 }
+
+#[test]
+fn driver_tick_leaves_output_that_waits_alone() {
+    let mut pair = Pair::new(Config::default());
+    let (now, local, key, address) = (pair.now, pair.a.local, pair.b.key, pair.b.address);
+    let switch = pair.a.driver.switch_mut();
+    switch.connect(now, local, &key, &[address]).unwrap();
+    assert!(switch.poll_timeout().is_some_and(|it| it.at <= now));
+    assert!(!switch.is_due(now), "the open waits to be taken");
+    while switch.poll_transmit(now, &mut [0; 2000]).is_some() {}
+    while switch.poll_event().is_some() {}
+    while switch.poll_need().is_some() {}
+    let next = switch.poll_timeout().unwrap().at;
+    assert!(next > now && !switch.is_due(now) && switch.is_due(next));
+}

@@ -4,7 +4,7 @@
 use alloc::{collections::VecDeque, vec, vec::Vec};
 use std::{
     fs::File,
-    io::{self, Read, Seek, SeekFrom, Write},
+    io::{self, BufReader, Read, Seek, SeekFrom, Write},
 };
 
 use crate::tape::{self, End};
@@ -30,9 +30,8 @@ pub(super) struct Sheet<P> {
     paper: P,
     /// How many bytes it took.
     len: u64,
-    /// How many it was to take.
-    wanted: u64,
-    /// Where its last records begin and end, so far back that [`LAST_BYTES`] lie behind the second.
+    /// Where records that were written at once ended last, so far back that [`LAST_BYTES`] lie
+    /// behind the second of them.
     marks: VecDeque<u64>,
 }
 
@@ -41,7 +40,6 @@ impl<P: Paper> Sheet<P> {
         Self {
             paper,
             len: 0,
-            wanted: 0,
             marks: VecDeque::from([0]),
         }
     }
@@ -51,7 +49,6 @@ impl<P: Paper> Sheet<P> {
     /// # Errors
     /// Those of the paper; some of the bytes may be on it then.
     pub(super) fn write(&mut self, records: &[u8]) -> io::Result<()> {
-        self.mark(records);
         let mut rest = records;
         while !rest.is_empty() {
             match self.paper.write(rest) {
@@ -64,43 +61,49 @@ impl<P: Paper> Sheet<P> {
                 Err(error) => return Err(error),
             }
         }
-        Ok(())
-    }
-
-    /// Notes where the records end, and forgets what is too far back to be needed.
-    fn mark(&mut self, records: &[u8]) {
-        let (begun, mut rest) = (self.wanted, records);
-        while let Some((len, after)) = rest.split_first_chunk() {
-            let len = u32::from_be_bytes(*len) as usize;
-            let Some(after) = after.get(len..) else {
-                break;
-            };
-            rest = after;
-            self.wanted = begun + (records.len() - rest.len()) as u64;
-            self.marks.push_back(self.wanted);
+        if self.marks.back() != Some(&self.len) {
+            self.marks.push_back(self.len);
         }
-        // What is on paper already stays there.
-        while self
-            .marks
-            .get(2)
-            .is_some_and(|&mark| mark + LAST_BYTES <= self.len)
-        {
+        let is_beyond = |&mark: &u64| mark + LAST_BYTES <= self.len;
+        while self.marks.get(2).is_some_and(is_beyond) {
             self.marks.pop_front();
         }
+        Ok(())
     }
 
     /// Ends the tape by a record that says why, in the place of the last ones, as far as that can
     /// be done on this paper.
     pub(super) fn end_early(&mut self) {
         let most = self.len.saturating_sub(LAST_BYTES);
-        while self.marks.len() > 1 && self.marks.back().is_some_and(|&mark| mark > most) {
-            self.marks.pop_back();
+        let written = self.last_before(most).map(|(begin, end)| {
+            let len = self.write_last(begin, end);
+            len.map_or(end, |len| end + len)
+        });
+        // Paper that cannot be read or cut is no file: nobody will read it again.
+        let _uncut = written.and_then(|len| self.paper.cut(len));
+    }
+
+    /// Where the last record begins and ends that ends by `most`.
+    fn last_before(&mut self, most: u64) -> io::Result<(u64, u64)> {
+        let is_there = |mark: &&u64| **mark <= most;
+        // One mark more than it takes, so that the record before the last mark is found as well.
+        let known = self.marks.iter().filter(is_there).rev().nth(1);
+        let mut end = known.copied().unwrap_or_default();
+        let mut begin = end;
+        self.paper.seek(SeekFrom::Start(end))?;
+        let mut paper = BufReader::new(&mut self.paper);
+        while end + 4 <= most {
+            let mut len = [0; 4];
+            paper.read_exact(&mut len)?;
+            let len = u32::from_be_bytes(len);
+            let next = end + 4 + u64::from(len);
+            if next > most {
+                break;
+            }
+            paper.seek_relative(i64::from(len))?;
+            (begin, end) = (end, next);
         }
-        let end = self.marks.pop_back().unwrap_or_default();
-        let begin = self.marks.pop_back().unwrap_or_default();
-        let len = self.write_last(begin, end).map_or(end, |len| end + len);
-        // Paper that cannot be cut is no file: nobody will read it again.
-        let _uncut = self.paper.cut(len);
+        Ok((begin, end))
     }
 
     /// Writes the record that follows the one from `begin` to `end`; gives its length.

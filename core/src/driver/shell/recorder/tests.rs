@@ -134,8 +134,10 @@ impl io::Read for Disk {
 
 impl Seek for Disk {
     fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
-        let SeekFrom::Start(at) = to else {
-            return Err(io::ErrorKind::Unsupported.into());
+        let at = match to {
+            SeekFrom::Start(at) => at,
+            SeekFrom::Current(by) => (self.at as u64).strict_add_signed(by),
+            SeekFrom::End(_) => return Err(io::ErrorKind::Unsupported.into()),
         };
         self.at = usize::try_from(at).unwrap();
         Ok(at)
@@ -368,4 +370,34 @@ fn recorder_with_a_stuck_disk_holds_up_the_end_and_no_turn() {
     let recorder = shared.lock().recorder.clone().unwrap();
     assert!(matches!(end_of(&recorder), RecordEnd::Closed));
     assert_eq!(engine.turn(Waker::noop(), none), Rest::Over);
+}
+
+/// However the records were handed over, what a full disk has ends with a whole one that says so.
+#[test]
+fn recorder_sheet_of_many_turns_is_cut_back_to_a_whole_record() {
+    let (mut recorded, config) = recorded(1 << 20);
+    let mut turns = Vec::new();
+    for turn in 0..40 {
+        happen(&mut recorded, 1 + turn % 5);
+        let mut bytes = Vec::new();
+        recorded.take_tape(&mut bytes);
+        turns.push(bytes);
+    }
+    let all: usize = turns.iter().map(Vec::len).sum();
+    assert!(all as u64 <= config.buffer_bytes);
+    let first = records(&turns[0])[1];
+    for room in (first + 512..all).step_by(97) {
+        let (disk, left) = disk(room);
+        let mut sheet = Sheet::new(disk);
+        let refused = turns.iter().find_map(|turn| sheet.write(turn).err());
+        assert!(refused.is_some(), "{room}");
+        sheet.end_early();
+        drop(sheet);
+        let kept = left.recv().unwrap();
+        assert!(kept.len() <= room && ends_by(&kept, "full"), "{room}");
+        let ends = records(&kept);
+        let whole = ends[ends.len() - 2];
+        assert_eq!(kept[..whole], turns.concat()[..whole], "{room}");
+        assert!(whole + 512 + 200 > room, "{room}: {whole}");
+    }
 }
