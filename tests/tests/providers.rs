@@ -18,11 +18,11 @@ use sha2::{Digest as _, Sha256};
 const PINNED: [(Suite, &str); 2] = [
     (
         Suite::Aes256Gcm,
-        "c7e54c9c21a9e26e972c74fbd68fc84e265e2754cadd7dc518158c3ed0c72d16",
+        "108ec58c4f4cc6cea8a8739f4cc10283a460c1ffa94738170680cc4639264763",
     ),
     (
         Suite::ChaCha20Poly1305,
-        "035621ad6e07aa349ffcc8b60e09fe1b0a592dea61f15f937c37da453b5e94f1",
+        "df21dc90285026bd821bc4b6223c742644ccc7ccfacd7ebb5a9b3fefc1cac657",
     ),
 ];
 

@@ -188,6 +188,7 @@ impl Lines {
             since: now,
             rtt_us: line.paths.rtt_us(),
         };
+        // What it asks with the next time is above whatever was used till then.
         line.again = None;
         line.paths.add(now, route, &self.config, &mut self.rng);
         line.paths
