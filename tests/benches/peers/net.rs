@@ -1,0 +1,36 @@
+//! What a work asks of those who do it.
+
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use super::Outcome;
+
+/// Two endpoints on loopback, one that dials and one that is dialled.
+pub(super) trait Net: Sized + Send + Sync + 'static {
+    type Line: Clone + Send + Sync + 'static;
+    type Write: AsyncWrite + Unpin + Send + 'static;
+    type Read: AsyncRead + Unpin + Send + 'static;
+
+    /// Both, ready for so many lines at once.
+    fn new(at_once: usize) -> Outcome<Self>;
+
+    /// A line, set up, in one of as many places as there are lines at once.
+    fn dial(&self, place: usize) -> impl Future<Output = Outcome<Self::Line>> + Send;
+
+    /// Ends a line; one that is dialled afterwards is another.
+    fn close(line: &Self::Line) -> impl Future<Output = ()> + Send;
+
+    /// A stream on a line; the other end learns of it with the first bytes.
+    fn open(
+        &self,
+        line: &Self::Line,
+    ) -> impl Future<Output = Outcome<(Self::Write, Self::Read)>> + Send;
+
+    /// The next stream at the end that is dialled, and its line there.
+    fn take(&self) -> impl Future<Output = Outcome<(Self::Line, Self::Write, Self::Read)>> + Send;
+
+    /// Sends an unreliable message once there is room for it.
+    fn say(line: &Self::Line, message: &[u8]) -> impl Future<Output = Outcome<()>> + Send;
+
+    /// The next message that came.
+    fn hear(line: &Self::Line) -> impl Future<Output = Outcome<()>> + Send;
+}

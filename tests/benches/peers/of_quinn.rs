@@ -1,0 +1,134 @@
+//! quinn, as it comes, but for its suite and the certificate that it asks for.
+
+use std::{net::SocketAddr, sync::Arc};
+
+use quinn::{
+    ClientConfig, Connection, Endpoint, Incoming, RecvStream, SendStream, ServerConfig,
+    crypto::rustls::{QuicClientConfig, QuicServerConfig},
+    rustls::{
+        self, RootCertStore,
+        crypto::{CryptoProvider, ring},
+        pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer},
+        server::WebPkiClientVerifier,
+        version::TLS13,
+    },
+};
+use tokio::sync::{
+    Mutex,
+    mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel},
+};
+
+use super::{Outcome, net::Net};
+
+/// A certificate of `localhost` that signs itself, with an Ed25519 key; it guards nothing.
+const CERTIFICATE: &[u8] = include_bytes!("certificate.der");
+const KEY: &[u8] = include_bytes!("key.der");
+
+type Stream = (Connection, SendStream, RecvStream);
+
+pub(super) struct Quinn {
+    dialling: Endpoint,
+    address: SocketAddr,
+    streams: Mutex<UnboundedReceiver<Stream>>,
+}
+
+/// ring with one suite.
+fn provider() -> Arc<CryptoProvider> {
+    Arc::new(CryptoProvider {
+        cipher_suites: vec![ring::cipher_suite::TLS13_AES_128_GCM_SHA256],
+        ..ring::default_provider()
+    })
+}
+
+fn certificate() -> (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>) {
+    let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(KEY));
+    (vec![CertificateDer::from(CERTIFICATE)], key)
+}
+
+fn roots() -> Outcome<Arc<RootCertStore>> {
+    let mut roots = RootCertStore::empty();
+    roots.add(CertificateDer::from(CERTIFICATE))?;
+    Ok(Arc::new(roots))
+}
+
+fn server() -> Outcome<ServerConfig> {
+    let verifier = WebPkiClientVerifier::builder_with_provider(roots()?, provider()).build()?;
+    let (chain, key) = certificate();
+    let config = rustls::ServerConfig::builder_with_provider(provider())
+        .with_protocol_versions(&[&TLS13])?
+        .with_client_cert_verifier(verifier)
+        .with_single_cert(chain, key)?;
+    let config = QuicServerConfig::try_from(config)?;
+    Ok(ServerConfig::with_crypto(Arc::new(config)))
+}
+
+fn client() -> Outcome<ClientConfig> {
+    let (chain, key) = certificate();
+    let config = rustls::ClientConfig::builder_with_provider(provider())
+        .with_protocol_versions(&[&TLS13])?
+        .with_root_certificates(roots()?)
+        .with_client_auth_cert(chain, key)?;
+    Ok(ClientConfig::new(Arc::new(QuicClientConfig::try_from(
+        config,
+    )?)))
+}
+
+async fn serve(incoming: Incoming, streams: UnboundedSender<Stream>) -> Outcome<()> {
+    let connection = incoming.await?;
+    while let Ok((write, read)) = connection.accept_bi().await {
+        streams.send((connection.clone(), write, read))?;
+    }
+    Ok(())
+}
+
+impl Net for Quinn {
+    type Line = Connection;
+    type Write = SendStream;
+    type Read = RecvStream;
+
+    fn new(_at_once: usize) -> Outcome<Self> {
+        let any = "127.0.0.1:0".parse()?;
+        let dialled = Endpoint::server(server()?, any)?;
+        let mut dialling = Endpoint::client(any)?;
+        dialling.set_default_client_config(client()?);
+        let (into, streams) = unbounded_channel();
+        let address = dialled.local_addr()?;
+        tokio::spawn(async move {
+            while let Some(incoming) = dialled.accept().await {
+                let into = into.clone();
+                tokio::spawn(serve(incoming, into));
+            }
+        });
+        Ok(Self {
+            dialling,
+            address,
+            streams: Mutex::new(streams),
+        })
+    }
+
+    async fn dial(&self, _place: usize) -> Outcome<Connection> {
+        Ok(self.dialling.connect(self.address, "localhost")?.await?)
+    }
+
+    async fn close(line: &Connection) {
+        line.close(0_u32.into(), b"");
+        line.closed().await;
+    }
+
+    async fn open(&self, line: &Connection) -> Outcome<(SendStream, RecvStream)> {
+        Ok(line.open_bi().await?)
+    }
+
+    async fn take(&self) -> Outcome<Stream> {
+        Ok(self.streams.lock().await.recv().await.ok_or("a stream")?)
+    }
+
+    async fn say(line: &Connection, message: &[u8]) -> Outcome<()> {
+        Ok(line.send_datagram_wait(message.to_vec().into()).await?)
+    }
+
+    async fn hear(line: &Connection) -> Outcome<()> {
+        line.read_datagram().await?;
+        Ok(())
+    }
+}
