@@ -217,14 +217,16 @@ impl Lines {
         Some((home.key, home.space))
     }
 
-    /// True once after an open of ours was written: see [`Lines::newest_open`].
+    /// True once after an open of ours was written: see [`Lines::newest_opens`].
     pub const fn take_opened(&mut self) -> bool {
         core::mem::replace(&mut self.opened, false)
     }
 
-    /// The time in the newest open of an installed hashname, in microseconds; 0 before the first.
-    pub fn newest_open(&self, local: Hashname) -> Option<u64> {
-        Some(self.homes[self.home(local)?].newest_open())
+    /// The installed hashnames, each with the time in its newest open, in microseconds; 0 before
+    /// the first.
+    pub fn newest_opens(&self) -> impl Iterator<Item = (Hashname, u64)> {
+        let homes = self.homes.iter().filter(|home| home.is_installed());
+        homes.map(|home| (home.hashname, home.newest_open()))
     }
 
     /// The next open of an installed hashname will have a later time than this.

@@ -208,8 +208,7 @@ impl Switch {
         }
         let ahead_us = self.config.life.open_ahead_ms.saturating_mul(1000);
         let mut outrun = false;
-        for local in self.lines.installed() {
-            let newest = self.lines.newest_open(local).unwrap_or(0);
+        for (local, newest) in self.lines.newest_opens() {
             let kept = self.kept.open_time(local);
             if newest > kept {
                 let ahead = newest.saturating_add(ahead_us);

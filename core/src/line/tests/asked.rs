@@ -3,14 +3,21 @@
 
 use super::{life::begin_again, *};
 
+/// Side `of` has started again, and the other one, which has the old line at the slot that is
+/// given, asks after it; nothing of that has gone out.
+fn asked(of: usize) -> (World, Slot) {
+    let (mut world, ..) = connected(&Config::default());
+    begin_again(&mut world, of, true);
+    let (now, slot) = (world.now, world.up(1 - of).unwrap());
+    let lines = &mut world.sides[1 - of].lines;
+    lines.reopen(now, slot, &[route_to(of as u8)], 77);
+    (world, slot)
+}
+
 #[test]
 fn line_that_a_peer_opens_while_it_is_asked_after_begins_with_other_streams() {
     for of in [0, 1] {
-        let (mut world, ..) = connected(&Config::default());
-        begin_again(&mut world, of, true);
-        let (now, slot) = (world.now, world.up(1 - of).unwrap());
-        let lines = &mut world.sides[1 - of].lines;
-        lines.reopen(now, slot, &[route_to(of as u8)], 77);
+        let (mut world, _) = asked(of);
         world.open(of);
         let mut first = true;
         world.settle(&mut |from, _, _: &[u8]| from != of && core::mem::take(&mut first));
@@ -22,10 +29,8 @@ fn line_that_a_peer_opens_while_it_is_asked_after_begins_with_other_streams() {
 
 #[test]
 fn line_says_one_first_stream_with_one_end_number_however_often_it_asks() {
-    let (mut world, a, _) = connected(&Config::default());
-    begin_again(&mut world, 1, true);
+    let (mut world, a) = asked(1);
     let (now, lines) = (world.now, &mut world.sides[0].lines);
-    lines.reopen(now, a, &[route_to(1)], 77);
     let first = lines.pending_mut(a).unwrap().end.first_stream;
     lines.take_pending(a);
     lines.reopen(now, a, &[route_to(1)], 99);
@@ -100,11 +105,8 @@ fn line_asks_with_the_number_that_it_has_just_answered_with() {
 #[test]
 fn line_answers_with_the_number_that_it_has_asked_with() {
     for of in [0, 1] {
-        let (mut world, ..) = connected(&Config::default());
-        begin_again(&mut world, of, true);
-        let (now, slot) = (world.now, world.up(1 - of).unwrap());
+        let (mut world, slot) = asked(of);
         let lines = &mut world.sides[1 - of].lines;
-        lines.reopen(now, slot, &[route_to(of as u8)], 77);
         let end = lines.pending_mut(slot).unwrap().end;
         // Nobody answered; then the peer asks for itself.
         lines.take_pending(slot);
