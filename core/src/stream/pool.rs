@@ -26,6 +26,9 @@ pub(super) struct Pool {
     /// What we may send on the whole line, and have sent.
     allowed: u64,
     sent: u64,
+    /// How many bytes of a stream, and of all, may be written and not yet acknowledged now.
+    stream_most: u64,
+    line_most: u64,
     /// Bytes written and not yet acknowledged.
     pub(super) unacknowledged: u64,
     /// Streams with something written, an end or a reset that is not acknowledged.
@@ -44,7 +47,9 @@ pub(super) struct Pool {
 
 impl Pool {
     pub(super) fn new(config: &Config) -> Self {
-        Self {
+        let mut pool = Self {
+            stream_most: 0,
+            line_most: 0,
             config: config.clone(),
             rtt_us: 0,
             memory: Memory::new(config.buffers_spare_max_bytes),
@@ -65,7 +70,9 @@ impl Pool {
             owed: Queue::new(config.turn_bytes),
             fresh: Queue::new(config.turn_bytes),
             writers: VecDeque::new(),
-        }
+        };
+        pool.follow(0);
+        pool
     }
 
     /// The peer may go on by `bytes` on the line.
@@ -127,12 +134,26 @@ impl Pool {
         self.frames_in_flight = self.frames_in_flight.saturating_sub(1);
     }
 
+    /// The path carries `window_bytes` in flight: the send buffers follow it.
+    pub(super) fn follow(&mut self, window_bytes: u64) {
+        let config = &self.config;
+        let least = config.send_buffer_stream_initial_bytes;
+        let stream = window_bytes.saturating_mul(2).max(least);
+        self.stream_most = stream.min(config.send_buffer_stream_max_bytes);
+        let least = config.send_buffer_line_initial_bytes;
+        let line = window_bytes.saturating_mul(4).max(least);
+        self.line_most = line.min(config.send_buffer_line_max_bytes);
+    }
+
+    /// Bytes that one stream may have written and not yet acknowledged.
+    pub(super) const fn stream_most(&self) -> u64 {
+        self.stream_most
+    }
+
     /// Bytes that may still be written to the streams of the line, as far as its own limit is
     /// concerned.
     pub(super) const fn line_room(&self) -> u64 {
-        self.config
-            .send_buffer_line_max_bytes
-            .saturating_sub(self.unacknowledged)
+        self.line_most.saturating_sub(self.unacknowledged)
     }
 
     /// Bytes that may still be written to the streams of the line.
@@ -152,7 +173,7 @@ impl Pool {
 
     /// The streams that waited, one by one, once it is worth it to wake them.
     pub(super) fn wake(&mut self) -> Option<u64> {
-        let is_short = self.line_room() * 8 < self.config.send_buffer_line_max_bytes
+        let is_short = self.line_room() * 8 < self.line_most
             || self.memory.near_room() < WAKES;
         if is_short {
             return None;
