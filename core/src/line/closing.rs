@@ -1,5 +1,7 @@
 //! Time, and the end of lines.
 
+use alloc::boxed::Box;
+
 use super::{Down, Effect, Lines, Place, open::OPEN_MAX, pending::Pending, spaces, state::Closing};
 use crate::base::{Deadline, Effects, Slot, Time, Why};
 
@@ -121,10 +123,10 @@ impl Lines {
         if line.closing.is_some() {
             return;
         }
-        line.closing = Some(Closing {
+        line.closing = Some(Box::new(Closing {
             last: last_datagram.into(),
             until: now.plus_ms(self.config.closing_ms),
-        });
+        }));
         line.expires = None;
         let pair = line.pair();
         self.take_pending(slot);

@@ -26,6 +26,8 @@ mod provider;
 mod rekey;
 mod sealed;
 mod session;
+#[cfg(test)]
+mod sizes;
 mod spaces;
 mod state;
 mod suite;
@@ -60,8 +62,10 @@ pub use peers::PeerState;
 pub use provider::fast;
 pub use provider::{Cipher, Provider, PureRust};
 pub use sealed::Unsealed;
+#[cfg(test)]
+pub(crate) use sizes::sizes;
 pub use spaces::Renewed;
-pub use state::Info;
+pub use state::{Info, Greeting};
 pub use suite::Suite;
 pub use told::Limits;
 pub use versions::Versions;
@@ -144,7 +148,7 @@ impl Lines {
             homes: Vec::new(),
             opened: false,
             first_stream: 0,
-            peers: Peers::new(config.peers, ids.sibling()),
+            peers: Peers::new(config.peers, ids.finder()),
             ids,
             slots: Slots::new(),
             timers: Timers::new(),
@@ -250,6 +254,11 @@ impl Lines {
     /// What is known of a line.
     pub fn info(&self, slot: Slot) -> Option<&Info> {
         Some(&self.slots.get(slot)?.info)
+    }
+
+    /// What the peer told when the line came up, until it rests.
+    pub fn greeting(&self, slot: Slot) -> Option<&Greeting> {
+        self.slots.get(slot)?.greeting.as_deref()
     }
 
     /// How far we have come with a peer.

@@ -12,7 +12,7 @@ use super::{
     peers::Pair,
     pending::Pending,
     session::Session,
-    state::{End, Info, Line},
+    state::{End, Info, Line, Greeting},
     told::{Limits, Told},
 };
 use crate::{
@@ -71,9 +71,7 @@ impl Lines {
             peer_boot: None,
             first_stream: end.first_stream,
             peer_first_stream: None,
-            seen: None,
             peer_limits: Limits::default(),
-            peer_document: None,
             sessions: 1,
         };
         let slot = self.slots.insert(Line::new(info, home, end.id));
@@ -99,11 +97,11 @@ impl Lines {
             // that waits for its proof is for the life of the peer that is asked after here.
             let waiting = self.answers.waiting_end(&line.pair(), Some(line.end));
             let rng = &mut self.rng;
-            let end = *line.again.get_or_insert_with(|| {
-                waiting.unwrap_or_else(|| End {
+            let end = **line.again.get_or_insert_with(|| {
+                Box::new(waiting.unwrap_or_else(|| End {
                     id: rng.u32(),
                     first_stream,
-                })
+                }))
             });
             self.send_open(now, slot, end);
         }
@@ -283,11 +281,12 @@ impl Lines {
         line.paths.start(now, made.route, &self.config);
         line.info.peer_boot = Some(made.peer_boot);
         line.info.peer_first_stream = Some(made.peer_end.first_stream);
-        line.info.seen = made.seen;
         line.info.peer_limits = made.told.limits;
-        line.info.peer_document = (made.told.shown)
-            .filter(|_| made.membership.is_some())
-            .map(|(_, mark)| (made.told.version, mark));
+        let shown = made.told.shown.filter(|_| made.membership.is_some());
+        line.greeting = Some(Box::new(Greeting {
+            seen: made.seen,
+            document: shown.map(|(_, mark)| (made.told.version, mark)),
+        }));
         line.membership = made.membership;
         line.peer_end = Some(made.peer_end.id);
         self.ids.insert(made.session.ours, Place::Line(slot));

@@ -3,7 +3,7 @@
 use alloc::collections::BTreeMap;
 
 use crate::{
-    base::{Index, Slot, Time},
+    base::{Finder, Slot, Slots, Time},
     identity::Hashname,
 };
 
@@ -32,11 +32,12 @@ pub enum PeerState {
 }
 
 #[derive(Debug)]
-pub(super) struct Peer {
+struct Peer {
+    pair: Pair,
     state: PeerState,
     slot: Option<Slot>,
-    /// The time of the newest open that it confirmed.
-    newest_open: Option<u64>,
+    /// The time of the newest open that it confirmed, in its own microseconds.
+    newest_open: Option<Time>,
     /// When an open that was not newer was answered last.
     answered: Option<Time>,
     /// Where it stands among those without a line.
@@ -46,16 +47,18 @@ pub(super) struct Peer {
 /// Peers by pair. Those without a line are bounded: the one longest without one is forgotten.
 #[derive(Debug)]
 pub(super) struct Peers {
-    known: Index<Pair, Peer>,
+    known: Slots<Peer>,
+    by_pair: Finder,
     without_line: BTreeMap<u64, Pair>,
     stamp: u64,
     most: usize,
 }
 
 impl Peers {
-    pub(super) const fn new(most: u32, known: Index<Pair, Peer>) -> Self {
+    pub(super) const fn new(most: u32, by_pair: Finder) -> Self {
         Self {
-            known,
+            known: Slots::new(),
+            by_pair,
             without_line: BTreeMap::new(),
             stamp: 0,
             most: most as usize,
@@ -63,13 +66,12 @@ impl Peers {
     }
 
     pub(super) fn slot(&self, pair: &Pair) -> Option<Slot> {
-        self.known.get(pair)?.slot
+        self.get(pair)?.slot
     }
 
     /// The state apart from any line.
     pub(super) fn state(&self, pair: &Pair) -> PeerState {
-        self.known
-            .get(pair)
+        self.get(pair)
             .map_or(PeerState::Unknown, |peer| peer.state)
     }
 
@@ -77,7 +79,7 @@ impl Peers {
     pub(super) fn note(&mut self, pair: Pair, state: PeerState) {
         if state == PeerState::Unknown {
             if self.slot(&pair).is_none()
-                && let Some(peer) = self.known.remove(&pair)
+                && let Some(peer) = self.remove(&pair)
             {
                 self.without_line.remove(&peer.stamp);
             }
@@ -108,15 +110,16 @@ impl Peers {
     /// An open of this time was confirmed by its initiator.
     pub(super) fn confirm_open(&mut self, pair: Pair, time: u64) {
         let peer = self.entry(pair);
-        peer.newest_open = peer.newest_open.max(Some(time));
+        peer.newest_open = peer.newest_open.max(Some(Time::from_us(time)));
     }
 
     /// True if an open of this time may be answered: it is newer than any that the peer confirmed,
     /// or the last exception was at least `every_ms` ago.
     pub(super) fn may_answer(&mut self, now: Time, pair: &Pair, time: u64, every_ms: u64) -> bool {
-        let Some(peer) = self.known.get_mut(pair) else {
+        let Some(peer) = self.find(pair).and_then(|at| self.known.get_mut(at)) else {
             return true;
         };
+        let time = Time::from_us(time);
         if peer.newest_open.is_none_or(|newest| newest < time) {
             return true;
         }
@@ -132,27 +135,56 @@ impl Peers {
         self.known.len()
     }
 
+    fn find(&self, pair: &Pair) -> Option<Slot> {
+        let is_it = |at| self.known.get(at).is_some_and(|peer| peer.pair == *pair);
+        self.by_pair.find(pair, is_it)
+    }
+
+    fn get(&self, pair: &Pair) -> Option<&Peer> {
+        self.known.get(self.find(pair)?)
+    }
+
     fn entry(&mut self, pair: Pair) -> &mut Peer {
-        if !self.known.contains(&pair) {
-            self.stamp += 1;
-            self.without_line.insert(self.stamp, pair);
-            let peer = Peer {
-                state: PeerState::Seen,
-                slot: None,
-                newest_open: None,
-                answered: None,
-                stamp: self.stamp,
-            };
-            self.known.insert(pair, peer);
-        }
-        self.known.get_mut(&pair).expect("it was just put there")
+        let at = match self.find(&pair) {
+            Some(at) => at,
+            None => self.insert(pair),
+        };
+        self.known.get_mut(at).expect("it was just found or put there")
+    }
+
+    fn insert(&mut self, pair: Pair) -> Slot {
+        self.stamp += 1;
+        self.without_line.insert(self.stamp, pair);
+        let at = self.known.insert(Peer {
+            pair,
+            state: PeerState::Seen,
+            slot: None,
+            newest_open: None,
+            answered: None,
+            stamp: self.stamp,
+        });
+        let known = &self.known;
+        self.by_pair.insert(&pair, at, |at| pair_at(known, at));
+        at
+    }
+
+    fn remove(&mut self, pair: &Pair) -> Option<Peer> {
+        let at = self.find(pair)?;
+        let peer = self.known.remove(at);
+        let known = &self.known;
+        self.by_pair.remove(pair, at, |at| pair_at(known, at));
+        peer
     }
 
     fn forget_oldest(&mut self) {
         while self.without_line.len() > self.most {
             if let Some((_, pair)) = self.without_line.pop_first() {
-                self.known.remove(&pair);
+                self.remove(&pair);
             }
         }
     }
+}
+
+fn pair_at(known: &Slots<Peer>, at: Slot) -> Pair {
+    known.get(at).expect("what can be found is there").pair
 }

@@ -93,7 +93,7 @@ impl Lines {
         let line = self.slots.get_mut(slot).expect("an id leads to its line");
         line.window.check(counter)?;
         let session = line.session_mut(id).expect("an id leads to its session");
-        if !session.open(counter, datagram) {
+        if !session.open(self.provider, counter, datagram) {
             return Err(Dropped::BadTag);
         }
         if line.renewal.next_mut(id).is_some() {
@@ -119,7 +119,7 @@ impl Lines {
         if slot.is_none() && is_full {
             return Err(Dropped::Full);
         }
-        if !half.session.open(counter, datagram) {
+        if !half.session.open(self.provider, counter, datagram) {
             return Err(Dropped::BadTag);
         }
         let half = self.answers.take_half(answer).expect("it was just there");
@@ -181,9 +181,7 @@ impl Lines {
             peer_boot: None,
             first_stream: half.end.first_stream,
             peer_first_stream: None,
-            seen: None,
             peer_limits: Limits::default(),
-            peer_document: None,
             sessions: 1,
         };
         let made = Made {
@@ -244,7 +242,10 @@ impl Lines {
     pub fn seal(&mut self, slot: Slot, buf: &mut [u8], plain_len: usize) -> Option<(usize, u64)> {
         let counter = self.next_counter(slot)?;
         let line = self.slots.get_mut(slot)?;
-        let total = line.current.as_mut()?.seal(counter, buf, plain_len)?;
+        let total = line
+            .current
+            .as_mut()?
+            .seal(self.provider, counter, buf, plain_len)?;
         line.counter += 1;
         Some((total, counter))
     }
@@ -258,9 +259,12 @@ impl Lines {
     }
 
     /// The line is at rest: drops its key schedules, some 2 KiB, and keeps the keys. The next
-    /// packet makes them again.
+    /// packet makes them again. What has not come so far is not awaited any more.
     pub fn rest(&mut self, slot: Slot) {
         if let Some(line) = self.slots.get_mut(slot) {
+            line.greeting = None;
+            line.window.close();
+            line.paths.rest();
             let older = line.older.as_deref_mut();
             let sessions = [line.current.as_mut(), older];
             sessions.into_iter().flatten().for_each(Session::rest);

@@ -56,16 +56,22 @@ pub struct Info {
     pub first_stream: u64,
     /// The number of the first stream that the peer's end opens.
     pub peer_first_stream: Option<u64>,
-    /// Our address as the peer saw it, where it answered our open.
-    pub seen: Option<SocketAddr>,
     /// What the peer bears; the least that can be meant until the line is up.
     pub peer_limits: Limits,
-    /// The version of the space document that the peer held at the handshake, and the first bytes
-    /// of that document's hash; in a closed space.
-    pub peer_document: Option<(u64, [u8; 8])>,
     /// Sessions that packets were sealed in, one after the other: 1, and one more for each time
     /// that the keys were renewed within the line.
     pub sessions: u32,
+}
+
+/// What the peer told when the line came up, and nobody needs for long: it is forgotten when the
+/// line comes to rest.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Greeting {
+    /// Our address as the peer saw it, where it answered our open.
+    pub seen: Option<SocketAddr>,
+    /// The version of the space document that the peer held, and the first bytes of that document's
+    /// hash; in a closed space.
+    pub document: Option<(u64, [u8; 8])>,
 }
 
 /// A closed line that still answers.
@@ -98,8 +104,9 @@ pub(super) struct Line {
     pub(super) pending: Option<Box<Pending>>,
     /// Our end of the line that takes this one's place, if its peer, which was asked, turns out to
     /// have forgotten it.
-    pub(super) again: Option<End>,
-    pub(super) closing: Option<Closing>,
+    pub(super) again: Option<Box<End>>,
+    pub(super) closing: Option<Box<Closing>>,
+    pub(super) greeting: Option<Box<Greeting>>,
     /// What lets the peer into a closed space.
     pub(super) membership: Option<Box<Membership>>,
     /// When that ends, until that was told.
@@ -124,6 +131,7 @@ impl Line {
             pending: None,
             again: None,
             closing: None,
+            greeting: None,
             membership: None,
             expires: None,
             paths: Paths::default(),
@@ -161,7 +169,7 @@ impl Line {
         if self.current.is_none() {
             return Some(self.own_end());
         }
-        self.again
+        self.again.as_deref().copied()
     }
 
     /// True if the peer's end is still the one that the line was made with.

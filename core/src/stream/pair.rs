@@ -171,9 +171,14 @@ impl Stream {
 
     fn queue(&mut self, pool: &mut Pool, control: bool, owed: bool, fresh: bool) {
         let (id, rank) = (self.id, self.rank);
-        pool.control.set(id, rank, &mut self.in_control, control);
-        pool.owed.set(id, rank, &mut self.in_owed, owed);
-        pool.fresh.set(id, rank, &mut self.in_fresh, fresh);
+        let is_in = self.in_control || self.in_owed || self.in_fresh;
+        if !is_in && !control && !owed && !fresh {
+            return;
+        }
+        let queues = pool.queues_mut();
+        queues.control.set(id, rank, &mut self.in_control, control);
+        queues.owed.set(id, rank, &mut self.in_owed, owed);
+        queues.fresh.set(id, rank, &mut self.in_fresh, fresh);
     }
 
     /// Gives everything back that it has of the pool.

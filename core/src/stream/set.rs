@@ -1,6 +1,6 @@
 //! All streams of a line.
 
-use alloc::{boxed::Box, collections::BTreeMap};
+use alloc::{boxed::Box, collections::BTreeMap, sync::Arc};
 
 use super::{
     Effect, Misbehaviour,
@@ -34,7 +34,12 @@ impl Streams {
     /// No streams yet. `smaller` tells if our hashname is the smaller of the two; `our_first` and
     /// `peer_first` are the numbers that the ends told each other in the handshake, the peer's
     /// `None` until it came.
-    pub fn new(config: &Config, smaller: bool, our_first: u64, peer_first: Option<u64>) -> Self {
+    pub fn new(
+        config: Arc<Config>,
+        smaller: bool,
+        our_first: u64,
+        peer_first: Option<u64>,
+    ) -> Self {
         Self {
             streams: BTreeMap::new(),
             ids: Ids::new(config.streams_max, smaller, our_first, peer_first),

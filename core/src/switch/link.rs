@@ -2,9 +2,11 @@
 
 use alloc::{boxed::Box, string::String};
 
-use super::{DownReason, LineId, LineState, Peer, system::System, wants::Wants};
+use super::{
+    DownReason, LineId, LineState, Peer, packets::Packets, system::System, wants::Wants,
+};
 use crate::{
-    base::{Bounded, Deadline, Share, Slot, Time, Why},
+    base::{Deadline, Share, Slot, Time, Why},
     flow::{self, Allowance, Flow},
     identity::Hashname,
     stream::{self, Streams},
@@ -48,12 +50,9 @@ pub(super) struct Link {
     /// Those of them that are the switch's own.
     pub(super) system: System,
     /// Unreliable packets to send, and unread ones.
-    pub(super) packets_out: Bounded<Box<[u8]>>,
-    pub(super) packets_in: Bounded<Box<[u8]>>,
+    pub(super) packets: Packets,
     /// It was told that some came, and nobody has found none since.
     pub(super) packets_told: bool,
-    /// Bytes of both.
-    pub(super) packet_bytes: u64,
     /// What the line takes of the ledger.
     pub(super) share: Share,
     /// It stands among those that wait for memory.
@@ -166,7 +165,7 @@ impl Link {
     pub(super) fn is_read_out(&self) -> bool {
         matches!(self.phase, Phase::Down(_))
             && self.streams.is_empty()
-            && self.packets_in.is_empty()
+            && self.packets.unread().is_none()
     }
 
     /// True if the peer broke the protocol, or a membership ended: nothing that it says counts any
@@ -184,7 +183,7 @@ impl Link {
     pub(super) fn end_is_due(&self, now: Time) -> bool {
         match &self.phase {
             Phase::Closing { by, .. } => {
-                *by <= now || (self.streams.is_settled() && self.packets_out.is_empty())
+                *by <= now || (self.streams.is_settled() && self.packets.out().is_none())
             }
             Phase::Connecting { .. } | Phase::Up { .. } | Phase::Down(_) => false,
         }
@@ -196,7 +195,7 @@ impl Link {
             || self.rekey
             || self.rekeyed
             || self.streams.has_output()
-            || !self.packets_out.is_empty()
+            || self.packets.out().is_some()
     }
 
     /// What may go out now: nothing, what owes nobody an answer, or anything.

@@ -158,14 +158,10 @@ impl<S> Endpoint<S> {
     /// # Errors
     /// See [`ConnectError`].
     pub fn dial(&self, local: Hashname, ticket: &Ticket) -> Result<Line<S>, ConnectError> {
-        let id = self
+        let (id, peer) = self
             .handle
             .shared
             .command(|driver, now| ask(driver, now, local, ticket))??;
-        let peer = Peer {
-            hashname: ticket.hashname(),
-            key: ticket.key,
-        };
         Ok(Line::new(Arc::clone(&self.handle), id, peer))
     }
 
@@ -282,7 +278,7 @@ impl<S> Endpoint<S> {
     /// A handle of a line that lives or is held, whoever opened it.
     pub fn line(&self, id: LineId) -> Option<Line<S>> {
         let held = self.handle.shared.attempt_late(|driver, _| {
-            let peer = driver.line(id).and_then(|record| record.peer);
+            let peer = driver.peer(id);
             Poll::Ready(peer.inspect(|_| driver.hold(id)))
         });
         let Poll::Ready(Ok(Some(peer))) = held else {
@@ -334,7 +330,7 @@ impl<S: Shell> Endpoint<S> {
             driver.poll_accept(waker).map(|id| {
                 let id = id?;
                 let head = driver.switch().stream_head(id).map(String::from);
-                Some((id, driver.line(id.line)?.peer?, head))
+                Some((id, driver.peer(id.line)?, head))
             })
         });
         accepted.map(|accepted| {
@@ -428,13 +424,13 @@ fn ask(
     now: Time,
     local: Hashname,
     ticket: &Ticket,
-) -> Result<LineId, ConnectError> {
+) -> Result<(LineId, Arc<Peer>), ConnectError> {
     check_space(driver, local, ticket)?;
     let line = driver
         .switch_mut()
         .connect(now, local, &ticket.key, &ticket.addresses)?;
-    driver.hold_asked(line);
-    Ok(line)
+    let peer = driver.hold_asked(line);
+    Ok((line, peer.expect("a line that was just asked for is there")))
 }
 
 /// A ticket is of use to a member of its own space only.

@@ -33,12 +33,12 @@ pub struct Line<S> {
 struct Held {
     handle: Arc<Handle>,
     id: LineId,
-    peer: Peer,
+    peer: Arc<Peer>,
 }
 
 impl<S> Line<S> {
     /// The handle of a line; it takes over one hold.
-    pub(super) fn new(handle: Arc<Handle>, id: LineId, peer: Peer) -> Self {
+    pub(super) fn new(handle: Arc<Handle>, id: LineId, peer: Arc<Peer>) -> Self {
         let held = Arc::new(Held { handle, id, peer });
         let shell = PhantomData;
         Self { held, shell }
@@ -55,7 +55,7 @@ impl<S> Line<S> {
 
     /// Who is at the other end.
     pub fn peer(&self) -> Peer {
-        self.held.peer
+        *self.held.peer
     }
 
     /// What the switch knows of it; `None` once it is over.

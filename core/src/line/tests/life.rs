@@ -26,6 +26,8 @@ fn line_comes_up_in_one_round_trip_in_both_suites() {
             (world.sides[1].name, world.sides[1].name)
         );
         assert_eq!((one.route, other.route), (route_to(1), route_to(0)));
+        let [one, other] =
+            [(0, a), (1, b)].map(|(of, slot)| *world.sides[of].lines.greeting(slot).unwrap());
         assert_eq!(one.seen, Some(route_to(0).path.remote));
         assert_eq!(other.seen, None);
     }

@@ -1,9 +1,9 @@
 //! Lines that came up or went down.
 
-use alloc::{boxed::Box, string::ToString as _};
+use alloc::{boxed::Box, string::ToString as _, sync::Arc};
 
 use crate::{
-    base::{Bounded, Share, Slot, Time, Why},
+    base::{Share, Slot, Time, Why},
     flow::Flow,
     line::{self, Effect},
     stream::Streams,
@@ -12,6 +12,7 @@ use crate::{
         Switch,
         commands::packet_room,
         link::{End, Info, Link, Phase},
+        packets::Packets,
         system::System,
         wants::Wants,
     },
@@ -64,7 +65,8 @@ impl Switch {
             key: info.peer,
         };
         let local = info.local;
-        let (limits, document) = (info.peer_limits, info.peer_document);
+        let limits = info.peer_limits;
+        let document = self.lines.greeting(line).and_then(|it| it.document);
         self.next_first = self.next_first.max(info.first_stream);
         let first = info
             .peer_first_stream
@@ -85,12 +87,7 @@ impl Switch {
         let delay_ms = u64::from(limits.ranges_delay_ms);
         link.flow.set_peer_ranges_delay_ms(delay_ms);
         let room = packet_room(self.config.life.datagram_bytes.min(limits.datagram_bytes));
-        let bytes = &mut link.packet_bytes;
-        link.packets_out.retain(|packet| {
-            let fits = packet.len() <= room;
-            *bytes -= if fits { 0 } else { packet.len() as u64 };
-            fits
-        });
+        link.packets.shorten(room);
         // The peer takes the line for open once it hears something sealed.
         link.ping |= ours;
         self.stats.lines_up += 1;
@@ -137,19 +134,16 @@ impl Switch {
         self.next_id += 1;
         let smaller = info.local < info.peer.hashname;
         let first = self.lines.info(line).map_or(0, |line| line.first_stream);
-        let packets = self.config.life.packets_max as usize;
         let slot = self.links.insert(Link {
             id,
             info,
             phase,
             wants: Wants::default(),
             flow: Flow::new(&self.config.flow, now),
-            streams: Streams::new(&self.config.stream, smaller, first, None),
+            streams: Streams::new(Arc::clone(&self.config.stream), smaller, first, None),
             system: System::default(),
-            packets_out: Bounded::new(packets),
-            packets_in: Bounded::new(packets),
+            packets: Packets::default(),
             packets_told: false,
-            packet_bytes: 0,
             share: Share::default(),
             starves: false,
             heard: now,
@@ -164,7 +158,9 @@ impl Switch {
             queued: false,
             why: Why::Idle,
         });
-        self.ids.insert(id.0, slot);
+        let links = &self.links;
+        let id_at = |at| links.get(at).expect("what can be found is there").id.0;
+        self.ids.insert(&id.0, slot, id_at);
         if self.by_line.len() <= line as usize {
             self.by_line.resize(line as usize + 1, None);
         }
@@ -180,9 +176,7 @@ impl Switch {
         let Some(line) = link.line() else { return };
         link.phase = Phase::Down(reason.clone());
         link.wants = Wants::default();
-        while let Some(packet) = link.packets_out.pop() {
-            link.packet_bytes -= packet.len() as u64;
-        }
+        link.packets.clear_out();
         // What was in flight is of no use to anybody, and may be much.
         link.flow = Flow::new(&self.config.flow, self.now);
         self.next_first = self.next_first.max(link.streams.next_number());
@@ -285,7 +279,9 @@ impl Switch {
     pub(in crate::switch) fn forget_link(&mut self, slot: Slot) {
         if let Some(mut link) = self.links.remove(slot) {
             self.ledger.settle(&mut link.share, 0, 0);
-            self.ids.remove(&link.id.0);
+            let links = &self.links;
+            let id_at = |at| links.get(at).expect("what can be found is there").id.0;
+            self.ids.remove(&link.id.0, slot, id_at);
             self.timers.set(slot, None);
             self.down.retain(|down| *down != slot);
         }
