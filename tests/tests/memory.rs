@@ -99,7 +99,9 @@ impl Pair {
 
     fn exchange(&mut self) {
         let [one, other] = &mut self.ends;
-        while one.flush(self.now, other, &mut self.buf) | other.flush(self.now, one, &mut self.buf) {}
+        while one.flush(self.now, other, &mut self.buf) | other.flush(self.now, one, &mut self.buf)
+        {
+        }
     }
 
     /// Lets so much time pass, and does what is due.

@@ -7,8 +7,8 @@ use super::{Driver, Flushed, LineRecord, StreamRecord, Wait};
 use crate::{
     base::Time,
     switch::{
-        Event, LineEvent, LineId, Need, OpenError, Peer, ReadError, SpaceEvent, StreamEvent, StreamId,
-        WriteError,
+        Event, LineEvent, LineId, Need, OpenError, Peer, ReadError, SpaceEvent, StreamEvent,
+        StreamId, WriteError,
     },
 };
 

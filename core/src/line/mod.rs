@@ -65,7 +65,7 @@ pub use sealed::Unsealed;
 #[cfg(test)]
 pub(crate) use sizes::sizes;
 pub use spaces::Renewed;
-pub use state::{Info, Greeting};
+pub use state::{Greeting, Info};
 pub use suite::Suite;
 pub use told::Limits;
 pub use versions::Versions;

@@ -12,7 +12,7 @@ use super::{
     peers::Pair,
     pending::Pending,
     session::Session,
-    state::{End, Info, Line, Greeting},
+    state::{End, Greeting, Info, Line},
     told::{Limits, Told},
 };
 use crate::{

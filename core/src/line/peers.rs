@@ -71,8 +71,7 @@ impl Peers {
 
     /// The state apart from any line.
     pub(super) fn state(&self, pair: &Pair) -> PeerState {
-        self.get(pair)
-            .map_or(PeerState::Unknown, |peer| peer.state)
+        self.get(pair).map_or(PeerState::Unknown, |peer| peer.state)
     }
 
     /// Sets the state that holds while there is no line; `Unknown` forgets a peer without one.
@@ -149,7 +148,9 @@ impl Peers {
             Some(at) => at,
             None => self.insert(pair),
         };
-        self.known.get_mut(at).expect("it was just found or put there")
+        self.known
+            .get_mut(at)
+            .expect("it was just found or put there")
     }
 
     fn insert(&mut self, pair: Pair) -> Slot {

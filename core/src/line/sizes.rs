@@ -1,8 +1,15 @@
 //! The sizes of what the room keeps of a line.
 
-use core::mem::size_of;
-
-use super::{Place, paths::Paths, path::Known, peers::Pair, rekey::Renewal, session::Session, state::{Info, Line}, window::Window};
+use super::{
+    Place,
+    path::Known,
+    paths::Paths,
+    peers::Pair,
+    rekey::Renewal,
+    session::Session,
+    state::{Info, Line},
+    window::Window,
+};
 
 /// Each part, and the whole last.
 pub(crate) fn sizes() -> [(&'static str, usize); 9] {

@@ -1,7 +1,6 @@
 //! What a line is made of: the parts whose sizes the budget of an idle line is spent on (DESIGN,
 //! section 16). `tests/tests/memory.rs` counts what the allocator says.
 
-use core::mem::size_of;
 use std::{println, vec::Vec};
 
 use super::link::{Carried, Info, Link, Phase};

@@ -2,9 +2,7 @@
 
 use alloc::{boxed::Box, string::String};
 
-use super::{
-    DownReason, LineId, LineState, Peer, packets::Packets, system::System, wants::Wants,
-};
+use super::{DownReason, LineId, LineState, Peer, packets::Packets, system::System, wants::Wants};
 use crate::{
     base::{Deadline, Share, Slot, Time, Why},
     flow::{self, Allowance, Flow},

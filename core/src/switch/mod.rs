@@ -23,6 +23,7 @@ mod settle;
 mod spaces;
 mod stats;
 mod system;
+mod talk;
 mod wants;
 
 use alloc::{collections::VecDeque, sync::Arc, vec::Vec};

@@ -2,8 +2,7 @@
 //! application's: what it carries is read, checked and acted on here (PROTOCOL, section System
 //! streams).
 
-use alloc::{borrow::Cow, boxed::Box, vec::Vec};
-use core::fmt;
+use alloc::{borrow::Cow, boxed::Box};
 
 use serde::Deserialize;
 use zeroize::Zeroizing;
@@ -11,6 +10,7 @@ use zeroize::Zeroizing;
 use super::{
     Misbehaviour, Switch,
     link::{Link, Phase},
+    talk::{Incoming, Outgoing, Secret, Talk},
 };
 use crate::{
     base::{Effects, Slot, Time},
@@ -53,47 +53,8 @@ pub(super) struct System {
     stale: u32,
 }
 
-#[derive(Debug, Default)]
-struct Talk {
-    incoming: Vec<Incoming>,
-    outgoing: Vec<Outgoing>,
-    /// What is to be said as soon as nothing else is being said and a stream may be opened.
-    due: Vec<Topic>,
-    /// Before this nothing is said: the peer refused it lately. The wait was this long.
-    again: Option<Time>,
-    waited_ms: u64,
-}
-
-#[derive(Debug)]
-struct Incoming {
-    id: u64,
-    topic: Topic,
-    bytes: Secret,
-    /// Everything has come.
-    is_whole: bool,
-}
-
-#[derive(Debug)]
-struct Outgoing {
-    id: u64,
-    topic: Topic,
-    bytes: Secret,
-    written: usize,
-    refused: bool,
-}
-
 /// What has come whole.
 pub(super) struct Arrived(Topic, Secret);
-
-/// What is said may hold a gate: it wipes itself and never prints.
-#[derive(Default)]
-struct Secret(Zeroizing<Vec<u8>>);
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} bytes", self.0.len())
-    }
-}
 
 impl Topic {
     const fn head(self) -> &'static str {
@@ -229,36 +190,6 @@ impl System {
             return Err(Misbehaviour::IllegalSystem);
         }
         Ok(())
-    }
-}
-
-impl Talk {
-    const fn is_silent(&self) -> bool {
-        self.incoming.is_empty() && self.outgoing.is_empty() && self.due.is_empty()
-    }
-
-    fn ids(&self) -> impl Iterator<Item = u64> {
-        let incoming = self.incoming.iter().map(|it| it.id);
-        incoming.chain(self.outgoing.iter().map(|it| it.id))
-    }
-
-    fn incoming_bytes(&self) -> usize {
-        self.incoming.iter().map(|it| it.bytes.0.len()).sum()
-    }
-
-    fn prune(&mut self, streams: &Streams) {
-        self.incoming.retain(|it| streams.has(it.id));
-        self.outgoing.retain(|it| streams.has(it.id));
-    }
-
-    fn is_to_say(&mut self, topic: Topic) {
-        if !self.due.contains(&topic) {
-            self.due.push(topic);
-        }
-    }
-
-    fn may_say(&self, now: Time) -> bool {
-        self.outgoing.is_empty() && self.again.is_none_or(|at| at <= now)
     }
 }
 

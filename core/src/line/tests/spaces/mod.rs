@@ -145,7 +145,10 @@ fn line_of_members_comes_up_and_tells_roles_limits_and_documents() {
     assert_eq!((told, info.peer_limits.datagram_bytes), ((5, 7), 1300));
     let document = (1, club.document().mark());
     let greetings = [met.b.greeting(theirs), met.a.greeting(met.slot)];
-    assert_eq!(greetings.map(|it| it.unwrap().document), [Some(document); 2]);
+    assert_eq!(
+        greetings.map(|it| it.unwrap().document),
+        [Some(document); 2]
+    );
     assert_eq!(met.a.info(met.slot).unwrap().peer_limits, Limits::default());
     assert_eq!(met.b.roles(theirs), Some(Roles::SPACER));
     assert_eq!(met.a.roles(met.slot), Some(Roles::SPACER));
