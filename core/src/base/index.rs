@@ -30,6 +30,14 @@ impl<K: Hash + Eq, V> Index<K, V> {
         }
     }
 
+    /// An empty index with the same hash.
+    pub const fn sibling<L, W>(&self) -> Index<L, W> {
+        Index {
+            table: HashTable::new(),
+            hasher: self.hasher,
+        }
+    }
+
     /// A finder with the same hash.
     pub const fn finder(&self) -> Finder {
         Finder {

@@ -7,8 +7,8 @@ use super::{Driver, Flushed, LineRecord, StreamRecord, Wait};
 use crate::{
     base::Time,
     switch::{
-        Event, LineEvent, LineId, Need, OpenError, Peer, ReadError, SpaceEvent, StreamEvent,
-        StreamId, WriteError,
+        Event, LineEvent, LineId, Need, OpenError, ReadError, SpaceEvent, StreamEvent, StreamId,
+        Who, WriteError,
     },
 };
 
@@ -169,27 +169,26 @@ impl Driver {
     /// The application asked for this line: a handle of it is held. Once no handle of the line or
     /// of a stream in it is held any more, the line is closed, if it was opened from this end and is
     /// not kept; else that is for the peer to do.
-    pub fn hold_asked(&mut self, line: LineId) -> Option<Arc<Peer>> {
+    pub fn hold_asked(&mut self, line: LineId) -> Option<Arc<Who>> {
         self.hold(line);
         let record = self.records.line(line);
         record.asked = true;
-        record.peer.clone()
+        record.who.clone()
     }
 
     /// One more handle of the line, or of a stream in it.
     pub fn hold(&mut self, line: LineId) {
         let record = self.records.line(line);
         record.holds += 1;
-        if record.peer.is_none() {
-            record.peer = self.switch.peer(line).map(Arc::new);
+        if record.who.is_none() {
+            record.who = self.switch.who(line);
         }
     }
 
-    /// Who is at the other end of a line that has come up, and lives or is held.
-    pub fn peer(&self, line: LineId) -> Option<Arc<Peer>> {
+    /// Who a line is between that has come up, and lives or is held.
+    pub fn who(&self, line: LineId) -> Option<Arc<Who>> {
         let record = self.records.lines.get(&line).filter(|record| record.up)?;
-        let held = record.peer.clone();
-        held.or_else(|| self.switch.peer(line).map(Arc::new))
+        record.who.clone().or_else(|| self.switch.who(line))
     }
 
     /// One handle of the line less.

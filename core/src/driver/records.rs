@@ -3,7 +3,7 @@
 
 use alloc::{boxed::Box, collections::BTreeMap, sync::Arc};
 
-use crate::switch::{DownReason, LineId, Peer, StreamId};
+use crate::switch::{DownReason, LineId, StreamId, Who};
 
 /// What became of a stream that somebody has a handle of.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -25,8 +25,8 @@ pub struct StreamRecord {
 /// What became of a line.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct LineRecord {
-    /// Who is at the other end, as long as the line is held.
-    pub(super) peer: Option<Arc<Peer>>,
+    /// Who it is between, as long as the line is held.
+    pub(super) who: Option<Arc<Who>>,
     /// Why the line is no more, once it is.
     pub down: Option<Box<DownReason>>,
     /// Handles of the line and of streams in it, and streams that wait to be accepted.
@@ -81,7 +81,7 @@ impl Records {
             self.lines.remove(&line);
             return false;
         }
-        record.peer = None;
+        record.who = None;
         core::mem::take(&mut record.asked)
     }
 

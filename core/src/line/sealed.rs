@@ -1,7 +1,7 @@
 //! Sealed packets in and out, and the first one of a session, by which its initiator proves that
 //! it is there.
 
-use alloc::boxed::Box;
+use alloc::{boxed::Box, sync::Arc};
 
 use super::{
     Dropped, Effect, Lines, Output, Place,
@@ -9,7 +9,7 @@ use super::{
     outgoing::Made,
     rekey::SEALED_MAX,
     session::{Session, plain},
-    state::{Info, Line},
+    state::{Info, Line, Who},
     told::Limits,
 };
 use crate::{
@@ -115,7 +115,7 @@ impl Lines {
         let half = self.answers.half_mut(answer);
         let half = half.expect("an id leads to its waiting session");
         let pair = half.pair;
-        let slot = self.peers.slot(&pair);
+        let slot = self.peers.slot(&pair, &self.slots);
         if slot.is_none() && is_full {
             return Err(Dropped::Full);
         }
@@ -132,7 +132,9 @@ impl Lines {
         }
         let time = half.time;
         let slot = self.confirm(now, route, slot, half, fx);
-        self.peers.confirm_open(pair, time);
+        if let Some(line) = self.slots.get_mut(slot) {
+            line.opens.confirm(time);
+        }
         Ok(slot)
     }
 
@@ -171,9 +173,11 @@ impl Lines {
 
     fn take_apart(&self, route: Route, half: HalfOpen) -> (Line, Made) {
         let info = Info {
-            local: half.pair.local,
-            peer: half.key,
-            peer_hashname: half.pair.peer,
+            who: Arc::new(Who {
+                local: half.pair.local,
+                peer: half.key,
+                peer_hashname: half.pair.peer,
+            }),
             ours: false,
             suite: half.suite,
             route,

@@ -1,11 +1,18 @@
 //! One line as the room keeps it.
 
-use alloc::boxed::Box;
+use alloc::{boxed::Box, sync::Arc};
 use core::net::SocketAddr;
 
 use super::{
-    Dropped, paths::Paths, peers::Pair, pending::Pending, rekey::Renewal, session::Session,
-    suite::Suite, told::Limits, window::Window,
+    Dropped,
+    paths::Paths,
+    peers::{Opens, Pair},
+    pending::Pending,
+    rekey::Renewal,
+    session::Session,
+    suite::Suite,
+    told::Limits,
+    window::Window,
 };
 use crate::{
     base::Time,
@@ -33,15 +40,22 @@ impl End {
     }
 }
 
-/// What can be known of a line. What the peer tells is `None` until the line is up.
+/// Who a line is between.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Info {
+pub struct Who {
     /// Our end.
     pub local: Hashname,
     /// The peer's key.
     pub peer: PublicKey,
     /// The peer's hashname in the space of our end.
     pub peer_hashname: Hashname,
+}
+
+/// What can be known of a line. What the peer tells is `None` until the line is up.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Info {
+    /// Who it is between; kept once, whoever asks for it.
+    pub who: Arc<Who>,
     /// True if we opened the line.
     pub ours: bool,
     /// The suite of the session that packets are sealed in.
@@ -107,6 +121,7 @@ pub(super) struct Line {
     pub(super) again: Option<Box<End>>,
     pub(super) closing: Option<Box<Closing>>,
     pub(super) greeting: Option<Box<Greeting>>,
+    pub(super) opens: Opens,
     /// What lets the peer into a closed space.
     pub(super) membership: Option<Box<Membership>>,
     /// When that ends, until that was told.
@@ -132,16 +147,17 @@ impl Line {
             again: None,
             closing: None,
             greeting: None,
+            opens: Opens::default(),
             membership: None,
             expires: None,
             paths: Paths::default(),
         }
     }
 
-    pub(super) const fn pair(&self) -> Pair {
+    pub(super) fn pair(&self) -> Pair {
         Pair {
-            local: self.info.local,
-            peer: self.info.peer_hashname,
+            local: self.info.who.local,
+            peer: self.info.who.peer_hashname,
         }
     }
 
@@ -150,7 +166,7 @@ impl Line {
         let info = Info {
             first_stream: end.first_stream,
             sessions: 1,
-            ..self.info
+            ..self.info.clone()
         };
         Self::new(info, self.home, end.id)
     }

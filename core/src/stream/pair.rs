@@ -152,8 +152,8 @@ impl Stream {
         let (owed, fresh) = (self.send.is_owed(), self.send.sendable() > 0);
         self.queue(pool, control, owed, fresh);
         let is_unsettled = !self.send.is_settled();
-        pool.unsettled += usize::from(is_unsettled);
-        pool.unsettled -= usize::from(self.is_unsettled);
+        pool.unsettled += u32::from(is_unsettled);
+        pool.unsettled -= u32::from(self.is_unsettled);
         self.is_unsettled = is_unsettled;
     }
 
@@ -199,7 +199,7 @@ impl Stream {
         self.unowe_head(pool);
         self.send.drop_bytes(pool);
         self.queue(pool, false, false, false);
-        pool.unsettled -= usize::from(self.is_unsettled);
+        pool.unsettled -= u32::from(self.is_unsettled);
         self.is_unsettled = false;
         if self.waiting {
             pool.unwait(self.id);

@@ -21,7 +21,7 @@ pub(super) struct Pool {
     grant: Grant,
     pub(super) line_credit_due: bool,
     pub(super) streams_credit_due: bool,
-    gaps: u64,
+    gaps: u32,
 
     /// What we may send on the whole line, and have sent.
     allowed: u64,
@@ -29,8 +29,8 @@ pub(super) struct Pool {
     /// Bytes written and not yet acknowledged.
     pub(super) unacknowledged: u64,
     /// Streams with something written, an end or a reset that is not acknowledged.
-    pub(super) unsettled: usize,
-    frames_in_flight: u64,
+    pub(super) unsettled: u32,
+    frames_in_flight: u32,
 
     /// None while nobody waits, since the line was at rest last.
     queues: Option<Box<Queues>>,
@@ -90,8 +90,8 @@ impl Pool {
 
     /// A stream had `before` gaps and has `after` now. False if that is one too many.
     pub(super) fn count_gaps(&mut self, before: usize, after: usize) -> bool {
-        self.gaps = self.gaps + after as u64 - before as u64;
-        after <= before || self.gaps <= self.config.gaps_max
+        self.gaps = self.gaps + after as u32 - before as u32;
+        after <= before || u64::from(self.gaps) <= self.config.gaps_max
     }
 
     /// The peer allows us `bytes` on the line.
@@ -101,7 +101,7 @@ impl Pool {
 
     /// New bytes that may go out now, as far as the line is concerned.
     pub(super) fn sendable(&self) -> u64 {
-        if self.frames_in_flight >= self.config.frames_in_flight_max {
+        if u64::from(self.frames_in_flight) >= self.config.frames_in_flight_max {
             return 0;
         }
         self.allowed - self.sent

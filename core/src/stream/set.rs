@@ -27,7 +27,7 @@ pub struct Streams {
     /// Streams of the peer's are refused.
     closed: bool,
     /// How many were, since somebody asked.
-    refused: u64,
+    refused: u32,
 }
 
 impl Streams {
@@ -118,7 +118,7 @@ impl Streams {
 
     /// How many streams of the peer's were refused since this was last asked.
     pub const fn take_refused(&mut self) -> u64 {
-        core::mem::replace(&mut self.refused, 0)
+        core::mem::replace(&mut self.refused, 0) as u64
     }
 
     /// True if this stream lives.

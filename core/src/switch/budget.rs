@@ -3,7 +3,7 @@
 
 use std::{println, vec::Vec};
 
-use super::link::{Carried, Info, Link, Phase};
+use super::link::{Carried, Link, Phase};
 use crate::{flow::Flow, line, stream::Streams};
 
 /// What a line may take at rest in its own boxes, beside the flow and the tables.
@@ -14,7 +14,6 @@ fn budget_of_the_parts_of_a_line_is_kept() {
     let link = [
         ("link: flow", size_of::<Flow<Carried>>()),
         ("link: streams", size_of::<Streams>()),
-        ("link: who", size_of::<Info>()),
         ("link: phase", size_of::<Phase>()),
         ("link", size_of::<Link>()),
     ];

@@ -5,10 +5,7 @@ use core::net::SocketAddr;
 
 use super::{
     ConnectError, Interface, LineError, LineId, OpenError, Peer, Phase, Read, ReadError, StreamId,
-    Switch, WriteError,
-    error::InstallError,
-    link::{Info, Link},
-    settle, system,
+    Switch, WriteError, error::InstallError, link::Link, settle, system,
 };
 use crate::{
     base::{Effects, Slot, Time},
@@ -305,12 +302,8 @@ impl Switch {
         let first = self.first_at(now);
         let line = self.lines.open(now, local, peer.key, routes, first)?;
         self.next_first = first;
-        let info = Info {
-            local,
-            peer,
-            ours: true,
-        };
-        let slot = self.new_link(now, line, info, Phase::Connecting { line });
+        let slot = self.new_link(now, line, Phase::Connecting { line });
+        let slot = slot.expect("a line that was just opened is there");
         self.settle_line(now);
         Ok(slot)
     }

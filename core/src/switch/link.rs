@@ -1,12 +1,12 @@
 //! All that a switch keeps for one line: its flow, its streams, who holds it, how it ends.
 
-use alloc::{boxed::Box, string::String};
+use alloc::{boxed::Box, string::String, sync::Arc};
 
 use super::{DownReason, LineId, LineState, Peer, packets::Packets, system::System, wants::Wants};
 use crate::{
     base::{Deadline, Share, Slot, Time, Why},
     flow::{self, Allowance, Flow},
-    identity::Hashname,
+    line::Who,
     stream::{self, Streams},
 };
 
@@ -27,20 +27,14 @@ pub(super) enum Carried {
     Packet,
 }
 
-/// Who a link is between.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct Info {
-    pub(super) local: Hashname,
-    pub(super) peer: Peer,
-    /// True if we opened the line.
-    pub(super) ours: bool,
-}
-
 /// One line and what belongs to it.
 #[derive(Debug)]
 pub(super) struct Link {
     pub(super) id: LineId,
-    pub(super) info: Info,
+    /// Who it is between.
+    pub(super) who: Arc<Who>,
+    /// True if we opened the line.
+    pub(super) ours: bool,
     pub(super) phase: Phase,
     pub(super) wants: Wants,
     pub(super) flow: Flow<Carried>,
@@ -134,6 +128,14 @@ pub(super) struct Periods {
 }
 
 impl Link {
+    /// The other end.
+    pub(super) fn peer(&self) -> Peer {
+        Peer {
+            hashname: self.who.peer_hashname,
+            key: self.who.peer,
+        }
+    }
+
     /// The line room's slot, while there is one.
     pub(super) const fn line(&self) -> Option<Slot> {
         match self.phase {

@@ -59,7 +59,7 @@ use crate::{
     stream,
 };
 pub use crate::{
-    line::{PathInfo, PeerState, Provider, PureRust, Suite},
+    line::{PathInfo, PeerState, Provider, PureRust, Suite, Who},
     stream::{REFUSED as STREAM_REFUSED, Read},
     wire::{Path, Route, SocketId},
 };
@@ -319,12 +319,11 @@ impl Switch {
     /// What the switch knows of a line; `None` once it is over and everything was read.
     pub fn line(&self, id: LineId) -> Option<LineInfo> {
         let link = self.links.get(self.slot(id)?)?;
-        let info = &link.info;
         Some(LineInfo {
-            local: info.local,
-            peer: info.peer,
+            local: link.who.local,
+            peer: link.peer(),
             state: link.state(),
-            ours: info.ours,
+            ours: link.ours,
             route: link
                 .line()
                 .and_then(|line| Some(self.lines.info(line)?.route)),
@@ -342,9 +341,9 @@ impl Switch {
         })
     }
 
-    /// Who is at the other end of a line; `None` once it is over and everything was read.
-    pub fn peer(&self, id: LineId) -> Option<Peer> {
-        Some(self.links.get(self.slot(id)?)?.info.peer)
+    /// Who a line is between; `None` once it is over and everything was read.
+    pub fn who(&self, id: LineId) -> Option<Arc<Who>> {
+        Some(Arc::clone(&self.links.get(self.slot(id)?)?.who))
     }
 
     /// Opens of others that curves were computed for, since the start: about five operations each.

@@ -201,7 +201,7 @@ impl Switch {
             return;
         };
         let Phase::Up { .. } = link.phase else { return };
-        let Some(admission) = self.lines.admission(link.info.local) else {
+        let Some(admission) = self.lines.admission(link.who.local) else {
             return;
         };
         let bytes = match topic {
@@ -243,7 +243,7 @@ impl Switch {
         let (Some(link), Some((version, mark))) = (self.links.get_mut(slot), peer) else {
             return;
         };
-        let Some(admission) = self.lines.admission(link.info.local) else {
+        let Some(admission) = self.lines.admission(link.who.local) else {
             return;
         };
         link.system.peer = Some(mark);
@@ -274,7 +274,7 @@ impl Switch {
         }
         let handled = match effect {
             Effect::Opened { id } => {
-                let is_closed = self.lines.admission(link.info.local).is_some();
+                let is_closed = self.lines.admission(link.who.local).is_some();
                 on_opened(link, self.now, (id, is_closed), fx)
             }
             Effect::MayOpen => return false,
@@ -333,7 +333,7 @@ impl Switch {
         let Some(link) = self.links.get_mut(slot).filter(|link| link.can_seal()) else {
             return Ok(());
         };
-        let local = link.info.local;
+        let local = link.who.local;
         let admission = self.lines.admission(local).ok_or(illegal)?;
         let (gate, document) = bytes.split_first_chunk::<GATE_LEN>().ok_or(illegal)?;
         let document = Document::parse(document, admission.space()).map_err(|_bad| illegal)?;

@@ -362,7 +362,7 @@ impl Switch {
         let Some(link) = self.links.get(at) else {
             return;
         };
-        let pair = (link.info.local, link.info.peer.key);
+        let pair = (link.who.local, link.who.peer);
         let route = link
             .line()
             .and_then(|line| Some(self.lines.info(line)?.route));

@@ -8,10 +8,9 @@ use crate::{
     line::{self, Effect},
     stream::Streams,
     switch::{
-        ConnectError, DownReason, Event, InstallError, LineEvent, LineId, Misbehaviour, Peer,
-        Switch,
+        ConnectError, DownReason, Event, InstallError, LineEvent, LineId, Misbehaviour, Switch,
         commands::packet_room,
-        link::{End, Info, Link, Phase},
+        link::{End, Link, Phase},
         packets::Packets,
         system::System,
         wants::Wants,
@@ -60,11 +59,6 @@ impl Switch {
         let Some(info) = self.lines.info(line) else {
             return;
         };
-        let peer = Peer {
-            hashname: info.peer_hashname,
-            key: info.peer,
-        };
-        let local = info.local;
         let limits = info.peer_limits;
         let document = self.lines.greeting(line).and_then(|it| it.document);
         self.next_first = self.next_first.max(info.first_stream);
@@ -74,7 +68,9 @@ impl Switch {
         let phase = Phase::Up { line };
         let slot = match self.link_of(line) {
             Some(slot) => slot,
-            None => self.new_link(now, line, Info { local, peer, ours }, phase.clone()),
+            None => self
+                .new_link(now, line, phase.clone())
+                .expect("a line that comes up is there"),
         };
         let link = self
             .links
@@ -82,7 +78,7 @@ impl Switch {
             .expect("a link that was just found or made");
         link.phase = phase;
         link.heard = now;
-        link.info.ours = ours;
+        link.ours = ours;
         link.streams.set_peer_first(first);
         let delay_ms = u64::from(limits.ranges_delay_ms);
         link.flow.set_peer_ranges_delay_ms(delay_ms);
@@ -91,7 +87,7 @@ impl Switch {
         // The peer takes the line for open once it hears something sealed.
         link.ping |= ours;
         self.stats.lines_up += 1;
-        let line = link.id;
+        let (line, local, peer) = (link.id, link.who.local, link.peer());
         self.events.push_back(Event::Line(LineEvent::Up {
             line,
             local,
@@ -127,16 +123,17 @@ impl Switch {
         &mut self,
         now: Time,
         line: Slot,
-        info: Info,
         phase: Phase,
-    ) -> Slot {
+    ) -> Option<Slot> {
+        let info = self.lines.info(line)?;
+        let (who, ours, first) = (Arc::clone(&info.who), info.ours, info.first_stream);
         let id = LineId(self.next_id);
         self.next_id += 1;
-        let smaller = info.local < info.peer.hashname;
-        let first = self.lines.info(line).map_or(0, |line| line.first_stream);
+        let smaller = who.local < who.peer_hashname;
         let slot = self.links.insert(Link {
             id,
-            info,
+            who,
+            ours,
             phase,
             wants: Wants::default(),
             flow: Flow::new(&self.config.flow, now),
@@ -165,7 +162,7 @@ impl Switch {
             self.by_line.resize(line as usize + 1, None);
         }
         self.by_line[line as usize] = Some(slot);
-        slot
+        Some(slot)
     }
 
     /// A link's line is no more: its streams learn it, and the caller.
@@ -182,7 +179,7 @@ impl Switch {
         self.next_first = self.next_first.max(link.streams.next_number());
         link.streams.on_down(&mut self.stream_effects);
         let id = link.id;
-        let pair = (link.info.local, link.info.peer.key);
+        let pair = (link.who.local, link.who.peer);
         self.by_line[line as usize] = None;
         self.on_known_down(&pair, &reason);
         self.settle_streams(slot);

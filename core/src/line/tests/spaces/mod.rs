@@ -137,7 +137,7 @@ fn line_of_members_comes_up_and_tells_roles_limits_and_documents() {
     });
     let mut met = Met::of((a, name), member(2, &admit(&club, 2, 0)));
     let theirs = met.assert_up();
-    let info = *met.b.info(theirs).unwrap();
+    let info = met.b.info(theirs).unwrap().clone();
     let told = (
         info.peer_limits.capabilities,
         info.peer_limits.ranges_delay_ms,
@@ -163,7 +163,7 @@ fn line_operator_is_one_by_the_document_only() {
     assert_eq!(met.b.roles(theirs), Some(Roles::NONE));
     let named = club.appoint(&secret(9), &[key(1)]).unwrap();
     let (document, gate) = (named.document().clone(), gate(1));
-    let local = met.b.info(theirs).unwrap().local;
+    let local = met.b.info(theirs).unwrap().who.local;
     assert!(met.b.renew_document(local, document, gate));
     assert_eq!(met.b.roles(theirs), Some(Roles::OPERATOR));
 }
