@@ -154,7 +154,10 @@ impl Rogue {
     /// Never: a rogue has a line.
     pub fn names(&self) -> (Hashname, PublicKey, SocketAddr) {
         let info = self.lines.info(self.line).expect("a rogue has a line");
-        let (key, _) = self.lines.identity(info.who.local).expect("it is installed");
+        let (key, _) = self
+            .lines
+            .identity(info.who.local)
+            .expect("it is installed");
         (info.who.peer_hashname, key, self.address)
     }
 
