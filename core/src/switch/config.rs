@@ -103,7 +103,7 @@ impl Default for Life {
             close_timeout_ms: 5_000,
             down_lines_max: 64,
             events_max: 100_000,
-            packets_max: 64,
+            packets_max: 1_024,
             anon_max: 0,
             datagram_bytes: 1_200,
         }

@@ -3,7 +3,7 @@
 use hydroid_core::{
     base::Time,
     identity::Gate,
-    switch::{LineId, StreamId},
+    switch::{LineError, LineId, StreamId},
     tape::Recorded,
 };
 
@@ -101,10 +101,13 @@ impl Run<'_> {
     fn send(&mut self, node: usize, line: u32) {
         self.cast.packets += 1;
         let number = self.cast.packets.to_be_bytes();
+        let mut blocked = None;
         self.with_line(node, line, |switch, now, line| {
             let packet = [[0; 2].as_slice(), &number].concat();
-            let _full = switch.send(now, line, &packet);
+            let sent = switch.send(now, line, &packet);
+            blocked = (sent == Err(LineError::Blocked)).then_some(line);
         });
+        self.cast.apps[node].send_blocked.extend(blocked);
     }
 
     fn receive(&mut self, node: usize, line: u32) -> Verdict {
