@@ -4,6 +4,9 @@
 use super::{Switch, link::Link};
 use crate::base::Slot;
 
+/// Places that each list of a switch keeps whatever is in it.
+const SCRATCH_KEPT: usize = 16;
+
 impl Switch {
     /// Notes what a line takes, and tells it how far it may go from now on.
     pub(super) fn lend(&mut self, slot: Slot) {
@@ -74,6 +77,20 @@ impl Switch {
         if let Some(line) = link.line() {
             self.lines.rest(line);
         }
+        self.rest_scratch();
+    }
+
+    /// What calls grew that had much to do is given up as well.
+    fn rest_scratch(&mut self) {
+        self.fates.shrink_to(SCRATCH_KEPT);
+        self.carried.shrink_to(SCRATCH_KEPT);
+        self.carried_streams.shrink_to(SCRATCH_KEPT);
+        self.arrived.shrink_to(SCRATCH_KEPT);
+        self.events.shrink_to(SCRATCH_KEPT);
+        self.ready.shrink_to(SCRATCH_KEPT);
+        self.starving.shrink_to(SCRATCH_KEPT);
+        self.line_effects.shrink_to(SCRATCH_KEPT);
+        self.stream_effects.shrink_to(SCRATCH_KEPT);
     }
 }
 
