@@ -26,6 +26,8 @@ pub(super) struct Pool {
     /// What we may send on the whole line, and have sent.
     allowed: u64,
     sent: u64,
+    /// What the path carries in flight, which the send buffers follow.
+    pub(super) window_bytes: u64,
     /// Bytes written and not yet acknowledged.
     pub(super) unacknowledged: u64,
     /// Streams with something written, an end or a reset that is not acknowledged.
@@ -39,6 +41,7 @@ pub(super) struct Pool {
 impl Pool {
     pub(super) fn new(config: Arc<Config>) -> Self {
         Self {
+            window_bytes: 0,
             rtt_us: 0,
             memory: Memory::new(config.buffers_spare_max_bytes),
             grant: Grant::new(
@@ -118,12 +121,26 @@ impl Pool {
         self.frames_in_flight = self.frames_in_flight.saturating_sub(1);
     }
 
+    /// Bytes that one stream may have written and not yet acknowledged.
+    pub(super) fn stream_most(&self) -> u64 {
+        let config = &self.config;
+        let stream = self.window_bytes.saturating_mul(2);
+        stream
+            .max(config.send_buffer_stream_initial_bytes)
+            .min(config.send_buffer_stream_max_bytes)
+    }
+
     /// Bytes that may still be written to the streams of the line, as far as its own limit is
     /// concerned.
     pub(super) fn line_room(&self) -> u64 {
-        self.config
-            .send_buffer_line_max_bytes
-            .saturating_sub(self.unacknowledged)
+        self.line_most().saturating_sub(self.unacknowledged)
+    }
+
+    fn line_most(&self) -> u64 {
+        let config = &self.config;
+        let line = self.window_bytes.saturating_mul(4);
+        line.max(config.send_buffer_line_initial_bytes)
+            .min(config.send_buffer_line_max_bytes)
     }
 
     /// Bytes that may still be written to the streams of the line.
@@ -144,8 +161,7 @@ impl Pool {
 
     /// The streams that waited, one by one, once it is worth it to wake them.
     pub(super) fn wake(&mut self) -> Option<u64> {
-        let is_short = self.line_room() * 8 < self.config.send_buffer_line_max_bytes
-            || self.memory.near_room() < WAKES;
+        let is_short = self.line_room() * 8 < self.line_most() || self.memory.near_room() < WAKES;
         if is_short {
             return None;
         }

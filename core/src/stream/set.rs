@@ -57,9 +57,10 @@ impl Streams {
         self.ids.set_peer_first(first);
     }
 
-    /// The round-trip time of the line, microseconds; windows grow by it.
-    pub const fn set_rtt(&mut self, rtt_us: u64) {
-        self.pool.rtt_us = rtt_us;
+    /// The round-trip time of the path in microseconds, by which windows grow, and the bytes that
+    /// it carries in flight, which send buffers follow.
+    pub fn set_path(&mut self, rtt_us: u64, window_bytes: u64) {
+        (self.pool.rtt_us, self.pool.window_bytes) = (rtt_us, window_bytes);
     }
 
     /// The number that our next line to this peer begins with.

@@ -284,10 +284,13 @@ impl Switch {
         let slot = self.slot(stream.line).ok_or(ReadError::UnknownStream)?;
         self.lend(slot);
         let link = self.links.get_mut(slot).ok_or(ReadError::UnknownStream)?;
-        let result = command(&mut link.streams, now, &mut self.stream_effects)
-            .map_err(|error| settle::read_error(error, &link.phase));
-        self.settle_streams(slot);
-        self.touch(slot);
+        let result = command(&mut link.streams, now, &mut self.stream_effects);
+        let result = result.map_err(|error| settle::read_error(error, &link.phase));
+        // Whoever looks and finds nothing has changed nothing, and looks often.
+        if !matches!(result, Err(ReadError::Blocked)) {
+            self.settle_streams(slot);
+            self.touch(slot);
+        }
         result
     }
 

@@ -218,7 +218,7 @@ impl Switch {
             self.lines.on_answered(now, line, sample_us);
         }
         if let Some(rtt_us) = link.flow.rtt_us() {
-            link.streams.set_rtt(rtt_us);
+            link.streams.set_path(rtt_us, link.flow.window_bytes());
         }
         self.settle_fates(slot);
         Ok(())
