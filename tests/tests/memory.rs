@@ -6,7 +6,10 @@ use std::net::SocketAddr;
 use hydroid_core::{
     base::{Seed, Time, Wall},
     identity::{Hashname, PublicKey, SecretKey, Space},
-    switch::{Config, Ecn, Interface, Meta, Path, PureRust, SocketId, Switch, fast},
+    switch::{
+        Config, Ecn, Event, Interface, LineId, Meta, Path, PureRust, Read, SocketId, StreamEvent,
+        StreamId, Switch, fast,
+    },
 };
 
 const SOCKET: SocketId = SocketId(0);
@@ -20,6 +23,8 @@ struct Counted {
     switch: Switch,
     address: SocketAddr,
     identities: Vec<(Hashname, PublicKey)>,
+    /// The stream that the other opened last.
+    opened: Option<StreamId>,
     bytes: i64,
 }
 
@@ -50,6 +55,7 @@ impl Counted {
             identities: identities.collect(),
             switch,
             address,
+            opened: None,
             bytes: 0,
         }
     }
@@ -75,7 +81,11 @@ impl Counted {
             to.call(|switch| switch.handle_datagram(now, &meta, &mut buf[..sent.len]));
             busy = true;
         }
-        while self.call(Switch::poll_event).is_some() {}
+        while let Some(event) = self.call(Switch::poll_event) {
+            if let Event::Stream(StreamEvent::Opened { stream }) = event {
+                self.opened = Some(stream);
+            }
+        }
         while self.call(Switch::poll_need).is_some() {}
         busy
     }
@@ -136,20 +146,19 @@ fn memory_of_an_idle_line_is_within_its_budget() {
         pair.ends[0].identities.clone(),
         pair.ends[1].identities.clone(),
     );
-    let mut lines = 0;
+    let mut dialled = Vec::new();
     for (local, _) in &ours {
         for (_, key) in &theirs {
             let now = pair.now;
-            let dialled = pair.ends[0].call(|switch| switch.connect(now, *local, key, &to));
-            dialled.expect("dials");
-            lines += 1;
+            let line = pair.ends[0].call(|switch| switch.connect(now, *local, key, &to));
+            dialled.push(line.expect("dials"));
             pair.exchange();
         }
         pair.pass(10);
     }
     let used = pair.bytes();
     pair.pass(12_000);
-    let lines = i64::from(lines);
+    let lines = dialled.len() as i64;
     for (of, end) in pair.ends.iter().enumerate() {
         assert_eq!(end.switch.status().lines as i64, lines);
         println!(
@@ -158,7 +167,100 @@ fn memory_of_an_idle_line_is_within_its_budget() {
             end.bytes / lines
         );
     }
-    for end in &pair.ends {
-        assert!(end.bytes / lines <= LINE_BYTES_MAX);
+    let new = pair.bytes();
+    use_every_line(&mut pair, &dialled);
+    for (of, (rested, new)) in pair.bytes().into_iter().zip(new).enumerate() {
+        println!("end {of}: {} bytes at rest after use", rested / lines);
+        assert!(new / lines <= LINE_BYTES_MAX);
+        assert!(rested / lines <= new / lines + 8, "{rested} of {new}");
+    }
+}
+
+/// A packet and a stream there and back on each line, and rest.
+fn use_every_line(pair: &mut Pair, lines: &[LineId]) {
+    let mut buf = [0; 4_096];
+    for line in lines {
+        let now = pair.now;
+        let stream = pair.ends[0].call(|switch| {
+            switch.send(now, *line, &[0, 0, 7]).expect("is taken");
+            let stream = switch.open_stream(now, *line, "{}").expect("opens");
+            switch.write(now, stream, &[7; 3_000]).expect("is taken");
+            switch.finish(now, stream).expect("finishes");
+            stream
+        });
+        pair.exchange();
+        let theirs = pair.ends[1].opened.take().expect("it came");
+        pair.ends[1].call(|switch| {
+            assert_eq!(switch.recv(now, theirs.line, &mut buf), Ok(3));
+            assert_eq!(switch.read(now, theirs, &mut buf), Ok(Read::Bytes(3_000)));
+            assert_eq!(switch.read(now, theirs, &mut buf), Ok(Read::End));
+            switch.write(now, theirs, &[7; 3_000]).expect("is taken");
+            switch.finish(now, theirs).expect("finishes");
+        });
+        pair.exchange();
+        pair.ends[0].call(|switch| {
+            assert_eq!(switch.read(now, stream, &mut buf), Ok(Read::Bytes(3_000)));
+            assert_eq!(switch.read(now, stream, &mut buf), Ok(Read::End));
+        });
+        pair.pass(1);
+    }
+    // Before the first of them is kept alive.
+    pair.pass(8_000);
+}
+
+/// What a switch keeps for all of its lines, so that its next call allocates nothing.
+const SCRATCH_BYTES: i64 = 2_048;
+/// Bytes that one line carries in a burst.
+const BURST_BYTES: u64 = 256 << 20;
+
+#[test]
+fn memory_of_a_line_that_carried_much_is_that_of_a_new_one_once_it_rests() {
+    let mut pair = Pair::new();
+    let (local, to) = (pair.ends[0].identities[0].0, [pair.ends[1].address]);
+    let key = pair.ends[1].identities[0].1;
+    let now = pair.now;
+    let line = pair.ends[0].call(|switch| switch.connect(now, local, &key, &to));
+    let line = line.expect("dials");
+    pair.pass(13_000);
+    let new = pair.bytes();
+    let stream = pair.ends[0].call(|switch| switch.open_stream(now, line, "{}"));
+    let stream = stream.expect("opens");
+    let (mut written, mut read, mut theirs, piece) = (0, 0, None, vec![7; 1 << 20]);
+    let mut most = new;
+    while read < BURST_BYTES {
+        let now = pair.now;
+        while written < BURST_BYTES {
+            let wrote = pair.ends[0].call(|switch| switch.write(now, stream, &piece));
+            let Ok(len) = wrote else { break };
+            written += len as u64;
+        }
+        pair.pass(1);
+        let now = pair.now;
+        theirs = theirs.or(pair.ends[1].opened.take());
+        let Some(theirs) = theirs else { continue };
+        let mut buf = [0; 1 << 16];
+        while let Ok(Read::Bytes(len)) =
+            pair.ends[1].call(|switch| switch.read(now, theirs, &mut buf))
+        {
+            read += len as u64;
+        }
+        for (most, bytes) in most.iter_mut().zip(pair.bytes()) {
+            *most = bytes.max(*most);
+        }
+    }
+    let now = pair.now;
+    pair.ends[0]
+        .call(|switch| switch.reset(now, stream, 0))
+        .expect("resets");
+    let theirs = theirs.expect("the stream came");
+    let _stopped = pair.ends[0].call(|switch| switch.stop(now, stream, 0));
+    let _reset = pair.ends[1].call(|switch| switch.reset(now, theirs, 0));
+    pair.pass(50);
+    let now = pair.now;
+    let _stopped = pair.ends[1].call(|switch| switch.stop(now, theirs, 0));
+    pair.pass(13_000);
+    println!("new {new:?}, most {most:?}, at rest {:?}", pair.bytes());
+    for (rested, new) in pair.bytes().into_iter().zip(new) {
+        assert!(rested <= new + SCRATCH_BYTES, "{rested} of {new}");
     }
 }

@@ -34,6 +34,11 @@ impl<T> Effects<T> {
         self.queue.push_back(effect);
     }
 
+    /// Gives memory back, but for `least` places.
+    pub fn shrink_to(&mut self, least: usize) {
+        self.queue.shrink_to(least);
+    }
+
     /// Takes the oldest effect.
     pub fn pop(&mut self) -> Option<T> {
         self.queue.pop_front()

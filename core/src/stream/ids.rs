@@ -131,6 +131,13 @@ impl Ids {
         is_due
     }
 
+    /// Gives up memory that is kept for later.
+    pub(super) fn rest(&mut self) {
+        if self.unseen.is_empty() {
+            self.unseen = Ranges::new();
+        }
+    }
+
     /// How many the peer may open.
     pub(super) const fn granted(&self) -> u64 {
         self.granted

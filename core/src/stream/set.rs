@@ -146,6 +146,11 @@ impl Streams {
     pub fn rest(&mut self) {
         self.give_up_spare();
         self.pool.rest();
+        self.ids.rest();
+        if self.streams.is_empty() {
+            // An empty map keeps a node of eleven places.
+            self.streams = BTreeMap::new();
+        }
     }
 
     fn give_up_spare(&mut self) {

@@ -7,6 +7,8 @@ use crate::base::Slot;
 /// Who waits for memory for a packet is told once there is so much of it: the longest packet that
 /// every path carries.
 const WAKES: usize = 1_200;
+/// Places that each list of a switch keeps whatever is in it.
+const SCRATCH_KEPT: usize = 16;
 
 impl Switch {
     /// Notes what a line takes, and tells it how far it may go from now on.
@@ -84,6 +86,20 @@ impl Switch {
         if let Some(line) = link.line() {
             self.lines.rest(line);
         }
+        self.rest_scratch();
+    }
+
+    /// What calls grew that had much to do is given up as well.
+    fn rest_scratch(&mut self) {
+        self.fates.shrink_to(SCRATCH_KEPT);
+        self.carried.shrink_to(SCRATCH_KEPT);
+        self.carried_streams.shrink_to(SCRATCH_KEPT);
+        self.arrived.shrink_to(SCRATCH_KEPT);
+        self.events.shrink_to(SCRATCH_KEPT);
+        self.ready.shrink_to(SCRATCH_KEPT);
+        self.starving.shrink_to(SCRATCH_KEPT);
+        self.line_effects.shrink_to(SCRATCH_KEPT);
+        self.stream_effects.shrink_to(SCRATCH_KEPT);
     }
 }
 
