@@ -124,7 +124,7 @@ impl Switch {
         let lost = link.flow.on_path_change(now, path.rtt_us, &mut self.fates);
         self.stats.packets_lost += u64::from(lost);
         let line = link.id;
-        let pair = (link.info.local, link.info.peer.key);
+        let pair = (link.who.local, link.who.peer);
         self.events.push_back(Event::Line(LineEvent::Moved {
             line,
             route: path.route,

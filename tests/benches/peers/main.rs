@@ -7,6 +7,7 @@
 //! AES-128-GCM by ring and asks its clients for a certificate, since every line of ours knows both
 //! ends.
 
+mod memory;
 mod net;
 mod of_hydroid;
 mod of_quinn;
@@ -55,8 +56,10 @@ fn run() -> Outcome<()> {
     let only = of("--only");
     let chosen = |work: &&Work| only.is_none_or(|only| only == work.name());
     let all: Vec<_> = Work::ALL.iter().filter(chosen).collect();
-    if all.is_empty() {
+    let counts = only.is_none_or(|only| only == memory::NAME);
+    if all.is_empty() && !counts {
         let names = Work::ALL.map(Work::name).join(", ");
+        let names = format!("{names}, {}", memory::NAME);
         return Err(format!("no such work; there are {names}").into());
     }
     if !json {
@@ -66,6 +69,9 @@ fn run() -> Outcome<()> {
     for work in all {
         row(*work, rounds.max(1), json)?;
     }
+    if counts {
+        memory::row(json)?;
+    }
     Ok(())
 }
 
@@ -74,6 +80,10 @@ fn row(work: Work, rounds: usize, json: bool) -> Outcome<()> {
     let (mut ours, mut peer, mut limit) = (Vec::new(), Vec::new(), Vec::new());
     for _round in 0..rounds {
         ours.push(once::<Hydroid>(work)?);
+        if std::env::var("ALONE").is_ok() {
+            peer.push(ours[ours.len() - 1]);
+            continue;
+        }
         peer.push(once::<Quinn>(work)?);
         limit.extend(raw::limit(work, &runtime(work)?)?);
     }
@@ -115,7 +125,8 @@ fn runtime(work: Work) -> Outcome<Runtime> {
 
 /// One run, in a runtime of its own.
 fn once<N: Net>(work: Work) -> Outcome<Took> {
-    runtime(work)?.block_on(async move {
+    // A task like any other: what stands outside of the runtime costs it a look at its events.
+    let task = async move {
         let net = Arc::new(N::new(work.at_once())?);
         let ready = work::prepare(&*net, work).await?;
         let (begun, before) = (Instant::now(), cpu_ns()?);
@@ -126,7 +137,9 @@ fn once<N: Net>(work: Work) -> Outcome<Took> {
             rate: done.units / seconds,
             cpu_us: spent as f64 / 1e3 / done.units,
         })
-    })
+    };
+    let runtime = runtime(work)?;
+    runtime.block_on(async { tokio::spawn(task).await? })
 }
 
 /// Processor time of all threads that live.
