@@ -7,6 +7,7 @@
 //! AES-128-GCM by ring and asks its clients for a certificate, since every line of ours knows both
 //! ends.
 
+mod link;
 mod memory;
 mod net;
 mod of_hydroid;
@@ -59,9 +60,12 @@ fn run() -> Outcome<()> {
     let chosen = |work: &&Work| only.is_none_or(|only| only == work.name());
     let all: Vec<_> = Work::ALL.iter().filter(chosen).collect();
     let counts = only.is_none_or(|only| only == memory::NAME);
-    if all.is_empty() && !counts {
+    let lossy = |row: &&(&str, u64)| only.is_none_or(|only| only == row.0);
+    let lossy: Vec<_> = link::ROWS.iter().filter(lossy).collect();
+    if all.is_empty() && lossy.is_empty() && !counts {
         let names = Work::ALL.map(Work::name).join(", ");
-        let names = format!("{names}, {}", memory::NAME);
+        let links = link::ROWS.map(|row| row.0).join(", ");
+        let names = format!("{names}, {links}, {}", memory::NAME);
         return Err(format!("no such work; there are {names}").into());
     }
     if !json {
@@ -70,6 +74,9 @@ fn run() -> Outcome<()> {
     }
     for work in all {
         row(*work, rounds.max(1), (json, alone))?;
+    }
+    for lossy in lossy {
+        link::row(*lossy, rounds.max(1), json)?;
     }
     if counts {
         memory::row(json)?;
