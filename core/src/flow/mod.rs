@@ -12,6 +12,7 @@ mod probe;
 mod received;
 mod rtt;
 mod sent;
+mod size;
 #[cfg(test)]
 mod tests;
 
@@ -23,6 +24,7 @@ pub use self::{
     congestion::{Congestion, Cubic},
     outcome::{Allowance, Due, Fate, Progress, RangesOfUnsent},
     rtt::Rtt,
+    size::Sizes,
 };
 use self::{
     congestion::Control,
@@ -31,6 +33,7 @@ use self::{
     probe::Probe,
     received::Received,
     sent::Sent,
+    size::Size,
 };
 use crate::{
     base::{Deadline, Time, Why},
@@ -49,6 +52,7 @@ pub struct Flow<R> {
     probe: Probe,
     pacer: Pacer,
     control: Control,
+    size: Size,
     peer_ranges_delay_us: u64,
     /// The window was full after a packet of this ordinal or a later one had been sent.
     filled_before: u64,
@@ -74,6 +78,7 @@ impl<R: Copy + fmt::Debug> Flow<R> {
             probe: Probe::new(now),
             pacer: Pacer::new(now),
             control: Control::new(config),
+            size: Size::new(config.packet_bytes),
             peer_ranges_delay_us: u64::from(config.ranges_delay_ms) * 1000,
             filled_before: 0,
             silent_since: None,
@@ -136,6 +141,7 @@ impl<R: Copy + fmt::Debug> Flow<R> {
         }
         self.unasked_in_a_row = 0;
         self.sent.push(now, counter, bytes, true, carried);
+        self.size.on_sent(bytes);
         self.pacer.on_sent(u64::from(bytes));
         self.probe.on_asked(now);
         self.silent_since = self.silent_since.or(Some(now));
@@ -177,7 +183,8 @@ impl<R: Copy + fmt::Debug> Flow<R> {
             self.rtt.on_sample(now, sample_us, delay_us);
             progress.sample_us = Some(sample_us);
         }
-        progress.lost_packets = self.find_lost(now, fates).packets;
+        let found = self.find_lost(now, fates);
+        (progress.lost_packets, progress.resized) = (found.packets, found.resized);
         if asked {
             self.control.on_ranges(now, &self.rtt);
             self.probe.on_answered();
@@ -199,6 +206,7 @@ impl<R: Copy + fmt::Debug> Flow<R> {
         let (mut asked, mut highest_sent_at) = (false, None);
         let (control, loss, filled_before) =
             (&mut self.control, &mut self.loss, self.filled_before);
+        let size = &mut self.size;
         for run in frame.runs() {
             if self
                 .sent
@@ -213,6 +221,7 @@ impl<R: Copy + fmt::Debug> Flow<R> {
                     .settle(open, Fate::Arrived, fates, |ordinal, packet| {
                         progress.arrived_packets += 1;
                         loss.on_arrived(ordinal);
+                        size.on_arrived(packet.counter, packet.bytes);
                         if packet.counter == frame.highest {
                             highest_sent_at = Some(packet.sent_at);
                         }
@@ -271,12 +280,15 @@ impl<R: Copy + fmt::Debug> Flow<R> {
                 .probe_period_us()
                 .saturating_mul(u64::from(self.config.persistent_periods)),
             rtt: &self.rtt,
+            config: &self.config,
         };
-        let found = self.loss.find(now, &measure, &mut self.sent, fates);
-        if let Some(sent_at) = found.last_sent_at {
+        let packets = (&mut self.sent, &mut self.size);
+        let mut found = self.loss.find(now, &measure, packets, fates);
+        found.resized = self.follow_size();
+        if let Some(sent_at) = found.last_sent_at.filter(|_| !found.fell) {
             self.control.on_lost(now, sent_at, found.persistent);
         }
-        if found.persistent {
+        if found.persistent && !found.fell {
             self.rtt.forget_minimum();
         }
         if self.sent.eliciting() == 0 {
@@ -294,7 +306,8 @@ impl<R: Copy + fmt::Debug> Flow<R> {
             ..Due::default()
         };
         if self.loss.at().is_some_and(|at| at <= now) {
-            due.lost_packets = self.find_lost(now, fates).packets;
+            let found = self.find_lost(now, fates);
+            (due.lost_packets, due.resized) = (found.packets, found.resized);
             self.sent.trim();
         }
         if self.silence_at().is_some_and(|at| at <= now) {
@@ -365,7 +378,13 @@ impl<R: Copy + fmt::Debug> Flow<R> {
 
     /// Bytes that may be in flight.
     pub fn window_bytes(&self) -> u64 {
-        self.control.window_bytes()
+        let least = 2 * self.config.packet_bytes();
+        self.control.window_bytes().max(least)
+    }
+
+    /// Windows and bursts count in packets of so many bytes from now on.
+    pub fn set_packet_bytes(&mut self, bytes: u16) {
+        self.config.packet_bytes = bytes;
     }
 
     /// True if nothing is in flight and nothing owed: the path can be forgotten, and a new one
@@ -377,6 +396,7 @@ impl<R: Copy + fmt::Debug> Flow<R> {
     /// The path is at rest: gives up buffers that are kept for later.
     pub fn rest(&mut self) {
         self.sent.rest();
+        self.size.rest();
     }
 
     /// A packet arrived that is no repetition: its counter, and whether it asks for ranges.

@@ -155,6 +155,13 @@ impl Lines {
         found
     }
 
+    /// The path in use was found to carry datagrams of so many bytes.
+    pub fn set_packet_bytes(&mut self, slot: Slot, bytes: u16) {
+        if let Some(line) = self.slots.get_mut(slot) {
+            line.paths.set_packet_bytes(bytes);
+        }
+    }
+
     /// What is known of the paths of a line, the one in use first.
     pub fn paths(&self, slot: Slot) -> impl Iterator<Item = PathInfo> + '_ {
         let line = self.slots.get(slot);

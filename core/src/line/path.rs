@@ -32,6 +32,8 @@ pub struct PathInfo {
     pub proven: bool,
     /// The round trip of the last answered challenge in microseconds, at most.
     pub rtt_us: Option<u64>,
+    /// Bytes of the largest datagram that it was found to carry.
+    pub packet_bytes: Option<u16>,
 }
 
 /// A challenge that was not answered yet.
@@ -63,6 +65,8 @@ pub(super) struct Known {
     pub(super) rounds: u8,
     /// When it is asked again while the line is held.
     pub(super) again: Time,
+    /// Bytes of the largest datagram that it was found to carry.
+    pub(super) packet_bytes: Option<u16>,
 }
 
 /// The path in use may be dead.
@@ -97,6 +101,7 @@ impl Known {
             challenge: None,
             rounds: 0,
             again,
+            packet_bytes: None,
         }
     }
 

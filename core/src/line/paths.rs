@@ -69,7 +69,15 @@ impl Paths {
             route: path.route,
             proven: path.proven,
             rtt_us: path.rtt_us,
+            packet_bytes: path.packet_bytes,
         })
+    }
+
+    /// The path in use was found to carry datagrams of so many bytes.
+    pub(super) fn set_packet_bytes(&mut self, bytes: u16) {
+        if let Some(active) = self.known.first_mut() {
+            active.packet_bytes = Some(bytes);
+        }
     }
 
     /// Where ranges go: to where the peer was heard last, if it answers there and the path in use is

@@ -65,6 +65,7 @@ impl Switch {
         };
         let local = info.local;
         let (limits, document) = (info.peer_limits, info.peer_document);
+        let route = info.route;
         self.next_first = self.next_first.max(info.first_stream);
         let first = info
             .peer_first_stream
@@ -84,6 +85,8 @@ impl Switch {
         link.streams.set_peer_first(first);
         let delay_ms = u64::from(limits.ranges_delay_ms);
         link.flow.set_peer_ranges_delay_ms(delay_ms);
+        let sizes = self.config.life.sizes(&route, &limits);
+        link.flow.set_sizes(sizes, None);
         let room = packet_room(self.config.life.datagram_bytes.min(limits.datagram_bytes));
         let bytes = &mut link.packet_bytes;
         link.packets_out.retain(|packet| {
