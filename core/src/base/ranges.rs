@@ -134,6 +134,16 @@ impl Ranges {
         self.runs.is_empty()
     }
 
+    /// How many runs there is memory for.
+    pub fn capacity(&self) -> usize {
+        self.runs.capacity()
+    }
+
+    /// Gives up memory that is kept for later.
+    pub fn shrink_to_fit(&mut self) {
+        self.runs.shrink_to_fit();
+    }
+
     /// Empties the set and keeps its memory.
     pub fn clear(&mut self) {
         self.runs.clear();

@@ -80,14 +80,14 @@ pub struct Config {
     pub size_losses: u8,
     /// Everything is tried again after this, since the path may be another one by then (RFC 8899
     /// section 5.1.1). Shorter costs some tries more often.
-    pub size_again_ms: u64,
+    pub size_again_ms: u32,
     /// Larger packets are given up at once when so many in a row are lost while smaller ones
     /// arrive. Fewer takes loss for size, more waits longer.
     pub size_hole_packets: u8,
     /// The same when none arrives of those that were sent in so many round trips.
     pub size_hole_rounds: u8,
     /// After that nothing is tried for this long.
-    pub size_hole_ms: u64,
+    pub size_hole_ms: u32,
 }
 
 impl Default for Config {

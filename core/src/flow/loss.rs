@@ -4,7 +4,7 @@ use super::{
     Config, Fate,
     rtt::Rtt,
     sent::Sent,
-    size::{Blame, Size},
+    size::{Blame, Search, Size},
 };
 use crate::base::Time;
 
@@ -19,8 +19,6 @@ pub(super) struct Found {
     pub(super) persistent: bool,
     /// True if they were too large, and not too many.
     pub(super) fell: bool,
-    /// True if full packets have another size now.
-    pub(super) resized: bool,
 }
 
 /// A row of packets, one sent after the other, that were all lost.
@@ -69,7 +67,7 @@ impl Loss {
         &mut self,
         now: Time,
         measure: &Measure<'_>,
-        (sent, size): (&mut Sent<R>, &mut Size),
+        (sent, search, size): (&mut Sent<R>, &mut Search, &mut Size),
         fates: &mut Vec<(Fate, R)>,
     ) -> Found {
         let mut found = Found::default();
@@ -86,7 +84,7 @@ impl Loss {
             sent.settle(run.start..end, Fate::Lost, fates, |ordinal, packet| {
                 found.packets += 1;
                 let lost = (packet.counter, packet.bytes, packet.sent_at);
-                let blame = size.on_lost(now, lost, measure.config);
+                let blame = search.on_lost(size, now, lost, measure.config);
                 found.fell |= blame == Blame::Fall;
                 let is_asking = packet.eliciting && blame == Blame::Congestion;
                 let asked_at = is_asking.then_some(packet.sent_at);

@@ -11,12 +11,13 @@ mod pacing;
 mod probe;
 mod received;
 mod rtt;
+mod sending;
 mod sent;
 mod size;
 #[cfg(test)]
 mod tests;
 
-use alloc::vec::Vec;
+use alloc::{boxed::Box, vec::Vec};
 use core::fmt;
 
 pub use self::{
@@ -28,11 +29,9 @@ pub use self::{
 };
 use self::{
     congestion::Control,
-    loss::{Found, Loss, Measure},
-    pacing::{Bucket, Pacer},
-    probe::Probe,
+    pacing::Bucket,
     received::Received,
-    sent::Sent,
+    sending::{Known, Sending},
     size::Size,
 };
 use crate::{
@@ -45,59 +44,48 @@ use crate::{
 #[derive(Clone, Debug)]
 pub struct Flow<R> {
     config: Config,
-    sent: Sent<R>,
     received: Received,
     rtt: Rtt,
-    loss: Loss,
-    probe: Probe,
-    pacer: Pacer,
-    control: Control,
     size: Size,
     peer_ranges_delay_us: u64,
-    /// The window was full after a packet of this ordinal or a later one had been sent.
-    filled_before: u64,
-    /// When something was sent first that nothing came back for.
-    silent_since: Option<Time>,
-    /// That was noticed.
-    silence_told: bool,
-    /// Packets in a row that asked for nothing.
-    unasked_in_a_row: u16,
-    /// Answers to what was sent before measure no round trip.
-    paused: Time,
+    /// What only a path needs that packets of ours are on: made for the first of them, and given
+    /// up at rest.
+    sending: Option<Box<Sending<R>>>,
 }
 
 impl<R: Copy + fmt::Debug> Flow<R> {
     /// A path on which nothing was sent or received.
-    pub fn new(config: &Config, now: Time) -> Self {
+    pub fn new(config: &Config) -> Self {
         Self {
             config: *config,
-            sent: Sent::new(),
             received: Received::new(),
             rtt: Rtt::new(u64::from(config.initial_rtt_ms) * 1000),
-            loss: Loss::default(),
-            probe: Probe::new(now),
-            pacer: Pacer::new(now),
-            control: Control::new(config),
             size: Size::new(config.packet_bytes),
             peer_ranges_delay_us: u64::from(config.ranges_delay_ms) * 1000,
-            filled_before: 0,
-            silent_since: None,
-            silence_told: false,
-            unasked_in_a_row: 0,
-            paused: Time::ZERO,
+            sending: None,
+        }
+    }
+
+    /// Full datagrams have this many bytes from now on; windows and bursts count in it.
+    pub fn set_packet_bytes(&mut self, bytes: u16) {
+        self.config.packet_bytes = bytes;
+        if let Some(sending) = &mut self.sending {
+            sending.control.set_packet_bytes(self.config.packet_bytes());
         }
     }
 
     /// Nobody ran for a while before `now`: how long answers to earlier packets took says nothing
     /// of the path.
-    pub const fn on_pause(&mut self, now: Time) {
-        self.paused = now;
+    pub fn on_pause(&mut self, now: Time) {
+        if let Some(sending) = &mut self.sending {
+            sending.paused = now;
+        }
     }
 
     /// Packets to send now, whatever the window; something to send for whoever asks for an
     /// [`Flow::allowance`].
     pub fn probes_owed(&self) -> u8 {
-        self.probe.owed()
+        self.sending.as_ref().map_or(0, |it| it.probe.owed())
     }
 
     /// How long the peer says that it may hold ranges back, in milliseconds; until it says so, as
@@ -110,18 +98,21 @@ impl<R: Copy + fmt::Debug> Flow<R> {
     /// What may be sent now that asks for ranges. Other packets may leave at any time. Asked only
     /// by who has something to send: a refusal by the pacer is a deadline.
     pub fn allowance(&mut self, now: Time) -> Allowance {
-        if self.probe.owed() > 0 {
-            return Allowance::Probes(self.probe.owed());
+        let config = &self.config;
+        let sending = made(&mut self.sending, config, now);
+        if sending.probe.owed() > 0 {
+            return Allowance::Probes(sending.probe.owed());
         }
-        let room = self.window_bytes().saturating_sub(self.bytes_in_flight());
+        let window = sending.control.window_bytes();
+        let room = window.saturating_sub(sending.sent.bytes_in_flight());
         // What makes it full goes only with what is in flight.
-        let full = self.sent.eliciting() > 0
-            && self.sent.len() >= self.config.in_flight_packets_max as usize;
-        if full || room < self.config.packet_bytes() {
+        let full = sending.sent.eliciting() > 0
+            && sending.sent.len() >= config.in_flight_packets_max as usize;
+        if full || room < config.packet_bytes() {
             return Allowance::Congested;
         }
-        let bucket = Bucket::new(&self.config, self.control.rate(&self.rtt));
-        match self.pacer.release(now, &bucket) {
+        let bucket = Bucket::new(config, sending.control.rate(&self.rtt));
+        match sending.pacer.release(now, &bucket) {
             Ok(bytes) => Allowance::Bytes(bytes.min(room)),
             Err(until) => Allowance::Paced(until),
         }
@@ -131,29 +122,21 @@ impl<R: Copy + fmt::Debug> Flow<R> {
     /// whether it asks for ranges, and what it carries. A packet that asks for nothing is not in
     /// flight; its records get a fate when later packets do, or none.
     pub fn on_sent(&mut self, now: Time, counter: u64, bytes: u16, eliciting: bool, carried: &[R]) {
-        if !eliciting {
-            self.unasked_in_a_row = self.unasked_in_a_row.saturating_add(1);
-            let known = self.sent.unasked() < u32::from(self.config.unasked_packets_max);
-            if known && !carried.is_empty() {
-                self.sent.push(now, counter, bytes, false, carried);
-            }
-            return;
-        }
-        self.unasked_in_a_row = 0;
-        self.sent.push(now, counter, bytes, true, carried);
-        self.size.on_sent(bytes);
-        self.pacer.on_sent(u64::from(bytes));
-        self.probe.on_asked(now);
-        self.silent_since = self.silent_since.or(Some(now));
-        if self.bytes_in_flight() + self.config.packet_bytes() > self.window_bytes() {
-            self.filled_before = self.sent.next_ordinal();
-        }
+        made(&mut self.sending, &self.config, now).on_sent(
+            now,
+            (counter, bytes, eliciting),
+            carried,
+            (&self.config, &self.size),
+        );
     }
 
     /// True if the next packet should ask for ranges (a ping does) although nothing else in it
     /// does: many did not, and what ranges they carried is still repeated.
     pub fn wants_ping(&self) -> bool {
-        self.sent.eliciting() == 0 && self.unasked_in_a_row >= self.config.ping_every_packets.max(1)
+        self.sending.as_ref().is_some_and(|sending| {
+            sending.sent.eliciting() == 0
+                && sending.unasked_in_a_row >= self.config.ping_every_packets.max(1)
+        })
     }
 
     /// The peer tells what it received; `next_counter` is the counter that the line will use next.
@@ -172,68 +155,42 @@ impl<R: Copy + fmt::Debug> Flow<R> {
             return Err(RangesOfUnsent);
         }
         let mut progress = Progress::default();
-        let (asked, highest_sent_at) = self.take_arrived(frame, &mut progress, fates);
+        let Some(sending) = self.sending.as_deref_mut() else {
+            return Ok(progress);
+        };
+        let (asked, highest_sent_at) =
+            sending.take_arrived(frame, (&mut progress, &mut self.size), fates);
         if progress.arrived_packets == 0 {
             return Ok(progress);
         }
-        let sampled = highest_sent_at.filter(|sent_at| *sent_at >= self.paused);
+        let sampled = highest_sent_at.filter(|sent_at| *sent_at >= sending.paused);
         if let Some(sent_at) = sampled.filter(|_| asked) {
             let sample_us = now.since_us(sent_at);
             let delay_us = frame.delay_us.min(self.peer_ranges_delay_us);
             self.rtt.on_sample(now, sample_us, delay_us);
             progress.sample_us = Some(sample_us);
         }
-        let found = self.find_lost(now, fates);
-        (progress.lost_packets, progress.resized) = (found.packets, found.resized);
-        if asked {
-            self.control.on_ranges(now, &self.rtt);
-            self.probe.on_answered();
-            self.silent_since = (self.sent.eliciting() > 0).then_some(now);
-            self.silence_told = false;
+        progress.lost_packets = self.find_lost(now, fates);
+        if let Some(sending) = self.sending.as_deref_mut() {
+            if asked {
+                sending.on_answered(now, &self.rtt);
+            }
+            sending.sent.trim();
         }
-        self.sent.trim();
+        progress.resized = self.follow_size();
         Ok(progress)
     }
 
-    /// Gives the packets that a frame names their fate. Tells whether any of them asked for
-    /// ranges, and when the highest was sent if it is among them.
-    fn take_arrived(
-        &mut self,
-        frame: &RangesFrame<'_>,
-        progress: &mut Progress,
-        fates: &mut Vec<(Fate, R)>,
-    ) -> (bool, Option<Time>) {
-        let (mut asked, mut highest_sent_at) = (false, None);
-        let (control, loss, filled_before) =
-            (&mut self.control, &mut self.loss, self.filled_before);
-        let size = &mut self.size;
-        for run in frame.runs() {
-            if self
-                .sent
-                .oldest_counter()
-                .is_none_or(|oldest| run.end <= oldest)
-            {
-                break;
-            }
-            let ordinals = self.sent.ordinals(&run);
-            while let Some(open) = self.sent.first_open(ordinals.clone()) {
-                self.sent
-                    .settle(open, Fate::Arrived, fates, |ordinal, packet| {
-                        progress.arrived_packets += 1;
-                        loss.on_arrived(ordinal);
-                        size.on_arrived(packet.counter, packet.bytes);
-                        if packet.counter == frame.highest {
-                            highest_sent_at = Some(packet.sent_at);
-                        }
-                        if packet.eliciting {
-                            asked = true;
-                            let filled = ordinal < filled_before;
-                            control.on_arrived(packet.sent_at, u64::from(packet.bytes), filled);
-                        }
-                    });
-            }
+    fn find_lost(&mut self, now: Time, fates: &mut Vec<(Fate, R)>) -> u32 {
+        let known = Known::new(&self.config, &self.rtt, self.peer_ranges_delay_us);
+        let Some(sending) = self.sending.as_deref_mut() else {
+            return 0;
+        };
+        let found = sending.find_lost(now, &known, &mut self.size, fates);
+        if found.persistent && !found.fell {
+            self.rtt.forget_minimum();
         }
-        (asked, highest_sent_at)
+        found.packets
     }
 
     /// The line goes on over another path, with a round trip of `rtt_us` if one is known. What was
@@ -245,77 +202,42 @@ impl<R: Copy + fmt::Debug> Flow<R> {
         rtt_us: Option<u64>,
         fates: &mut Vec<(Fate, R)>,
     ) -> u32 {
-        let mut lost = 0;
-        let all = 0..self.sent.next_ordinal();
-        while let Some(open) = self.sent.first_open(all.clone()) {
-            self.sent.settle(open, Fate::Lost, fates, |_, packet| {
-                lost += u32::from(packet.eliciting);
-            });
-        }
-        self.sent.trim();
+        let sending = self.sending.take();
+        let lost = sending.map_or(0, |mut sending| sending.abandon(fates));
         self.rtt = Rtt::new(u64::from(self.config.initial_rtt_ms) * 1000);
         if let Some(rtt_us) = rtt_us {
             self.rtt.on_sample(now, rtt_us, 0);
         }
-        self.loss = Loss::default();
-        self.probe = Probe::new(now);
-        self.pacer = Pacer::new(now);
-        self.control = Control::new(&self.config);
-        self.filled_before = self.sent.next_ordinal();
-        self.unasked_in_a_row = 0;
-        (self.silent_since, self.silence_told) = (None, false);
         lost
     }
 
     /// When the oldest packet was sent that asks for ranges and has no fate.
     pub fn oldest_sent_at(&self) -> Option<Time> {
-        self.sent.oldest_sent_at()
-    }
-
-    fn find_lost(&mut self, now: Time, fates: &mut Vec<(Fate, R)>) -> Found {
-        let measure = Measure {
-            packets: u64::from(self.config.reordering_packets).max(1),
-            overtaken_us: self.rtt.overtaken_us(self.config.reordering_eighths),
-            persistent_us: self
-                .probe_period_us()
-                .saturating_mul(u64::from(self.config.persistent_periods)),
-            rtt: &self.rtt,
-            config: &self.config,
-        };
-        let packets = (&mut self.sent, &mut self.size);
-        let mut found = self.loss.find(now, &measure, packets, fates);
-        found.resized = self.follow_size();
-        if let Some(sent_at) = found.last_sent_at.filter(|_| !found.fell) {
-            self.control.on_lost(now, sent_at, found.persistent);
-        }
-        if found.persistent && !found.fell {
-            self.rtt.forget_minimum();
-        }
-        if self.sent.eliciting() == 0 {
-            self.probe.on_rest();
-            self.silent_since = None;
-        }
-        found
+        self.sending.as_ref()?.sent.oldest_sent_at()
     }
 
     /// Does what is due at `now`; afterwards no deadline is due any more.
     pub fn on_deadline(&mut self, now: Time, fates: &mut Vec<(Fate, R)>) -> Due {
         let mut due = Due {
-            paced: self.pacer.on_deadline(now),
             ranges: self.received.on_deadline(now, &self.config),
             ..Due::default()
         };
-        if self.loss.at().is_some_and(|at| at <= now) {
-            let found = self.find_lost(now, fates);
-            (due.lost_packets, due.resized) = (found.packets, found.resized);
-            self.sent.trim();
+        let overdue = |sending: &Sending<R>| sending.loss.at().is_some_and(|at| at <= now);
+        let overdue = self.sending.as_deref().is_some_and(overdue);
+        if overdue {
+            due.lost_packets = self.find_lost(now, fates);
+            due.resized = self.follow_size();
         }
-        if self.silence_at().is_some_and(|at| at <= now) {
-            self.silence_told = true;
-            due.silence = true;
-        }
-        if self.probe_at().is_some_and(|at| at <= now) {
-            due.probes = self.probe.on_deadline(now, &self.config);
+        let known = Known::new(&self.config, &self.rtt, self.peer_ranges_delay_us);
+        if let Some(sending) = self.sending.as_deref_mut() {
+            if overdue {
+                sending.sent.trim();
+            }
+            due.paced = sending.pacer.on_deadline(now);
+            due.silence = sending.on_silence(now, &known);
+            if sending.probe_at(&known).is_some_and(|at| at <= now) {
+                due.probes = sending.probe.on_deadline(now, &self.config);
+            }
         }
         due
     }
@@ -324,46 +246,40 @@ impl<R: Copy + fmt::Debug> Flow<R> {
     /// deadline: see [`Flow::ranges_due`] and [`Flow::allowance`].
     pub fn deadline(&self) -> Option<Deadline> {
         let at = |time: Option<Time>, why| time.map(|at| Deadline::new(at, why));
-        let repair = at(self.loss.at(), Why::Loss).or(at(self.probe_at(), Why::Probe));
-        let repair = Deadline::earlier(repair, at(self.silence_at(), Why::Probe));
         let ranges = at(self.received.at(&self.config), Why::Ranges);
-        let pacing = at(self.pacer.until(), Why::Pacing);
+        let Some(sending) = self.sending.as_deref() else {
+            return ranges;
+        };
+        let known = &Known::new(&self.config, &self.rtt, self.peer_ranges_delay_us);
+        let repair = at(sending.loss.at(), Why::Loss).or(at(sending.probe_at(known), Why::Probe));
+        let repair = Deadline::earlier(repair, at(sending.silence_at(known), Why::Probe));
+        let pacing = at(sending.pacer.until(), Why::Pacing);
         Deadline::earlier(Deadline::earlier(repair, ranges), pacing)
-    }
-
-    /// While an overtaken packet waits to be lost, nothing is probed for (RFC 9002 section 6.2.1).
-    fn probe_at(&self) -> Option<Time> {
-        let armed = self.sent.eliciting() > 0 && self.loss.at().is_none();
-        armed.then(|| self.probe.at(&self.config, self.probe_period_us()))
-    }
-
-    /// Nothing came back for longer than an answer should take, even if something is still sent.
-    fn silence_at(&self) -> Option<Time> {
-        let since = self.silent_since.filter(|_| !self.silence_told)?;
-        Some(since.plus_us(self.probe_period_us()))
     }
 
     /// The period of the first probe in microseconds: the longest that an answer should take.
     pub fn probe_period_us(&self) -> u64 {
-        self.rtt
-            .answer_us()
-            .saturating_add(self.peer_ranges_delay_us)
+        Known::new(&self.config, &self.rtt, self.peer_ranges_delay_us).period_us
     }
 
     /// Probes in a row that nothing came back for: 0 on a path that works.
     pub fn probes_unanswered(&self) -> u8 {
-        self.probe.unanswered()
+        self.sending.as_ref().map_or(0, |it| it.probe.unanswered())
     }
 
     /// What the packet number `skip`, counted from the oldest that asks for ranges and has no
     /// fate, carried: a probe carries it again, whichever copy arrives.
     pub fn oldest_in_flight(&self, skip: usize) -> impl Iterator<Item = R> + use<'_, R> {
-        self.sent.oldest(skip)
+        let sending = self.sending.as_deref();
+        sending
+            .into_iter()
+            .flat_map(move |sending| sending.sent.oldest(skip))
     }
 
     /// Bytes of the packets that ask for ranges and have no fate.
     pub fn bytes_in_flight(&self) -> u64 {
-        self.sent.bytes_in_flight()
+        let sending = self.sending.as_ref();
+        sending.map_or(0, |it| it.sent.bytes_in_flight())
     }
 
     /// The smoothed round trip in microseconds, once one was measured.
@@ -378,25 +294,26 @@ impl<R: Copy + fmt::Debug> Flow<R> {
 
     /// Bytes that may be in flight.
     pub fn window_bytes(&self) -> u64 {
-        let least = 2 * self.config.packet_bytes();
-        self.control.window_bytes().max(least)
-    }
-
-    /// Windows and bursts count in packets of so many bytes from now on.
-    pub fn set_packet_bytes(&mut self, bytes: u16) {
-        self.config.packet_bytes = bytes;
+        self.sending.as_ref().map_or_else(
+            || Control::new(&self.config).window_bytes(),
+            |sending| sending.control.window_bytes(),
+        )
     }
 
     /// True if nothing is in flight and nothing owed: the path can be forgotten, and a new one
     /// begun when there is something to send or something comes.
     pub fn is_at_rest(&self) -> bool {
-        self.sent.eliciting() == 0 && !self.received.owes()
+        let eliciting = self.sending.as_ref().map_or(0, |it| it.sent.eliciting());
+        eliciting == 0 && !self.received.owes()
     }
 
-    /// The path is at rest: gives up buffers that are kept for later.
+    /// The path is at rest: gives up everything that the next packet makes again, and what was
+    /// received and told.
     pub fn rest(&mut self) {
-        self.sent.rest();
-        self.size.rest();
+        if self.is_at_rest() {
+            self.sending = None;
+            self.received.rest();
+        }
     }
 
     /// A packet arrived that is no repetition: its counter, and whether it asks for ranges.
@@ -426,4 +343,13 @@ impl<R: Copy + fmt::Debug> Flow<R> {
     pub fn on_ranges_arrived(&mut self, highest: u64) {
         self.received.on_ranges_arrived(highest);
     }
+}
+
+/// What is needed for sending, made if it is not there.
+fn made<'a, R: Copy + fmt::Debug>(
+    sending: &'a mut Option<Box<Sending<R>>>,
+    config: &Config,
+    now: Time,
+) -> &'a mut Sending<R> {
+    sending.get_or_insert_with(|| Box::new(Sending::new(config, now)))
 }

@@ -100,6 +100,18 @@ impl Received {
         self.counters.remove(0..end);
     }
 
+    /// The path is at rest: where the counters stand, and what was not told, is all that is kept.
+    pub(super) fn rest(&mut self) {
+        let last = self.counters.last().map_or(0, |run| run.start);
+        self.counters.remove(0..last.min(self.untold_from));
+        self.counters.shrink_to_fit();
+    }
+
+    #[cfg(test)]
+    pub(super) fn heap_bytes(&self) -> usize {
+        self.counters.capacity() * 16
+    }
+
     #[cfg(test)]
     pub(super) fn counters(&self) -> &Ranges {
         &self.counters

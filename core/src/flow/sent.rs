@@ -190,12 +190,6 @@ impl<R: Copy> Sent<R> {
         self.carried_base = keep;
     }
 
-    /// Gives up memory that is kept for later.
-    pub(super) fn rest(&mut self) {
-        self.packets.shrink_to_fit();
-        self.carried.shrink_to_fit();
-    }
-
     #[cfg(test)]
     pub(super) fn capacities(&self) -> [usize; 2] {
         [self.packets.capacity(), self.carried.capacity()]

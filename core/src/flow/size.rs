@@ -3,7 +3,7 @@
 
 use core::fmt;
 
-use super::{Config, Flow};
+use super::{Config, Flow, made};
 use crate::base::Time;
 
 /// What links carry, with the headers of IP and UDP in it: the largest that IP has, jumbo frames,
@@ -28,7 +28,7 @@ pub struct Sizes {
     pub headers: u16,
 }
 
-/// The size of packets on one path.
+/// The size of packets on one path: what of it is kept at rest.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Size {
     sizes: Sizes,
@@ -36,16 +36,27 @@ pub(super) struct Size {
     found: u16,
     /// The smallest that does not; beyond the largest that is tried if nothing was.
     refused: u16,
-    /// The size that is being tried; 0 if none is.
-    tried: u16,
-    tried_counter: u64,
+    /// Nothing is tried before.
+    again_at: Time,
+}
+
+/// The search for a larger one.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Search {
+    /// The packet that is on its way to try its size.
+    tried: Option<Try>,
     /// So often what is tried next was lost.
     losses: u8,
     /// Full packets that were sent.
     full: u8,
-    /// Nothing is tried before.
-    again_at: Time,
     hole: Hole,
+}
+
+/// A packet that is sent to try its size.
+#[derive(Clone, Copy, Debug)]
+struct Try {
+    counter: u64,
+    bytes: u16,
 }
 
 /// Packets that are larger than the base and were lost although smaller ones that were sent later
@@ -83,17 +94,7 @@ impl Size {
             sizes,
             found: base,
             refused: base,
-            tried: 0,
-            tried_counter: 0,
-            losses: 0,
-            full: 0,
             again_at: Time::ZERO,
-            hole: Hole {
-                after_counter: None,
-                packets: 0,
-                rounds: 0,
-                round_at: Time::ZERO,
-            },
         }
     }
 
@@ -109,26 +110,6 @@ impl Size {
         }
     }
 
-    /// Bytes of the largest packets that pass.
-    pub(super) const fn found(&self) -> u16 {
-        self.found
-    }
-
-    /// The size to try now. Only who has something to send asks, so a line at rest tries nothing.
-    pub(super) fn due(&mut self, now: Time, config: &Config) -> Option<u16> {
-        let idle = self.tried > 0 || self.full < config.size_after_packets;
-        if idle || self.found >= self.sizes.most || now < self.again_at {
-            return None;
-        }
-        let next = self.next();
-        if next.is_none() {
-            // Everything was tried. Perhaps the path is another one later.
-            (self.refused, self.losses) = (self.sizes.most.saturating_add(1), 0);
-            self.again_at = now.plus_ms(config.size_again_ms);
-        }
-        next
-    }
-
     /// The largest first: what the interface itself does not carry is refused at once and costs
     /// nothing. What links usually carry comes before anything in between.
     fn next(&self) -> Option<u16> {
@@ -141,93 +122,108 @@ impl Size {
         })
     }
 
+    const fn forget_refusals(&mut self) {
+        self.refused = self.sizes.most.saturating_add(1);
+    }
+}
+
+impl Search {
+    /// The size to try now. Only who has something to send asks, so a line at rest tries nothing.
+    pub(super) fn due(&mut self, size: &mut Size, now: Time, config: &Config) -> Option<u16> {
+        let idle = self.tried.is_some() || self.full < config.size_after_packets;
+        if idle || size.found >= size.sizes.most || now < size.again_at {
+            return None;
+        }
+        let next = size.next();
+        if next.is_none() {
+            // Everything was tried. Perhaps the path is another one later.
+            size.forget_refusals();
+            size.again_at = now.plus_ms(config.size_again_ms.into());
+        }
+        next
+    }
+
     /// A packet was sent that is no try.
-    pub(super) const fn on_sent(&mut self, bytes: u16) {
-        if bytes.saturating_add(NEARLY) >= self.found {
+    pub(super) const fn on_sent(&mut self, size: &Size, bytes: u16) {
+        if bytes.saturating_add(NEARLY) >= size.found {
             self.full = self.full.saturating_add(1);
         }
     }
 
     /// A packet was sent to try its size.
-    pub(super) const fn on_tried(&mut self, counter: u64, bytes: u16) {
-        (self.tried, self.tried_counter) = (bytes, counter);
+    const fn on_tried(&mut self, counter: u64, bytes: u16) {
+        self.tried = Some(Try { counter, bytes });
     }
 
-    const fn is_tried(&self, counter: u64) -> bool {
-        self.tried > 0 && self.tried_counter == counter
+    fn take_tried(&mut self, counter: u64) -> Option<u16> {
+        let tried = self.tried.take_if(|tried| tried.counter == counter);
+        tried.map(|tried| tried.bytes)
     }
 
     /// A packet arrived.
-    pub(super) fn on_arrived(&mut self, counter: u64, bytes: u16) {
-        let is_tried = self.is_tried(counter);
-        if is_tried {
-            (self.found, self.tried, self.losses) = (self.tried, 0, 0);
+    pub(super) fn on_arrived(&mut self, size: &mut Size, counter: u64, bytes: u16) {
+        let tried = self.take_tried(counter);
+        if let Some(tried) = tried {
+            (size.found, self.losses) = (tried, 0);
         }
-        if is_tried || bytes > self.sizes.base {
-            self.on_large(counter);
+        if tried.is_some() || bytes > size.sizes.base {
+            let hole = &mut self.hole;
+            hole.after_counter = hole.after_counter.max(Some(counter));
+            (hole.packets, hole.rounds) = (0, 0);
         }
-    }
-
-    fn on_large(&mut self, counter: u64) {
-        self.hole.after_counter = self.hole.after_counter.max(Some(counter));
-        (self.hole.packets, self.hole.rounds) = (0, 0);
     }
 
     /// A packet was lost: its counter, its bytes, and when it was sent.
     pub(super) fn on_lost(
         &mut self,
+        size: &mut Size,
         now: Time,
         (counter, bytes, sent_at): (u64, u16, Time),
         config: &Config,
     ) -> Blame {
-        if self.is_tried(counter) {
+        if let Some(tried) = self.take_tried(counter) {
             self.losses = self.losses.saturating_add(1);
             if self.losses >= config.size_losses.max(1) {
-                (self.refused, self.losses) = (self.tried, 0);
+                (size.refused, self.losses) = (tried, 0);
             }
-            self.tried = 0;
             return Blame::Size;
         }
-        if bytes == TRY_BYTES || bytes > self.found {
+        if bytes == TRY_BYTES || bytes > size.found {
             return Blame::Size;
         }
-        let is_new = self.hole.after_counter.is_none_or(|after| counter > after);
-        if bytes <= self.sizes.base || !is_new {
+        let hole = &mut self.hole;
+        let is_new = hole.after_counter.is_none_or(|after| counter > after);
+        if bytes <= size.sizes.base || !is_new {
             return Blame::Congestion;
         }
-        self.hole.packets = self.hole.packets.saturating_add(1);
-        if self.hole.rounds == 0 || sent_at > self.hole.round_at {
-            self.hole.rounds = self.hole.rounds.saturating_add(1);
-            self.hole.round_at = now;
+        hole.packets = hole.packets.saturating_add(1);
+        if hole.rounds == 0 || sent_at > hole.round_at {
+            hole.rounds = hole.rounds.saturating_add(1);
+            hole.round_at = now;
         }
-        if self.hole.packets < config.size_hole_packets
-            && self.hole.rounds < config.size_hole_rounds
-        {
+        if hole.packets < config.size_hole_packets && hole.rounds < config.size_hole_rounds {
             return Blame::Congestion;
         }
-        self.again_at = now.plus_ms(config.size_hole_ms);
-        self.fall(self.sizes.most.saturating_add(1));
+        size.again_at = now.plus_ms(config.size_hole_ms.into());
+        size.forget_refusals();
+        self.fall(size);
         Blame::Fall
     }
 
     /// The system does not take so many bytes in one datagram.
-    pub(super) const fn on_too_large(&mut self, bytes: u16) {
-        if self.sizes.base < bytes && bytes <= self.found {
-            self.fall(bytes);
-        } else if self.found < bytes && bytes < self.refused {
-            (self.refused, self.tried, self.losses) = (bytes, 0, 0);
+    fn on_too_large(&mut self, size: &mut Size, bytes: u16) {
+        if size.sizes.base < bytes && bytes <= size.found {
+            size.refused = bytes;
+            self.fall(size);
+        } else if size.found < bytes && bytes < size.refused {
+            size.refused = bytes;
+            (self.tried, self.losses) = (None, 0);
         }
     }
 
-    const fn fall(&mut self, refused: u16) {
-        (self.found, self.refused) = (self.sizes.base, refused);
-        (self.tried, self.losses, self.full) = (0, 0, 0);
-        (self.hole.packets, self.hole.rounds) = (0, 0);
-    }
-
-    /// Nothing moves any more: there has to be much to send again before anything is tried.
-    pub(super) const fn rest(&mut self) {
-        self.full = 0;
+    fn fall(&mut self, size: &mut Size) {
+        size.found = size.sizes.base;
+        *self = Self::default();
     }
 }
 
@@ -236,7 +232,7 @@ impl<R: Copy + fmt::Debug> Flow<R> {
     /// use before; larger ones may be tried.
     pub fn set_sizes(&mut self, sizes: Sizes, found: Option<u16>) {
         self.size = Size::begin(sizes, found);
-        self.set_packet_bytes(self.size.found());
+        self.set_packet_bytes(self.size.found);
     }
 
     /// Bytes of a full packet now.
@@ -247,7 +243,7 @@ impl<R: Copy + fmt::Debug> Flow<R> {
     /// Bytes of the next packet at most: of one that looks for a tail, so many that it arrives
     /// whatever became of larger ones.
     pub fn next_bytes(&self) -> u16 {
-        if self.probe.owed() > 0 {
+        if self.probes_owed() > 0 {
             self.size.sizes.base
         } else {
             self.size.found
@@ -257,23 +253,28 @@ impl<R: Copy + fmt::Debug> Flow<R> {
     /// A packet of just so many bytes, with a ping and padding and nothing else, would tell whether
     /// the path carries it. Asked by who may send and has something to.
     pub fn size_probe_due(&mut self, now: Time) -> Option<u16> {
-        let may = self.probe.owed() == 0;
-        let config = &self.config;
-        may.then(|| self.size.due(now, config)).flatten()
+        let sending = self.sending.as_deref_mut()?;
+        if sending.probe.owed() > 0 {
+            return None;
+        }
+        sending.search.due(&mut self.size, now, &self.config)
     }
 
     /// It was sent. Ranges tell of it as of any other; its loss is no congestion.
     pub fn on_size_probe_sent(&mut self, now: Time, counter: u64, bytes: u16) {
-        self.unasked_in_a_row = 0;
-        self.sent.push(now, counter, TRY_BYTES, true, &[]);
-        self.pacer.on_sent(u64::from(bytes));
-        self.probe.on_asked(now);
-        self.size.on_tried(counter, bytes);
+        let sending = made(&mut self.sending, &self.config, now);
+        sending.unasked_in_a_row = 0;
+        sending.sent.push(now, counter, TRY_BYTES, true, &[]);
+        sending.pacer.on_sent(u64::from(bytes));
+        sending.probe.on_asked(now);
+        sending.search.on_tried(counter, bytes);
     }
 
     /// The system refused a datagram of so many bytes, which is too large for its interface.
     pub fn on_too_large(&mut self, bytes: u16) {
-        self.size.on_too_large(bytes);
+        if let Some(sending) = self.sending.as_deref_mut() {
+            sending.search.on_too_large(&mut self.size, bytes);
+        }
         self.follow_size();
     }
 
@@ -308,24 +309,65 @@ mod tests {
         Time::ZERO.plus_ms(ms)
     }
 
+    /// Both parts of one path.
+    struct Both(Size, Search);
+
+    impl Both {
+        fn begin(sizes: Sizes, found: Option<u16>) -> Self {
+            Self(Size::begin(sizes, found), Search::default())
+        }
+
+        fn found(&self) -> u16 {
+            self.0.found
+        }
+
+        fn due(&mut self, now: Time) -> Option<u16> {
+            self.1.due(&mut self.0, now, &config())
+        }
+
+        fn on_sent(&mut self, bytes: u16) {
+            self.1.on_sent(&self.0, bytes);
+        }
+
+        fn on_tried(&mut self, counter: u64, bytes: u16) {
+            self.1.on_tried(counter, bytes);
+        }
+
+        fn on_arrived(&mut self, counter: u64, bytes: u16) {
+            self.1.on_arrived(&mut self.0, counter, bytes);
+        }
+
+        fn on_lost(&mut self, now: Time, lost: (u64, u16, Time)) -> Blame {
+            self.1.on_lost(&mut self.0, now, lost, &config())
+        }
+
+        fn on_too_large(&mut self, bytes: u16) {
+            self.1.on_too_large(&mut self.0, bytes);
+        }
+
+        fn rest(&mut self) {
+            self.1 = Search::default();
+        }
+    }
+
     /// A path on which much was sent.
-    fn busy(found: Option<u16>) -> Size {
-        let mut size = Size::begin(FREE, found);
+    fn busy(found: Option<u16>) -> Both {
+        let mut size = Both::begin(FREE, found);
         send(&mut size);
         size
     }
 
-    fn send(size: &mut Size) {
+    fn send(size: &mut Both) {
         for _ in 0..config().size_after_packets {
             size.on_sent(size.found());
         }
     }
 
     /// Tries until nothing is left, on a path that carries `mtu` bytes, and tells what was tried.
-    fn search(size: &mut Size, mtu: u16, is_told: bool) -> Vec<u16> {
+    fn search(size: &mut Both, mtu: u16, is_told: bool) -> Vec<u16> {
         let mut tried = Vec::new();
         for counter in 0.. {
-            let Some(bytes) = size.due(ms(0), &config()) else {
+            let Some(bytes) = size.due(ms(0)) else {
                 break;
             };
             tried.push(bytes);
@@ -335,7 +377,7 @@ mod tests {
             } else if is_told {
                 size.on_too_large(bytes);
             } else {
-                size.on_lost(ms(0), (counter, 0, ms(0)), &config());
+                size.on_lost(ms(0), (counter, 0, ms(0)));
             }
         }
         tried
@@ -346,7 +388,7 @@ mod tests {
         let mut size = busy(None);
         assert_eq!(search(&mut size, u16::MAX, true), [65_507]);
         assert_eq!(size.found(), 65_507);
-        assert_eq!(size.due(ms(10_000_000), &config()), None, "nothing to gain");
+        assert_eq!(size.due(ms(10_000_000)), None, "nothing to gain");
     }
 
     #[test]
@@ -382,34 +424,34 @@ mod tests {
         let mut size = busy(None);
         let tried = search(&mut size, 1_472, false);
         assert_eq!(tried[..4], [65_507, 65_507, 65_507, 8_972]);
-        let again = ms(config().size_again_ms);
-        assert_eq!(size.due(ms(config().size_again_ms - 1), &config()), None);
-        assert_eq!(size.due(again, &config()), Some(65_507));
+        let again = ms(config().size_again_ms.into());
+        assert_eq!(size.due(ms(u64::from(config().size_again_ms) - 1)), None);
+        assert_eq!(size.due(again), Some(65_507));
     }
 
     #[test]
     fn flow_size_is_not_tried_before_much_was_sent_and_after_a_rest() {
-        let mut size = Size::begin(FREE, None);
+        let mut size = Both::begin(FREE, None);
         for _ in 0..1000 {
             size.on_sent(1_000);
         }
-        assert_eq!(size.due(ms(0), &config()), None, "no full packets");
+        assert_eq!(size.due(ms(0)), None, "no full packets");
         send(&mut size);
-        assert!(size.due(ms(0), &config()).is_some());
+        assert!(size.due(ms(0)).is_some());
         size.rest();
-        assert_eq!(size.due(ms(0), &config()), None);
+        assert_eq!(size.due(ms(0)), None);
     }
 
     #[test]
     fn flow_size_tries_one_at_a_time_and_nothing_beyond_the_most() {
         let most = 4_000;
-        let mut size = Size::begin(Sizes { most, ..FREE }, None);
+        let mut size = Both::begin(Sizes { most, ..FREE }, None);
         send(&mut size);
-        assert_eq!(size.due(ms(0), &config()), Some(4_000));
+        assert_eq!(size.due(ms(0)), Some(4_000));
         size.on_tried(1, 4_000);
-        assert_eq!(size.due(ms(0), &config()), None);
+        assert_eq!(size.due(ms(0)), None);
         let least = Sizes { most: 600, ..FREE };
-        assert_eq!(Size::begin(least, Some(9_000)).found(), 600);
+        assert_eq!(Both::begin(least, Some(9_000)).found(), 600);
     }
 
     #[test]
@@ -417,30 +459,27 @@ mod tests {
         let mut size = busy(Some(9_000));
         for counter in 1..config().size_hole_packets.into() {
             let lost = (counter, 9_000, ms(1));
-            assert_eq!(size.on_lost(ms(50), lost, &config()), Blame::Congestion);
+            assert_eq!(size.on_lost(ms(50), lost), Blame::Congestion);
         }
         // One that came tells that it was something else.
         size.on_arrived(100, 9_000);
-        assert_eq!(
-            size.on_lost(ms(50), (99, 9_000, ms(1)), &config()),
-            Blame::Congestion
-        );
+        assert_eq!(size.on_lost(ms(50), (99, 9_000, ms(1))), Blame::Congestion);
         for counter in 101..100 + u64::from(config().size_hole_packets) {
             let lost = (counter, 9_000, ms(1));
-            assert_eq!(size.on_lost(ms(50), lost, &config()), Blame::Congestion);
+            assert_eq!(size.on_lost(ms(50), lost), Blame::Congestion);
             size.on_arrived(counter, 1_200);
         }
         let last = (200, 9_000, ms(1));
-        assert_eq!(size.on_lost(ms(50), last, &config()), Blame::Fall);
+        assert_eq!(size.on_lost(ms(50), last), Blame::Fall);
         assert_eq!(size.found(), 1_200);
         let late = (201, 9_000, ms(1));
-        assert_eq!(size.on_lost(ms(50), late, &config()), Blame::Size);
+        assert_eq!(size.on_lost(ms(50), late), Blame::Size);
         let small = (202, 1_200, ms(1));
-        assert_eq!(size.on_lost(ms(50), small, &config()), Blame::Congestion);
+        assert_eq!(size.on_lost(ms(50), small), Blame::Congestion);
         send(&mut size);
-        assert_eq!(size.due(ms(50), &config()), None, "later");
+        assert_eq!(size.due(ms(50)), None, "later");
         assert!(
-            size.due(ms(50 + config().size_hole_ms), &config())
+            size.due(ms(50 + u64::from(config().size_hole_ms)))
                 .is_some()
         );
     }
@@ -450,11 +489,11 @@ mod tests {
         let mut size = busy(Some(9_000));
         for round in 1..config().size_hole_rounds.into() {
             let lost = (round, 9_000, ms(round * 100));
-            let verdict = size.on_lost(ms(round * 100 + 50), lost, &config());
+            let verdict = size.on_lost(ms(round * 100 + 50), lost);
             assert_eq!(verdict, Blame::Congestion);
         }
         let lost = (10, 9_000, ms(1_000));
-        assert_eq!(size.on_lost(ms(1_050), lost, &config()), Blame::Fall);
+        assert_eq!(size.on_lost(ms(1_050), lost), Blame::Fall);
     }
 
     #[test]
@@ -465,6 +504,6 @@ mod tests {
         size.on_too_large(9_000);
         assert_eq!(size.found(), 1_200);
         send(&mut size);
-        assert_eq!(size.due(ms(0), &config()), Some(8_972), "below, at once");
+        assert_eq!(size.due(ms(0)), Some(8_972), "below, at once");
     }
 }

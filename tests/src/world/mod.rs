@@ -336,8 +336,14 @@ impl World {
         while let Some(transmit) = self.nodes.all[n].switch.inner().poll_transmit(now, buf) {
             step.took_transmit(&transmit, buf.len());
             let node = &mut self.nodes.all[n];
-            let Some(from) = node.source(transmit.socket, transmit.path) else {
-                let error = SentError::Unreachable;
+            let source = node.source(transmit.socket, transmit.path);
+            let fits = transmit.segment <= node.interface_bytes;
+            let Some(from) = source.filter(|_| fits) else {
+                let error = if fits {
+                    SentError::Unreachable
+                } else {
+                    SentError::TooLarge
+                };
                 node.switch.inner().handle_sent_error(now, &transmit, error);
                 continue;
             };

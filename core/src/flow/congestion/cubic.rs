@@ -18,6 +18,7 @@ const CUBIC_SECOND: u128 = 1_000_000_000_000_000_000;
 #[derive(Clone, Debug)]
 pub struct Cubic {
     packet: u64,
+    minimum_packets: u64,
     minimum: u64,
     maximum: u64,
     gain_percent: u64,
@@ -56,11 +57,13 @@ impl Cubic {
     /// A path that nothing is known of.
     pub(super) fn new(config: &Config) -> Self {
         let packet = config.packet_bytes();
-        let minimum = packet * u64::from(config.window_min_packets).max(1);
+        let minimum_packets = u64::from(config.window_min_packets).max(1);
+        let minimum = packet * minimum_packets;
         let maximum = config.window_max_bytes.min(WINDOW_MAX).max(minimum);
         let initial = packet * u64::from(config.window_initial_packets);
         Self {
             packet,
+            minimum_packets,
             minimum,
             maximum,
             gain_percent: u64::from(config.pacing_gain_percent),
@@ -175,6 +178,14 @@ impl Congestion for Cubic {
             self.recovery_from = None;
             self.epoch = None;
         }
+    }
+
+    fn set_packet_bytes(&mut self, bytes: u64) {
+        self.packet = bytes;
+        self.minimum = (bytes * self.minimum_packets).min(self.maximum);
+        self.window = self.window.max(self.minimum);
+        // The curve is in packets: the climb begins again from where it is.
+        self.epoch = None;
     }
 }
 

@@ -28,6 +28,10 @@ pub trait Congestion {
     /// Packets were lost, the last of them sent at `last_sent_at`; `persistent` if it was all that
     /// was sent over a long time.
     fn on_lost(&mut self, now: Time, last_sent_at: Time, persistent: bool);
+
+    /// Full datagrams have this many bytes from now on, at least 1. Of what is known of the path
+    /// only what is counted in packets changes.
+    fn set_packet_bytes(&mut self, bytes: u64);
 }
 
 /// The congestion control that a config chose: an enum, so that a path can be copied and printed.
@@ -75,5 +79,9 @@ impl Congestion for Control {
 
     fn on_lost(&mut self, now: Time, last_sent_at: Time, persistent: bool) {
         self.chosen_mut().on_lost(now, last_sent_at, persistent);
+    }
+
+    fn set_packet_bytes(&mut self, bytes: u64) {
+        self.chosen_mut().set_packet_bytes(bytes);
     }
 }

@@ -87,10 +87,16 @@ fn flow_link_steady_state_grows_no_table() {
     });
     let mut world = World::new(&Config::default(), 1, [40_000, 0], wires);
     run(&mut world, 4);
-    let before = world.ends.each_ref().map(|end| end.flow.sent.capacities());
+    let before = world
+        .ends
+        .each_ref()
+        .map(|end| end.flow.sending.as_ref().unwrap().sent.capacities());
     run(&mut world, 10);
     assert_eq!(
-        world.ends.each_ref().map(|end| end.flow.sent.capacities()),
+        world
+            .ends
+            .each_ref()
+            .map(|end| end.flow.sending.as_ref().unwrap().sent.capacities()),
         before
     );
 }

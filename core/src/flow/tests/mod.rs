@@ -70,7 +70,7 @@ fn send(flow: &mut Flow<u32>, now: Time, counters: impl IntoIterator<Item = u64>
 
 /// A path whose round trip is `rtt_ms`, measured once with counter 0, at rest at that time.
 fn measured(config: &Config, rtt_ms: u64) -> Flow<u32> {
-    let mut flow = Flow::new(config, Time::ZERO);
+    let mut flow = Flow::new(config);
     send(&mut flow, Time::ZERO, [0]);
     let (progress, _) = tell(&mut flow, ms(rtt_ms), &[0..1]);
     assert_eq!(progress.map(|p| p.sample_us), Ok(Some(rtt_ms * 1000)));
@@ -87,9 +87,59 @@ fn arrived(counters: &[u32]) -> Vec<(Fate, u32)> {
 
 #[test]
 fn flow_at_rest_is_small() {
-    let size = size_of::<Flow<[u64; 3]>>();
+    // The largest record that a switch keeps.
+    let mut flow = Flow::<[u64; 3]>::new(&Config::default());
+    flow.on_received(ms(0), 4, true);
+    flow.on_received(ms(0), 7, true);
+    flow.on_sent(ms(0), 0, 1200, true, &[[0; 3]; 9]);
+    let before = flow.clone();
+    flow.rest();
+    assert_eq!(flow.bytes_in_flight(), before.bytes_in_flight());
+    let mut fates = Vec::new();
+    with_ranges(&[0..1], 0, |f| flow.on_ranges(ms(1), f, 1, &mut fates)).unwrap();
+    assert!(
+        flow.write_ranges(ms(1), &mut Writer::new(&mut [0; 60]))
+            .is_some()
+    );
+    flow.rest();
+    let size = size_of_val(&flow) + flow.received.heap_bytes();
     std::println!("a Flow takes {size} bytes");
-    assert!(size <= 768, "{size} bytes");
+    assert!(size <= 320, "{size} bytes");
+    assert!(flow.sending.is_none() && flow.received.counters().runs() == 1);
+    assert_eq!(flow.rtt_us(), Some(1000), "the round trip stays");
+    // The next packet makes it again.
+    assert!(matches!(flow.allowance(ms(9)), Allowance::Bytes(12_000)));
+    flow.on_sent(ms(9), 1, 1200, true, &[[1; 3]]);
+    let told = with_ranges(&[1..2], 0, |f| flow.on_ranges(ms(10), f, 2, &mut fates));
+    assert_eq!(told.unwrap().arrived_packets, 1);
+}
+
+#[test]
+fn flow_counts_in_the_packet_size_that_the_path_has() {
+    for (algorithm, window) in [(Algorithm::Cubic, 12_000)] {
+        let config = Config {
+            algorithm,
+            window_min_packets: 4,
+            ..Config::default()
+        };
+        let mut flow = Flow::<u32>::new(&config);
+        flow.set_packet_bytes(9000);
+        assert_eq!(flow.window_bytes(), 90_000, "nothing was sent yet");
+        let mut flow = Flow::<u32>::new(&config);
+        send(&mut flow, ms(0), [0]);
+        assert_eq!(flow.window_bytes(), window);
+        flow.set_packet_bytes(9000);
+        assert_eq!(flow.window_bytes(), 36_000, "no less than four packets");
+        assert_eq!(flow.allowance(ms(0)), Allowance::Bytes(34_800));
+        flow.on_sent(ms(0), 1, 9000, true, &[]);
+        flow.on_sent(ms(0), 2, 9000, true, &[]);
+        flow.on_sent(ms(0), 3, 9000, true, &[]);
+        assert_eq!(
+            flow.allowance(ms(0)),
+            Allowance::Congested,
+            "no full packet"
+        );
+    }
 }
 
 #[test]

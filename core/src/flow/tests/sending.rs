@@ -150,7 +150,7 @@ fn flow_probe_limits_are_in_the_config() {
         peer_ranges_delay_max_ms: 7,
         ..Config::default()
     };
-    let mut flow = Flow::<u32>::new(&config, Time::ZERO);
+    let mut flow = Flow::<u32>::new(&config);
     flow.set_peer_ranges_delay_ms(u64::MAX);
     send(&mut flow, ms(0), [0]);
     for round in 1..5 {
@@ -221,15 +221,15 @@ fn flow_window_and_packets_remembered_are_bounded() {
         in_flight_packets_max: 4,
         ..Config::default()
     };
-    let mut flow = Flow::<u32>::new(&config, Time::ZERO);
+    let mut flow = Flow::<u32>::new(&config);
     (0..9).for_each(|n| flow.on_sent(ms(0), n, 60, false, &[n as u32]));
     let free = Allowance::Bytes(12_000);
     assert_eq!(flow.allowance(ms(0)), free, "nothing is in flight");
-    let mut flow = Flow::<u32>::new(&config, Time::ZERO);
+    let mut flow = Flow::<u32>::new(&config);
     assert_eq!(flow.allowance(ms(0)), Allowance::Bytes(12_000));
     send(&mut flow, ms(0), 0..4);
     assert_eq!(flow.allowance(ms(900)), Allowance::Congested);
-    let mut flow = Flow::<u32>::new(&Config::default(), Time::ZERO);
+    let mut flow = Flow::<u32>::new(&Config::default());
     send(&mut flow, ms(0), 0..9);
     assert_eq!(flow.allowance(ms(900)), Allowance::Bytes(1200));
     send(&mut flow, ms(900), [9]);
@@ -289,7 +289,7 @@ fn flow_pacing_refuses_until_its_deadline() {
 #[test]
 fn flow_bursts_and_bucket_are_in_the_config() {
     let fast = |config: &Config| {
-        let mut flow = Flow::<u32>::new(config, Time::ZERO);
+        let mut flow = Flow::<u32>::new(config);
         (flow.allowance(ms(0)), flow)
     };
     let config = Config {
@@ -389,5 +389,5 @@ fn flow_many_holes_cost_no_walk_over_what_has_its_fate() {
         flow.on_ranges(ms(42), f, 5000, &mut fates)
     });
     assert_eq!(rest.unwrap().arrived_packets, 2500);
-    assert!(flow.is_at_rest() && flow.sent.len() == 0);
+    assert!(flow.is_at_rest() && flow.sending.unwrap().sent.len() == 0);
 }

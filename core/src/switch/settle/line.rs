@@ -146,7 +146,7 @@ impl Switch {
             info,
             phase,
             wants: Wants::default(),
-            flow: Flow::new(&self.config.flow, now),
+            flow: Flow::new(&self.config.flow),
             streams: Streams::new(&self.config.stream, smaller, first, None),
             system: System::default(),
             packets_out: Bounded::new(packets),
@@ -187,7 +187,7 @@ impl Switch {
             link.packet_bytes -= packet.len() as u64;
         }
         // What was in flight is of no use to anybody, and may be much.
-        link.flow = Flow::new(&self.config.flow, self.now);
+        link.flow = Flow::new(&self.config.flow);
         self.next_first = self.next_first.max(link.streams.next_number());
         link.streams.on_down(&mut self.stream_effects);
         let id = link.id;
