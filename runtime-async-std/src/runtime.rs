@@ -63,7 +63,8 @@ impl Runtime for AsyncStd {
     }
 
     fn poll_sleep(sleep: &mut Sleep, cx: &mut Context<'_>, until: Instant) -> Poll<()> {
-        if sleep.until != Some(until) {
+        // One that fires too soon costs a turn; to put it off costs something in every turn.
+        if sleep.until.is_none_or(|set| until < set) {
             sleep.timer.set_at(until);
             sleep.until = Some(until);
         }

@@ -63,7 +63,8 @@ impl Runtime for Tokio {
 
     fn poll_sleep(sleep: &mut Self::Sleep, cx: &mut Context<'_>, until: Instant) -> Poll<()> {
         let until = until.into();
-        if sleep.deadline() != until {
+        // One that fires too soon costs a turn; to put it off costs something in every turn.
+        if until < sleep.deadline() || sleep.is_elapsed() {
             sleep.as_mut().reset(until);
         }
         sleep.as_mut().poll(cx)

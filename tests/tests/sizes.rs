@@ -43,7 +43,7 @@ fn send(world: &mut World, total: u64) -> usize {
 #[test]
 fn sizes_path_that_carries_everything_gets_the_largest_datagrams() {
     let (_, world) = transfer(seed(1), CLEAN, 4_000_000);
-    for node in world.nodes.iter() {
+    for node in &world.nodes {
         let stats = node.switch.stats();
         println!(
             "{} datagrams, {} lost",

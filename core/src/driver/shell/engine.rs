@@ -13,7 +13,7 @@ use std::{
 use super::{
     AsHandle, Attempt, Runtime, Side,
     shared::{Life, Shared, State},
-    sockets::{Inbox, Sockets},
+    sockets::{Inbox, Socket, Sockets},
 };
 use crate::{
     base::{Time, Wall},
@@ -32,6 +32,9 @@ const LOOK_US: u64 = 1000;
 /// Nobody sleeps longer than this, so that no moment is beyond what the system's clock can tell.
 const REST_US: u64 = 86_400_000_000;
 
+/// The wall clock is looked at this often at most: a look takes as long as a tenth of a turn.
+const WALL_US: u64 = 10_000;
+
 /// The running half of an endpoint: the sockets, and what is under way between them and the driver.
 /// Where it is dropped, nobody waits for the endpoint any more.
 pub struct Engine<I> {
@@ -47,6 +50,8 @@ pub struct Engine<I> {
     ended: (Flushed, bool),
     /// Once the endpoint has nothing more to do, how long it still waits for its tape.
     written_by: Option<Time>,
+    /// The wall time as it was seen last, and when.
+    seen: (Time, Wall),
 }
 
 /// When the next turn is due, if no socket becomes ready and nobody wakes the engine before.
@@ -72,6 +77,7 @@ impl<I> Engine<I> {
             first: 0,
             ended: (Flushed::More, true),
             written_by: None,
+            seen: (Time::ZERO, wall()),
         }
     }
 
@@ -148,80 +154,104 @@ impl<I: AsHandle> Engine<I> {
             state.driver.turn()
         };
         if self.written_by.is_some() {
-            return self.rest(waker);
+            return self.rest_at(self.shared.now(), waker);
         }
-        self.receive(&mut io, &mut turn);
-        self.shared.lock().driver.tick(self.shared.now(), wall());
-        let flushed = self.send(&mut io, &mut turn);
+        let now = self.receive(&mut io, &mut turn);
+        let wall = self.wall_at(now);
+        self.shared.lock().driver.tick(now, wall);
+        let (flushed, now) = self.send(now, &mut io, &mut turn);
         self.ended = (flushed, !turn.may_receive());
-        self.rest(waker)
+        self.rest_at(now, waker)
     }
 
+    /// The wall time at `now`, as far as a glance at it some milliseconds ago tells.
+    fn wall_at(&mut self, now: Time) -> Wall {
+        let (at, seen) = self.seen;
+        if now.since_us(at) < WALL_US {
+            return Wall::from_ms(seen.as_ms() + now.since_us(at) / 1000);
+        }
+        self.seen = (now, wall());
+        self.seen.1
+    }
+
+    /// Takes what has come in, and tells the time. The clock is asked as rarely as the work allows:
+    /// a turn that does little is mostly clock otherwise.
     fn receive(
         &mut self,
         io: &mut impl FnMut(&I, Side, &mut Attempt<'_>) -> Poll<io::Result<usize>>,
         turn: &mut Turn,
-    ) {
+    ) -> Time {
+        let mut time = None;
         self.first = self.first.wrapping_add(1);
         for (id, socket) in self.sockets.from(self.first) {
             while turn.may_receive() {
-                let mut attempt = || socket.try_receive(&mut self.inbox);
-                let Poll::Ready(received) = io(socket.io(), Side::Receive, &mut attempt) else {
-                    break;
-                };
-                // An error is what an earlier send met; it says nothing about what comes in.
-                let buffers = received.unwrap_or(0);
-                if buffers == 0 {
+                let inbox = &mut self.inbox;
+                let (buffers, more) = receive(inbox, |attempt| {
+                    io(socket.io(), Side::Receive, &mut || attempt(socket))
+                });
+                if buffers == 0 && more {
+                    // An error is what an earlier send met; it says nothing about what comes in.
                     turn.on_received(0, 0);
                     continue;
                 }
-                let mut state = self.shared.lock();
-                let now = self.shared.now();
-                for (meta, datagrams) in self.inbox.received(id, buffers) {
-                    state.driver.received(now, &meta, datagrams, turn);
+                if buffers > 0 {
+                    let mut state = self.shared.lock();
+                    let now = self.shared.now();
+                    time = Some(now);
+                    for (meta, datagrams) in self.inbox.received(id, buffers) {
+                        state.driver.received(now, &meta, datagrams, turn);
+                    }
+                }
+                if !more {
+                    break;
                 }
             }
         }
+        time.unwrap_or_else(|| self.shared.now())
     }
 
-    /// Sends outside of the lock: only the next run is taken under it.
+    /// Sends outside of the lock: only the next run is taken under it. What a call of the system
+    /// took shows in the time that it tells.
     fn send(
         &mut self,
+        mut now: Time,
         io: &mut impl FnMut(&I, Side, &mut Attempt<'_>) -> Poll<io::Result<usize>>,
         turn: &mut Turn,
-    ) -> Flushed {
+    ) -> (Flushed, Time) {
         let (sockets, outbox, shared) = (&self.sockets, &mut self.outbox, &self.shared);
         loop {
-            let progress = outbox.send(sockets.segments(), |piece, bytes| {
-                sockets.send(piece, bytes, |socket, attempt| {
-                    io(socket, Side::Send, attempt)
-                })
-            });
-            match progress {
-                Progress::Full => return Flushed::Full,
-                Progress::Failed(piece, error) => {
-                    shared.lock().driver.failed(shared.now(), &piece, error);
-                }
-                Progress::Empty => {
-                    let mut state = shared.lock();
-                    if !state.driver.outgoing(shared.now(), outbox, turn) {
-                        return if turn.may_send() {
-                            Flushed::Idle
-                        } else {
-                            Flushed::More
-                        };
+            if !outbox.is_empty() {
+                let progress = outbox.send(sockets.segments(), |piece, bytes| {
+                    sockets.send(piece, bytes, |socket, attempt| {
+                        io(socket, Side::Send, attempt)
+                    })
+                });
+                now = shared.now();
+                match progress {
+                    Progress::Full => return (Flushed::Full, now),
+                    Progress::Failed(piece, error) => {
+                        shared.lock().driver.failed(now, &piece, error);
+                        continue;
                     }
+                    Progress::Empty => {}
                 }
+            }
+            if !shared.lock().driver.outgoing(now, outbox, turn) {
+                let flushed = if turn.may_send() {
+                    Flushed::Idle
+                } else {
+                    Flushed::More
+                };
+                return (flushed, now);
             }
         }
     }
 
     /// Wakes those whose turn it is, and says when the next turn is due.
-    fn rest(&mut self, waker: &Waker) -> Rest {
+    fn rest_at(&mut self, now: Time, waker: &Waker) -> Rest {
         let (flushed, _) = self.ended;
         let shared = Arc::clone(&self.shared);
         let mut state = shared.lock();
-        let now = shared.now();
         if state.orphaned && !state.driver.is_ending() {
             state.driver.shut_down(now, self.linger_us);
         }
@@ -290,6 +320,32 @@ impl<I> fmt::Debug for Engine<I> {
         f.debug_struct("Engine")
             .field("sockets", &self.sockets)
             .finish_non_exhaustive()
+    }
+}
+
+/// Takes what has come to a socket, as `io` tries it: the number of buffers that are filled, and
+/// whether there may be more. A batch that had room left says so by itself; the runtime learns that
+/// the socket is empty with it, and not by another call of the system that finds nothing.
+fn receive<I: AsHandle>(
+    inbox: &mut Inbox,
+    io: impl FnOnce(&mut dyn FnMut(&Socket<I>) -> io::Result<usize>) -> Poll<io::Result<usize>>,
+) -> (usize, bool) {
+    let mut last = None;
+    let received = io(&mut |socket| {
+        // What came is not dealt with yet.
+        if let Some(buffers) = last.take() {
+            return Ok(buffers);
+        }
+        let (buffers, more) = socket.try_receive(inbox)?;
+        if more {
+            return Ok(buffers);
+        }
+        last = Some(buffers);
+        Err(io::ErrorKind::WouldBlock.into())
+    });
+    match received {
+        Poll::Ready(received) => (received.unwrap_or(0), true),
+        Poll::Pending => (last.unwrap_or(0), false),
     }
 }
 

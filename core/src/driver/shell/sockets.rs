@@ -18,6 +18,9 @@ use crate::{
     switch::{Ecn, Meta, Path, SentError, SocketId, Transmit},
 };
 
+/// So many buffers are offered at first: to offer a whole batch costs more than one datagram does.
+const FEW: usize = if BATCH_SIZE < 4 { BATCH_SIZE } else { 4 };
+
 /// No system gives more than this at once, offloaded or not.
 const RECEIVE_BYTES: usize = 1 << 16;
 
@@ -37,6 +40,8 @@ pub struct Socket<I> {
 pub struct Inbox {
     buf: Vec<u8>,
     metas: [RecvMeta; BATCH_SIZE],
+    /// The last batch was full.
+    crowded: bool,
 }
 
 impl Sockets<UdpSocket> {
@@ -158,15 +163,26 @@ impl<I> Socket<I> {
 }
 
 impl<I: AsHandle> Socket<I> {
-    /// Takes what has come: the number of buffers that are filled.
+    /// Takes what has come: the number of buffers that are filled, and whether there may be more.
     ///
     /// # Errors
     /// `WouldBlock` if nothing has come; any other tells what an earlier send met, and nothing of
     /// what comes in.
-    pub fn try_receive(&self, inbox: &mut Inbox) -> io::Result<usize> {
-        let Inbox { buf, metas } = inbox;
+    pub fn try_receive(&self, inbox: &mut Inbox) -> io::Result<(usize, bool)> {
+        let (buffers, room) = if inbox.crowded {
+            (self.receive::<BATCH_SIZE>(inbox)?, BATCH_SIZE)
+        } else {
+            (self.receive::<FEW>(inbox)?, FEW)
+        };
+        let more = buffers >= room;
+        inbox.crowded = more;
+        Ok((buffers, more))
+    }
+
+    fn receive<const ROOMS: usize>(&self, inbox: &mut Inbox) -> io::Result<usize> {
+        let Inbox { buf, metas, .. } = inbox;
         let mut rooms = buf.chunks_mut(RECEIVE_BYTES);
-        let mut rooms: [_; BATCH_SIZE] = array::from_fn(|_| {
+        let mut rooms: [_; ROOMS] = array::from_fn(|_| {
             IoSliceMut::new(rooms.next().expect("an inbox has room for a whole batch"))
         });
         self.state.recv((&self.io).into(), &mut rooms, metas)
@@ -241,6 +257,7 @@ impl Inbox {
         Self {
             buf: vec![0; RECEIVE_BYTES * BATCH_SIZE],
             metas: [RecvMeta::default(); BATCH_SIZE],
+            crowded: false,
         }
     }
 

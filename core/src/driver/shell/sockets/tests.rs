@@ -94,7 +94,7 @@ fn sockets_a_run_of_datagrams_arrives_with_its_seams() {
     }
     let mut datagrams = Vec::new();
     while datagrams.len() < 3 {
-        let Ok(buffers) = socket.try_receive(&mut inbox) else {
+        let Ok((buffers, _)) = socket.try_receive(&mut inbox) else {
             thread::yield_now();
             continue;
         };
@@ -156,8 +156,37 @@ fn sockets_say_at_once_what_the_interface_does_not_carry() {
             thread::yield_now();
             socket.try_receive(&mut inbox).ok()
         });
-        assert_eq!(taken, Some(1));
+        assert_eq!(taken.map(|it| it.0), Some(1));
         let (meta, received) = inbox.received(SocketId(0), 1).next().unwrap();
         assert_eq!((meta.stride, received.len()), (65_507, 65_507), "whole");
+    }
+}
+
+#[test]
+fn sockets_a_batch_with_room_left_says_that_the_socket_is_empty() {
+    let sockets = one();
+    let socket = &sockets.all[0];
+    let local = socket.local;
+    let mut inbox = Inbox::new();
+    for sent in [1, 3, FEW, FEW + 1, BATCH_SIZE + 2] {
+        for byte in 0..sent {
+            let piece = piece(Path::to(local), 10, 10);
+            assert_eq!(send(&sockets, &piece, &[byte as u8; 10]), Sent::Done);
+        }
+        let mut came = 0;
+        loop {
+            let received = socket.try_receive(&mut inbox);
+            let Ok((buffers, more)) = received else {
+                // So it is where a batch is one datagram, or the last one was just full.
+                break;
+            };
+            came += inbox.received(SocketId(0), buffers).count();
+            if !more {
+                break;
+            }
+        }
+        assert_eq!(came, sent, "loopback delivers at once");
+        let nothing = socket.try_receive(&mut inbox).unwrap_err();
+        assert_eq!(nothing.kind(), io::ErrorKind::WouldBlock);
     }
 }
