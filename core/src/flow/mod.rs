@@ -3,6 +3,7 @@
 //! window; what a packet carried is an opaque record to it, whose fate it tells. It never seals,
 //! queues or resends anything, and it sends nothing by itself: it is asked and it answers.
 
+mod before;
 mod config;
 mod congestion;
 mod loss;
@@ -20,19 +21,20 @@ mod tests;
 use alloc::{boxed::Box, vec::Vec};
 use core::fmt;
 
+use self::{
+    before::Before,
+    congestion::Control,
+    pacing::Bucket,
+    received::Received,
+    sending::{Known, Sending},
+    size::Size,
+};
 pub use self::{
     config::{Algorithm, Config},
     congestion::{Congestion, Cubic},
     outcome::{Allowance, Due, Fate, Progress, RangesOfUnsent},
     rtt::Rtt,
     size::Sizes,
-};
-use self::{
-    congestion::Control,
-    pacing::Bucket,
-    received::Received,
-    sending::{Known, Sending},
-    size::Size,
 };
 use crate::{
     base::{Deadline, Time, Why},
@@ -51,6 +53,8 @@ pub struct Flow<R> {
     /// What only a path needs that packets of ours are on: made for the first of them, and given
     /// up at rest.
     sending: Option<Box<Sending<R>>>,
+    /// What is in flight on the path before, if it was left for a better one.
+    before: Option<Box<Before<R>>>,
 }
 
 impl<R: Copy + fmt::Debug> Flow<R> {
@@ -63,6 +67,7 @@ impl<R: Copy + fmt::Debug> Flow<R> {
             size: Size::new(config.packet_bytes),
             peer_ranges_delay_us: u64::from(config.ranges_delay_ms) * 1000,
             sending: None,
+            before: None,
         }
     }
 
@@ -154,14 +159,27 @@ impl<R: Copy + fmt::Debug> Flow<R> {
         if frame.highest >= next_counter {
             return Err(RangesOfUnsent);
         }
+        let before = self.settle_before(now, frame, fates);
+        let mut progress = self.settle_current(now, frame, fates);
+        progress.arrived_packets += before.arrived_packets;
+        progress.lost_packets += before.lost_packets;
+        Ok(progress)
+    }
+
+    fn settle_current(
+        &mut self,
+        now: Time,
+        frame: &RangesFrame<'_>,
+        fates: &mut Vec<(Fate, R)>,
+    ) -> Progress {
         let mut progress = Progress::default();
         let Some(sending) = self.sending.as_deref_mut() else {
-            return Ok(progress);
+            return progress;
         };
-        let (asked, highest_sent_at) =
-            sending.take_arrived(frame, (&mut progress, &mut self.size), fates);
+        let told = (&mut progress, &mut self.size);
+        let (asked, highest_sent_at) = sending.take_arrived(frame, told, fates);
         if progress.arrived_packets == 0 {
-            return Ok(progress);
+            return progress;
         }
         let sampled = highest_sent_at.filter(|sent_at| *sent_at >= sending.paused);
         if let Some(sent_at) = sampled.filter(|_| asked) {
@@ -178,7 +196,7 @@ impl<R: Copy + fmt::Debug> Flow<R> {
             sending.sent.trim();
         }
         progress.resized = self.follow_size();
-        Ok(progress)
+        progress
     }
 
     fn find_lost(&mut self, now: Time, fates: &mut Vec<(Fate, R)>) -> u32 {
@@ -204,11 +222,16 @@ impl<R: Copy + fmt::Debug> Flow<R> {
     ) -> u32 {
         let sending = self.sending.take();
         let lost = sending.map_or(0, |mut sending| sending.abandon(fates));
+        let lost = lost + self.abandon_before(fates);
+        self.begin(now, rtt_us);
+        lost
+    }
+
+    fn begin(&mut self, now: Time, rtt_us: Option<u64>) {
         self.rtt = Rtt::new(u64::from(self.config.initial_rtt_ms) * 1000);
         if let Some(rtt_us) = rtt_us {
             self.rtt.on_sample(now, rtt_us, 0);
         }
-        lost
     }
 
     /// When the oldest packet was sent that asks for ranges and has no fate.
@@ -228,6 +251,7 @@ impl<R: Copy + fmt::Debug> Flow<R> {
             due.lost_packets = self.find_lost(now, fates);
             due.resized = self.follow_size();
         }
+        due.lost_packets += self.on_before_due(now, fates);
         let known = Known::new(&self.config, &self.rtt, self.peer_ranges_delay_us);
         if let Some(sending) = self.sending.as_deref_mut() {
             if overdue {
@@ -247,6 +271,8 @@ impl<R: Copy + fmt::Debug> Flow<R> {
     pub fn deadline(&self) -> Option<Deadline> {
         let at = |time: Option<Time>, why| time.map(|at| Deadline::new(at, why));
         let ranges = at(self.received.at(&self.config), Why::Ranges);
+        let before = self.before.as_deref().map(Before::at);
+        let ranges = Deadline::earlier(ranges, at(before, Why::Loss));
         let Some(sending) = self.sending.as_deref() else {
             return ranges;
         };
@@ -279,7 +305,9 @@ impl<R: Copy + fmt::Debug> Flow<R> {
     /// Bytes of the packets that ask for ranges and have no fate.
     pub fn bytes_in_flight(&self) -> u64 {
         let sending = self.sending.as_ref();
-        sending.map_or(0, |it| it.sent.bytes_in_flight())
+        let before = self.before.as_ref().map(|it| &it.sending);
+        let all = sending.into_iter().chain(before);
+        all.map(|it| it.sent.bytes_in_flight()).sum()
     }
 
     /// The smoothed round trip in microseconds, once one was measured.
@@ -304,7 +332,7 @@ impl<R: Copy + fmt::Debug> Flow<R> {
     /// begun when there is something to send or something comes.
     pub fn is_at_rest(&self) -> bool {
         let eliciting = self.sending.as_ref().map_or(0, |it| it.sent.eliciting());
-        eliciting == 0 && !self.received.owes()
+        eliciting == 0 && self.before.is_none() && !self.received.owes()
     }
 
     /// The path is at rest: gives up everything that the next packet makes again, and what was

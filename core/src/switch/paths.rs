@@ -7,7 +7,7 @@ use super::{Event, Interface, Life, LineEvent, SentError, Switch, Transmit, link
 use crate::{
     base::{Slot, Time, grow},
     flow::Sizes,
-    line::{Limits, Pace, PathFrame},
+    line::{Departure, Limits, Pace, PathFrame},
     wire::{Route, SEALED_OVERHEAD, SEALED_PREFIX, SocketId, TAG_LEN, frame::Writer},
 };
 
@@ -162,7 +162,7 @@ impl Switch {
     }
 
     /// Another path of a line carries the traffic from now on.
-    pub(super) fn on_moved(&mut self, now: Time, slot: Slot) {
+    pub(super) fn on_moved(&mut self, now: Time, slot: Slot, departure: Departure) {
         let Some(link) = self.links.get_mut(slot) else {
             return;
         };
@@ -170,7 +170,14 @@ impl Switch {
         let Some(path) = self.lines.paths(line).next() else {
             return;
         };
-        let lost = link.flow.on_path_change(now, path.rtt_us, &mut self.fates);
+        let lost = match (departure, path.rtt_us) {
+            (Departure::Better, Some(rtt_us)) => {
+                link.flow.on_better_path(now, rtt_us, &mut self.fates)
+            }
+            (Departure::Dead | Departure::Better, rtt_us) => {
+                link.flow.on_path_change(now, rtt_us, &mut self.fates)
+            }
+        };
         self.stats.packets_lost += u64::from(lost);
         let limits = self.lines.info(line).map(|info| info.peer_limits);
         let sizes = self

@@ -84,6 +84,8 @@ pub struct World {
     /// Tapes of switches that are no more.
     past: Vec<(usize, Vec<u8>)>,
     links: BTreeMap<(usize, usize), Link>,
+    /// The links between addresses, which go before those between nodes.
+    ways: BTreeMap<(SocketAddr, SocketAddr), Link>,
     pipes: BTreeMap<(usize, usize), link::Pipe>,
     partitions: Vec<Partition>,
     /// Nodes whose outputs are to be taken.
@@ -161,6 +163,7 @@ impl World {
             past: Vec::new(),
             providers,
             links: BTreeMap::new(),
+            ways: BTreeMap::new(),
             pipes: BTreeMap::new(),
             partitions: Vec::new(),
             busy: VecDeque::new(),

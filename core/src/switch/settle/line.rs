@@ -34,8 +34,8 @@ impl Switch {
                 Effect::Renewed { slot } => self.on_renewal(slot, true),
                 Effect::Paths { slot, moved } => {
                     if let Some(link) = self.link_of(slot) {
-                        if moved {
-                            self.on_moved(now, link);
+                        if let Some(departure) = moved {
+                            self.on_moved(now, link, departure);
                         }
                         self.touch(link);
                     }
