@@ -60,6 +60,18 @@ impl World {
         self.partitions.clear();
     }
 
+    /// Between two nodes nothing longer than this goes, whatever link there is otherwise.
+    pub fn narrow(&mut self, one: usize, other: usize, mtu_bytes: u64) {
+        for way in [(one, other), (other, one)] {
+            let link = self.links.get(&way).copied().unwrap_or(self.link);
+            let mtu_bytes = match link.mtu_bytes {
+                0 => mtu_bytes,
+                least => least.min(mtu_bytes),
+            };
+            self.links.insert(way, Link { mtu_bytes, ..link });
+        }
+    }
+
     /// Puts a datagram on its way to node `to`, as if `from` had sent it.
     pub fn inject(&mut self, from: SocketAddr, to: usize, datagram: &[u8]) {
         let address = self.nodes[to].address;
