@@ -154,8 +154,11 @@ impl Rogue {
     /// Never: a rogue has a line.
     pub fn names(&self) -> (Hashname, PublicKey, SocketAddr) {
         let info = self.lines.info(self.line).expect("a rogue has a line");
-        let (key, _) = self.lines.identity(info.local).expect("it is installed");
-        (info.peer_hashname, key, self.address)
+        let (key, _) = self
+            .lines
+            .identity(info.who.local)
+            .expect("it is installed");
+        (info.who.peer_hashname, key, self.address)
     }
 
     /// An honest switch opens a line to the same switch.
@@ -180,7 +183,7 @@ impl Rogue {
     pub fn is_smaller(&self) -> bool {
         self.lines
             .info(self.line)
-            .is_some_and(|info| info.local < info.peer_hashname)
+            .is_some_and(|info| info.who.local < info.who.peer_hashname)
     }
 
     /// Seals what `write` writes and hands it to the switch.

@@ -9,7 +9,10 @@ use core::{
 use hashbrown::hash_table::HashTable;
 use siphasher::sip::SipHasher13;
 
-use super::Rng;
+use super::{Rng, Slot};
+
+/// Room that is kept whether or not there are so many keys.
+const LEAST: usize = 64;
 
 /// Looks up values by key in constant time. There is no way to walk over it, so that nothing can
 /// come to depend on the order of a hash.
@@ -28,8 +31,16 @@ impl<K: Hash + Eq, V> Index<K, V> {
     }
 
     /// An empty index with the same hash.
-    pub fn sibling<L, W>(&self) -> Index<L, W> {
+    pub const fn sibling<L, W>(&self) -> Index<L, W> {
         Index {
+            table: HashTable::new(),
+            hasher: self.hasher,
+        }
+    }
+
+    /// A finder with the same hash.
+    pub const fn finder(&self) -> Finder {
+        Finder {
             table: HashTable::new(),
             hasher: self.hasher,
         }
@@ -66,7 +77,10 @@ impl<K: Hash + Eq, V> Index<K, V> {
             .table
             .find_entry(hash(&self.hasher, key), |(k, _)| k == key)
             .ok()?;
-        Some(found.remove().0.1)
+        let (_, value) = found.remove().0;
+        let hasher = &self.hasher;
+        fit(&mut self.table, |(k, _)| hash(hasher, k));
+        Some(value)
     }
 
     /// True if something is under `key`.
@@ -82,6 +96,77 @@ impl<K: Hash + Eq, V> Index<K, V> {
     /// True if there is no key.
     pub fn is_empty(&self) -> bool {
         self.table.is_empty()
+    }
+}
+
+/// Finds by key what stands in places and knows its key itself: a place costs a few bytes, however
+/// long keys are. In all calls the keys of places are those under which they were put in.
+pub struct Finder {
+    table: HashTable<Slot>,
+    hasher: SipHasher13,
+}
+
+impl Finder {
+    /// An empty one whose hash is keyed from `rng`.
+    pub fn new(rng: &mut Rng) -> Self {
+        Self {
+            table: HashTable::new(),
+            hasher: SipHasher13::new_with_keys(rng.u64(), rng.u64()),
+        }
+    }
+
+    /// An empty index with the same hash.
+    pub const fn index<K, V>(&self) -> Index<K, V> {
+        Index {
+            table: HashTable::new(),
+            hasher: self.hasher,
+        }
+    }
+
+    /// The place of `key`; `is_it` tells if a place has it.
+    pub fn find<K: Hash>(&self, key: &K, is_it: impl Fn(Slot) -> bool) -> Option<Slot> {
+        let found = self.table.find(hash(&self.hasher, key), |at| is_it(*at));
+        found.copied()
+    }
+
+    /// Notes that `key`, which nothing had, has its place at `slot`.
+    pub fn insert<K: Hash>(&mut self, key: &K, slot: Slot, key_of: impl Fn(Slot) -> K) {
+        let hasher = &self.hasher;
+        let rehash = |at: &Slot| hash(hasher, &key_of(*at));
+        self.table.insert_unique(hash(hasher, key), slot, rehash);
+    }
+
+    /// Forgets the place of `key`. What stands there may be gone already, if `key_of` does not ask.
+    pub fn remove<K: Hash>(&mut self, key: &K, slot: Slot, key_of: impl Fn(Slot) -> K) {
+        let hasher = &self.hasher;
+        let found = self.table.find_entry(hash(hasher, key), |at| *at == slot);
+        if let Ok(found) = found {
+            found.remove();
+            fit(&mut self.table, |at| hash(hasher, &key_of(*at)));
+        }
+    }
+
+    /// How many keys there are.
+    pub fn len(&self) -> usize {
+        self.table.len()
+    }
+
+    /// True if there is no key.
+    pub fn is_empty(&self) -> bool {
+        self.table.is_empty()
+    }
+}
+
+impl fmt::Debug for Finder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Finder({} keys)", self.table.len())
+    }
+}
+
+/// Gives memory back when little is left of much.
+fn fit<T>(table: &mut HashTable<T>, hash: impl Fn(&T) -> u64) {
+    if table.capacity() > LEAST && table.len() * 4 < table.capacity() {
+        table.shrink_to((table.len() * 2).max(LEAST), hash);
     }
 }
 

@@ -12,7 +12,7 @@ mod time;
 mod timers;
 
 pub use effects::{Bounded, Effects, grow};
-pub use index::Index;
+pub use index::{Finder, Index};
 pub use ledger::{Ledger, LedgerConfig, Limits, Share};
 pub use ranges::Ranges;
 pub use rng::{Rng, Seed};

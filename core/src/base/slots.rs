@@ -1,15 +1,17 @@
 //! Places for things that come and go, addressed by small numbers that are used again.
 
-use alloc::vec::Vec;
+use alloc::{boxed::Box, vec::Vec};
 
 /// The number of a place in a `Slots`. It is used again after its thing is gone, so it never
 /// leaves the switch: what others hold is an id.
 pub type Slot = u32;
 
-/// A vector with holes: constant time to put, find and take, and a fixed order to walk in.
+/// A vector with holes: constant time to put, find and take, and a fixed order to walk in. Each
+/// thing stands for itself, so that room for more of them costs a pointer each, and what is taken
+/// away gives its memory back.
 #[derive(Debug)]
 pub struct Slots<T> {
-    places: Vec<Option<T>>,
+    places: Vec<Option<Box<T>>>,
     free: Vec<Slot>,
 }
 
@@ -24,13 +26,14 @@ impl<T> Slots<T> {
 
     /// Puts `value` into a free place and tells which.
     pub fn insert(&mut self, value: T) -> Slot {
+        let value = Box::new(value);
         if let Some(slot) = self.free.pop() {
             self.places[slot as usize] = Some(value);
             return slot;
         }
         let slot = Slot::try_from(self.places.len()).expect("fewer than 2^32 things at once");
         if self.places.len() == self.places.capacity() {
-            // From one on: things are large, and many switches have few of each kind.
+            // From one on: many switches have few of each kind.
             self.places.reserve_exact(self.places.len().max(1));
         }
         self.places.push(Some(value));
@@ -39,19 +42,19 @@ impl<T> Slots<T> {
 
     /// What is at `slot`.
     pub fn get(&self, slot: Slot) -> Option<&T> {
-        self.places.get(slot as usize)?.as_ref()
+        self.places.get(slot as usize)?.as_deref()
     }
 
     /// What is at `slot`, to change.
     pub fn get_mut(&mut self, slot: Slot) -> Option<&mut T> {
-        self.places.get_mut(slot as usize)?.as_mut()
+        self.places.get_mut(slot as usize)?.as_deref_mut()
     }
 
     /// Takes away what is at `slot`.
     pub fn remove(&mut self, slot: Slot) -> Option<T> {
         let value = self.places.get_mut(slot as usize)?.take()?;
         self.free.push(slot);
-        Some(value)
+        Some(*value)
     }
 
     /// How many things there are.
@@ -68,7 +71,7 @@ impl<T> Slots<T> {
     pub fn iter(&self) -> impl Iterator<Item = (Slot, &T)> {
         (0..)
             .zip(&self.places)
-            .filter_map(|(slot, place)| Some((slot, place.as_ref()?)))
+            .filter_map(|(slot, place)| Some((slot, place.as_deref()?)))
     }
 }
 

@@ -1,28 +1,32 @@
 //! Time as the switch knows it: a number that is passed in.
 
-use core::fmt;
+use core::{fmt, num::NonZeroU64};
 
 use serde::{Deserialize, Serialize};
 
-/// Microseconds since the start of the switch; the first argument of every call.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Time(u64);
+/// Microseconds since the start of the switch; the first argument of every call. One that may be
+/// missing takes no more room than one that is there.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(from = "u64", into = "u64")]
+pub struct Time(
+    /// One more than the microseconds.
+    NonZeroU64,
+);
 
 impl Time {
     /// The start of the switch.
-    pub const ZERO: Self = Self(0);
+    pub const ZERO: Self = Self(NonZeroU64::MIN);
     /// Later than anything.
-    pub const NEVER: Self = Self(u64::MAX);
+    pub const NEVER: Self = Self(NonZeroU64::MAX);
 
     /// The time `us` microseconds after the start.
     pub const fn from_us(us: u64) -> Self {
-        Self(us)
+        Self::ZERO.plus_us(us)
     }
 
     /// Microseconds since the start.
     pub const fn as_us(self) -> u64 {
-        self.0
+        self.0.get() - 1
     }
 
     /// This time and `us` microseconds, saturating.
@@ -39,13 +43,31 @@ impl Time {
 
     /// Microseconds from `earlier` to this time; zero if `earlier` is later.
     pub const fn since_us(self, earlier: Self) -> u64 {
-        self.0.saturating_sub(earlier.0)
+        self.0.get().saturating_sub(earlier.0.get())
+    }
+}
+
+impl Default for Time {
+    fn default() -> Self {
+        Self::ZERO
+    }
+}
+
+impl From<u64> for Time {
+    fn from(us: u64) -> Self {
+        Self::from_us(us)
+    }
+}
+
+impl From<Time> for u64 {
+    fn from(time: Time) -> Self {
+        time.as_us()
     }
 }
 
 impl fmt::Debug for Time {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}us", self.0)
+        write!(f, "{}us", self.as_us())
     }
 }
 

@@ -6,6 +6,8 @@ use core::cmp::Ordering;
 use super::{Slot, Time};
 
 const ABSENT: u32 = u32::MAX;
+/// Room that is kept for deadlines whether or not there are so many.
+const LEAST: usize = 64;
 
 /// At most one deadline for each slot. Setting one costs the logarithm of how many there are,
 /// reading the next one costs nothing, and neither allocates once the tables have grown.
@@ -78,6 +80,9 @@ impl Timers {
     fn take(&mut self, place: usize) {
         let (_, slot) = self.heap.swap_remove(place);
         self.place[slot as usize] = ABSENT;
+        if self.heap.len() * 4 < self.heap.capacity() && self.heap.capacity() > LEAST {
+            self.heap.shrink_to((self.heap.len() * 2).max(LEAST));
+        }
         if let Some(&(_, moved)) = self.heap.get(place) {
             self.place[moved as usize] = place as u32;
             self.settle(place);

@@ -19,7 +19,7 @@ use crate::{
 impl Driver {
     /// Ready once a line that was asked for is up, or will never be.
     pub fn poll_up(&mut self, line: LineId, waker: &Waker) -> Poll<Result<(), DownReason>> {
-        let down = || self.line(line)?.down.clone();
+        let down = || self.line(line)?.down.as_deref().cloned();
         match self.switch.line(line).map(|info| info.state) {
             Some(LineState::Up) => Poll::Ready(Ok(())),
             Some(LineState::Connecting) => self.wait_for(Wait::Line(line), waker),
@@ -34,7 +34,7 @@ impl Driver {
         match self.line(line) {
             None => Poll::Ready(DownReason::Local),
             Some(record) => match &record.down {
-                Some(reason) => Poll::Ready(reason.clone()),
+                Some(reason) => Poll::Ready(DownReason::clone(reason)),
                 None => self.wait_for(Wait::Line(line), waker),
             },
         }
@@ -230,7 +230,7 @@ impl Driver {
         if self.stream(stream).is_some_and(|record| record.turned_away) {
             return Some(ReadError::UnknownStream);
         }
-        let down = self.line(stream.line)?.down.clone()?;
+        let down = self.line(stream.line)?.down.as_deref().cloned()?;
         Some(ReadError::LineDown(down))
     }
 
@@ -242,7 +242,7 @@ impl Driver {
         if self.stream(stream).is_some_and(|record| record.given_up) {
             return Some(WriteError::Finished);
         }
-        let down = self.line(stream.line)?.down.clone()?;
+        let down = self.line(stream.line)?.down.as_deref().cloned()?;
         Some(WriteError::LineDown(down))
     }
 }

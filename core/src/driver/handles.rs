@@ -1,12 +1,14 @@
 //! Events to those who wait, and what the handles of a shell rest on: holds, the accept queue, the
 //! orderly end.
 
+use alloc::sync::Arc;
+
 use super::{Driver, Flushed, LineRecord, StreamRecord, Wait};
 use crate::{
     base::Time,
     switch::{
         Event, LineEvent, LineId, Need, OpenError, ReadError, SpaceEvent, StreamEvent, StreamId,
-        WriteError,
+        Who, WriteError,
     },
 };
 
@@ -55,8 +57,8 @@ impl Driver {
 
     fn on_line(&mut self, now: Time, event: LineEvent) {
         match &event {
-            &LineEvent::Up { line, peer, .. } => {
-                self.records.line(line).peer = Some(peer);
+            &LineEvent::Up { line, .. } => {
+                self.records.line(line).up = true;
                 self.waiters.fire(Wait::Line(line));
                 if self.end_by.is_some() {
                     self.close(now, line);
@@ -167,14 +169,26 @@ impl Driver {
     /// The application asked for this line: a handle of it is held. Once no handle of the line or
     /// of a stream in it is held any more, the line is closed, if it was opened from this end and is
     /// not kept; else that is for the peer to do.
-    pub fn hold_asked(&mut self, line: LineId) {
+    pub fn hold_asked(&mut self, line: LineId) -> Option<Arc<Who>> {
         self.hold(line);
-        self.records.line(line).asked = true;
+        let record = self.records.line(line);
+        record.asked = true;
+        record.who.clone()
     }
 
     /// One more handle of the line, or of a stream in it.
     pub fn hold(&mut self, line: LineId) {
-        self.records.line(line).holds += 1;
+        let record = self.records.line(line);
+        record.holds += 1;
+        if record.who.is_none() {
+            record.who = self.switch.who(line);
+        }
+    }
+
+    /// Who a line is between that has come up, and lives or is held.
+    pub fn who(&self, line: LineId) -> Option<Arc<Who>> {
+        let record = self.records.lines.get(&line).filter(|record| record.up)?;
+        record.who.clone().or_else(|| self.switch.who(line))
     }
 
     /// One handle of the line less.

@@ -1,9 +1,9 @@
 //! What handles need to know of lines and streams after the event that told it is gone: an event
 //! is an edge, and a handle may look later.
 
-use alloc::collections::BTreeMap;
+use alloc::{boxed::Box, collections::BTreeMap, sync::Arc};
 
-use crate::switch::{DownReason, LineId, Peer, StreamId};
+use crate::switch::{DownReason, LineId, StreamId, Who};
 
 /// What became of a stream that somebody has a handle of.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -25,14 +25,16 @@ pub struct StreamRecord {
 /// What became of a line.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct LineRecord {
-    /// Who is at the other end, once the line came up.
-    pub peer: Option<Peer>,
+    /// Who it is between, as long as the line is held.
+    pub(super) who: Option<Arc<Who>>,
     /// Why the line is no more, once it is.
-    pub down: Option<DownReason>,
+    pub down: Option<Box<DownReason>>,
     /// Handles of the line and of streams in it, and streams that wait to be accepted.
     pub(super) holds: u32,
     /// The application asked for the line, and its last handle closes it.
     pub(super) asked: bool,
+    /// It came up.
+    pub(super) up: bool,
 }
 
 /// The lines that live or are held, and the streams that are held.
@@ -58,7 +60,7 @@ impl Records {
         if record.down.is_some() {
             return;
         }
-        record.down = Some(reason);
+        record.down = Some(Box::new(reason));
         let held = record.holds > 0;
         self.live -= 1;
         if !held {
@@ -79,6 +81,7 @@ impl Records {
             self.lines.remove(&line);
             return false;
         }
+        record.who = None;
         core::mem::take(&mut record.asked)
     }
 

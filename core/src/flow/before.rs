@@ -77,7 +77,10 @@ impl<R: Copy + fmt::Debug> Flow<R> {
         let mut progress = Progress::default();
         if let Some(before) = self.before.as_deref_mut() {
             let told = (&mut progress, &mut before.size);
-            before.sending.take_arrived(frame, told, fates);
+            let packet_bytes = self.config.packet_bytes();
+            before
+                .sending
+                .take_arrived(frame, packet_bytes, told, fates);
             if progress.arrived_packets > 0 {
                 progress.lost_packets = before.find_lost(now, &self.config, fates);
             }

@@ -4,8 +4,11 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum Algorithm {
-    /// RFC 9438: reacts to loss, grows by a cubic function of time.
+    /// A model of the path, of its rate and its round trip: paces by it, keeps little in the queue,
+    /// and takes loss for what a path has, up to a bound.
     #[default]
+    Model,
+    /// RFC 9438: reacts to loss, grows by a cubic function of time.
     Cubic,
 }
 
@@ -50,7 +53,17 @@ pub struct Config {
     pub window_min_packets: u16,
     /// The window never grows beyond this: the memory that a sender of unread data takes.
     pub window_max_bytes: u64,
-    /// Packets remembered, at 32 bytes and their records each.
+    /// The model keeps at most this part of what is on the wire without a queue in flight, and what
+    /// the slack of pacing makes of it. Less starves a path whose answers come in bursts, more lets
+    /// a queue stand.
+    pub window_gain_percent: u16,
+    /// Loss that the model takes for the path's own, at most. Lower costs throughput on bad links,
+    /// higher takes a full buffer for one.
+    pub loss_tolerated_percent: u8,
+    /// The model halves the window for a round trip when it has not seen the path without a queue
+    /// for this long. Longer is slower to learn of a longer path, shorter costs throughput.
+    pub round_trip_renewal_ms: u32,
+    /// Packets remembered, at 48 bytes and their records each.
     pub in_flight_packets_max: u32,
     /// Packets that ask for no ranges are remembered up to this number, for the records that they
     /// carry; those of further ones get no fate.
@@ -93,7 +106,7 @@ pub struct Config {
 impl Default for Config {
     fn default() -> Self {
         Self {
-            algorithm: Algorithm::Cubic,
+            algorithm: Algorithm::Model,
             packet_bytes: 1200,
             initial_rtt_ms: 100,
             ranges_delay_ms: 25,
@@ -108,6 +121,9 @@ impl Default for Config {
             window_initial_packets: 10,
             window_min_packets: 2,
             window_max_bytes: 32 << 20,
+            window_gain_percent: 200,
+            loss_tolerated_percent: 12,
+            round_trip_renewal_ms: 10_000,
             in_flight_packets_max: 32_768,
             unasked_packets_max: 256,
             ping_every_packets: 32,

@@ -13,6 +13,8 @@ use crate::base::Time;
 pub(super) struct Found {
     /// How many packets.
     pub(super) packets: u32,
+    /// How many bytes had those that asked for ranges.
+    pub(super) bytes: u64,
     /// When the last lost packet that asked for ranges was sent.
     pub(super) last_sent_at: Option<Time>,
     /// True if everything sent over a long time is lost (RFC 9002 section 7.6).
@@ -88,6 +90,7 @@ impl Loss {
                 found.fell |= blame == Blame::Fall;
                 let is_asking = packet.eliciting && blame == Blame::Congestion;
                 let asked_at = is_asking.then_some(packet.sent_at);
+                found.bytes += asked_at.map_or(0, |_| u64::from(packet.bytes));
                 found.last_sent_at = asked_at.or(found.last_sent_at);
                 found.persistent |= self.on_lost(ordinal, asked_at, measure);
             });

@@ -6,6 +6,7 @@
 mod before;
 mod config;
 mod congestion;
+mod delivery;
 mod loss;
 mod outcome;
 mod pacing;
@@ -31,7 +32,8 @@ use self::{
 };
 pub use self::{
     config::{Algorithm, Config},
-    congestion::{Congestion, Cubic},
+    congestion::{Congestion, Cubic, Losses, Model},
+    delivery::Sample,
     outcome::{Allowance, Due, Fate, Progress, RangesOfUnsent},
     rtt::Rtt,
     size::Sizes,
@@ -114,12 +116,16 @@ impl<R: Copy + fmt::Debug> Flow<R> {
         let full = sending.sent.eliciting() > 0
             && sending.sent.len() >= config.in_flight_packets_max as usize;
         if full || room < config.packet_bytes() {
+            sending.delivery.on_refused();
             return Allowance::Congested;
         }
         let bucket = Bucket::new(config, sending.control.rate(&self.rtt));
         match sending.pacer.release(now, &bucket) {
             Ok(bytes) => Allowance::Bytes(bytes.min(room)),
-            Err(until) => Allowance::Paced(until),
+            Err(until) => {
+                sending.delivery.on_refused();
+                Allowance::Paced(until)
+            }
         }
     }
 
@@ -173,25 +179,28 @@ impl<R: Copy + fmt::Debug> Flow<R> {
         fates: &mut Vec<(Fate, R)>,
     ) -> Progress {
         let mut progress = Progress::default();
+        let packet_bytes = self.config.packet_bytes();
         let Some(sending) = self.sending.as_deref_mut() else {
             return progress;
         };
         let told = (&mut progress, &mut self.size);
-        let (asked, highest_sent_at) = sending.take_arrived(frame, told, fates);
+        let (asked, highest_sent_at) = sending.take_arrived(frame, packet_bytes, told, fates);
         if progress.arrived_packets == 0 {
             return progress;
         }
+        let mut adjusted_us = None;
         let sampled = highest_sent_at.filter(|sent_at| *sent_at >= sending.paused);
         if let Some(sent_at) = sampled.filter(|_| asked) {
             let sample_us = now.since_us(sent_at);
             let delay_us = frame.delay_us.min(self.peer_ranges_delay_us);
             self.rtt.on_sample(now, sample_us, delay_us);
             progress.sample_us = Some(sample_us);
+            adjusted_us = Some(sample_us.saturating_sub(delay_us));
         }
         progress.lost_packets = self.find_lost(now, fates);
         if let Some(sending) = self.sending.as_deref_mut() {
             if asked {
-                sending.on_answered(now, &self.rtt);
+                sending.on_answered(now, &self.rtt, adjusted_us);
             }
             sending.sent.trim();
         }

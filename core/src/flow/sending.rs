@@ -3,7 +3,8 @@ use core::fmt;
 
 use super::{
     Config, Congestion, Fate, Progress, Rtt,
-    congestion::Control,
+    congestion::{Control, Losses},
+    delivery::{Delivery, Sample, Stamp},
     loss::{Found, Loss, Measure},
     pacing::Pacer,
     probe::Probe,
@@ -21,6 +22,7 @@ pub(super) struct Sending<R> {
     pub(super) pacer: Pacer,
     pub(super) control: Control,
     pub(super) search: Search,
+    pub(super) delivery: Delivery,
     /// The window was full after a packet of this ordinal or a later one had been sent.
     filled_before: u64,
     /// When something was sent first that nothing came back for.
@@ -62,6 +64,7 @@ impl<R: Copy + fmt::Debug> Sending<R> {
             pacer: Pacer::new(now),
             control: Control::new(config),
             search: Search::default(),
+            delivery: Delivery::default(),
             filled_before: 0,
             silent_since: None,
             silence_told: false,
@@ -82,12 +85,14 @@ impl<R: Copy + fmt::Debug> Sending<R> {
             self.unasked_in_a_row = self.unasked_in_a_row.saturating_add(1);
             let known = self.sent.unasked() < u32::from(config.unasked_packets_max);
             if known && !carried.is_empty() {
-                self.sent.push(now, counter, bytes, false, carried);
+                let stamp = Stamp::default();
+                self.sent.push((now, stamp), counter, bytes, false, carried);
             }
             return;
         }
         self.unasked_in_a_row = 0;
-        self.sent.push(now, counter, bytes, true, carried);
+        let stamp = self.delivery.on_sent(now, self.sent.bytes_in_flight());
+        self.sent.push((now, stamp), counter, bytes, true, carried);
         self.search.on_sent(size, bytes);
         self.pacer.on_sent(u64::from(bytes));
         self.probe.on_asked(now);
@@ -103,6 +108,7 @@ impl<R: Copy + fmt::Debug> Sending<R> {
     pub(super) fn take_arrived(
         &mut self,
         frame: &RangesFrame<'_>,
+        packet_bytes: u64,
         (progress, size): (&mut Progress, &mut Size),
         fates: &mut Vec<(Fate, R)>,
     ) -> (bool, Option<Time>) {
@@ -110,6 +116,12 @@ impl<R: Copy + fmt::Debug> Sending<R> {
         let search = &mut self.search;
         let (control, loss, filled_before) =
             (&mut self.control, &mut self.loss, self.filled_before);
+        let delivery = &mut self.delivery;
+        let in_flight = self.sent.bytes_in_flight();
+        delivery.on_frame(
+            in_flight,
+            in_flight + packet_bytes <= control.window_bytes(),
+        );
         for run in frame.runs() {
             if self
                 .sent
@@ -131,7 +143,9 @@ impl<R: Copy + fmt::Debug> Sending<R> {
                         if packet.eliciting {
                             asked = true;
                             let filled = ordinal < filled_before;
-                            control.on_arrived(packet.sent_at, u64::from(packet.bytes), filled);
+                            let bytes = u64::from(packet.bytes);
+                            delivery.on_arrived(packet.sent_at, packet.stamp, bytes);
+                            control.on_arrived(packet.sent_at, bytes, filled);
                         }
                     });
             }
@@ -140,8 +154,13 @@ impl<R: Copy + fmt::Debug> Sending<R> {
     }
 
     /// Something that asked for ranges arrived.
-    pub(super) fn on_answered(&mut self, now: Time, rtt: &Rtt) {
-        self.control.on_ranges(now, rtt);
+    pub(super) fn on_answered(&mut self, now: Time, rtt: &Rtt, rtt_us: Option<u64>) {
+        let sample = Sample {
+            in_flight_bytes: self.sent.bytes_in_flight(),
+            rtt_us,
+            ..self.delivery.sample(now)
+        };
+        self.control.on_ranges(now, rtt, &sample);
         self.probe.on_answered();
         self.silent_since = (self.sent.eliciting() > 0).then_some(now);
         self.silence_told = false;
@@ -168,7 +187,12 @@ impl<R: Copy + fmt::Debug> Sending<R> {
         let packets = (&mut self.sent, &mut self.search, size);
         let found = self.loss.find(now, &measure, packets, fates);
         if let Some(sent_at) = found.last_sent_at.filter(|_| !found.fell) {
-            self.control.on_lost(now, sent_at, found.persistent);
+            let losses = Losses {
+                bytes: found.bytes,
+                last_sent_at: sent_at,
+                persistent: found.persistent,
+            };
+            self.control.on_lost(now, &losses);
         }
         if self.sent.eliciting() == 0 {
             self.probe.on_rest();

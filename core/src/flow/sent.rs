@@ -1,7 +1,7 @@
 use alloc::{collections::VecDeque, vec::Vec};
 use core::ops::Range;
 
-use super::Fate;
+use super::{Fate, delivery::Stamp};
 use crate::base::{Ranges, Time};
 
 /// What is remembered of a packet.
@@ -13,6 +13,7 @@ pub(super) struct Packet {
     carried: u16,
     pub(super) bytes: u16,
     pub(super) eliciting: bool,
+    pub(super) stamp: Stamp,
 }
 
 /// The packets of one path, numbered in the order in which they were sent: the *ordinal*, which
@@ -73,7 +74,7 @@ impl<R: Copy> Sent<R> {
 
     pub(super) fn push(
         &mut self,
-        sent_at: Time,
+        (sent_at, stamp): (Time, Stamp),
         counter: u64,
         bytes: u16,
         eliciting: bool,
@@ -91,6 +92,7 @@ impl<R: Copy> Sent<R> {
             carried: u16::try_from(carried.len()).expect("a packet has fewer than 65,536 frames"),
             bytes,
             eliciting,
+            stamp,
         });
         self.carried.extend(carried);
         self.open.insert(ordinal..ordinal + 1);

@@ -264,7 +264,12 @@ impl<R: Copy + fmt::Debug> Flow<R> {
     pub fn on_size_probe_sent(&mut self, now: Time, counter: u64, bytes: u16) {
         let sending = made(&mut self.sending, &self.config, now);
         sending.unasked_in_a_row = 0;
-        sending.sent.push(now, counter, TRY_BYTES, true, &[]);
+        let stamp = sending
+            .delivery
+            .on_sent(now, sending.sent.bytes_in_flight());
+        sending
+            .sent
+            .push((now, stamp), counter, TRY_BYTES, true, &[]);
         sending.pacer.on_sent(u64::from(bytes));
         sending.probe.on_asked(now);
         sending.search.on_tried(counter, bytes);

@@ -1,6 +1,14 @@
 //! Time, and the end of lines.
 
-use super::{Down, Effect, Lines, Place, open::OPEN_MAX, pending::Pending, spaces, state::Closing};
+use alloc::boxed::Box;
+
+use super::{
+    Down, Effect, Lines, Place,
+    open::OPEN_MAX,
+    pending::Pending,
+    spaces,
+    state::{Closing, Line},
+};
 use crate::base::{Deadline, Effects, Slot, Time, Why};
 
 /// Lines and answers that one call attends to; what is left is due at once.
@@ -75,7 +83,7 @@ impl Lines {
             let repeats = pending.is_repeat_due(now, self.config.repeat_most_ms);
             let answers = pending.is_held_due(now);
             if repeats {
-                pending.next_gate(&self.homes[line.home], &line.info.peer);
+                pending.next_gate(&self.homes[line.home], &line.info.who.peer);
                 for route in &pending.routes {
                     let output = (super::Output::Open(pending.line), *route);
                     let _full = self.outputs.push(output);
@@ -121,17 +129,17 @@ impl Lines {
         if line.closing.is_some() {
             return;
         }
-        line.closing = Some(Closing {
+        line.closing = Some(Box::new(Closing {
             last: last_datagram.into(),
             until: now.plus_ms(self.config.closing_ms),
-        });
+        }));
         line.expires = None;
-        let pair = line.pair();
+        let (pair, opens) = (line.pair(), line.opens);
         self.take_pending(slot);
         self.drop_joining(slot);
         self.stop_asking(slot);
         self.rest(slot);
-        self.peers.set_slot(pair, None);
+        self.peers.go(pair, slot, opens, &self.slots);
         self.set_timer(slot);
     }
 
@@ -139,6 +147,8 @@ impl Lines {
     pub fn forget(&mut self, slot: Slot) {
         self.take_pending(slot);
         self.drop_joining(slot);
+        let is_found = |line: &Line| self.peers.slot(&line.pair(), &self.slots) == Some(slot);
+        let is_found = self.slots.get(slot).is_some_and(is_found);
         let Some(line) = self.slots.remove(slot) else {
             return;
         };
@@ -148,8 +158,8 @@ impl Lines {
         for id in line.renewal.ids() {
             self.ids.remove(&id);
         }
-        if self.peers.slot(&line.pair()) == Some(slot) {
-            self.peers.set_slot(line.pair(), None);
+        if is_found {
+            self.peers.go(line.pair(), slot, line.opens, &self.slots);
         }
         self.timers.set(slot, None);
     }

@@ -200,7 +200,10 @@ impl Lines {
         // that one, and may not know a newer.
         let fits = home.doors.iter().position(|door| {
             let gate = door.gate.as_bytes();
-            clear.fits(&CookieKey::new(gate, &line.info.peer, &home.space), &open)
+            clear.fits(
+                &CookieKey::new(gate, &line.info.who.peer, &home.space),
+                &open,
+            )
         });
         let gate = fits.ok_or(Dropped::NotInstalled)?;
         if pending.cookies >= self.config.cookies {

@@ -33,8 +33,8 @@ pub(super) struct HalfOpen {
     pub(super) membership: Option<Box<Membership>>,
 }
 
-/// The number of an answer; never used again.
-pub(super) type AnswerId = u64;
+/// The number of an answer; used again only after four thousand million others.
+pub(super) type AnswerId = u32;
 
 #[derive(Debug)]
 struct Record {
@@ -78,7 +78,7 @@ impl Answers {
 
     /// The number that the next record will have.
     pub(super) fn next_id(&self) -> AnswerId {
-        self.first + self.records.len() as u64
+        self.first.wrapping_add(self.records.len() as u32)
     }
 
     pub(super) fn insert(
@@ -113,13 +113,13 @@ impl Answers {
     }
 
     pub(super) fn half_mut(&mut self, id: AnswerId) -> Option<&mut HalfOpen> {
-        let at = usize::try_from(id.checked_sub(self.first)?).ok()?;
+        let at = self.place(id);
         self.records.get_mut(at)?.half.as_deref_mut()
     }
 
     /// Takes the session of an answer; the answer itself stays for copies of its open.
     pub(super) fn take_half(&mut self, id: AnswerId) -> Option<HalfOpen> {
-        let at = usize::try_from(id.checked_sub(self.first)?).ok()?;
+        let at = self.place(id);
         let half = self.records.get_mut(at)?.half.take()?;
         self.stop_waiting(id, half.pair);
         Some(*half)
@@ -171,7 +171,7 @@ impl Answers {
     pub(super) fn end_oldest(&mut self) -> Option<Option<u32>> {
         let record = self.records.pop_front()?;
         let id = self.first;
-        self.first += 1;
+        self.first = id.wrapping_add(1);
         if self.records.is_empty() {
             // A record is large, and few switches are opened to all the time.
             self.records.shrink_to_fit();
@@ -211,7 +211,11 @@ impl Answers {
     }
 
     fn record(&self, id: AnswerId) -> Option<&Record> {
-        let at = usize::try_from(id.checked_sub(self.first)?).ok()?;
-        self.records.get(at)
+        self.records.get(self.place(id))
+    }
+
+    /// Where a record stands, or would.
+    const fn place(&self, id: AnswerId) -> usize {
+        id.wrapping_sub(self.first) as usize
     }
 }

@@ -51,7 +51,8 @@ impl Lines {
             return Err(Dropped::Oneself);
         }
         let every_ms = self.config.not_newer_ms;
-        if !self.peers.may_answer(now, &pair, opened.time, every_ms) {
+        let open = (&pair, opened.time);
+        if !(self.peers).may_answer(now, open, every_ms, &mut self.slots) {
             return Err(Dropped::NotNewer);
         }
         opened.gate = gate;
@@ -85,7 +86,7 @@ impl Lines {
     /// The line whose open is under way while the peer's crosses it, if ours is the one that
     /// counts: that of the smaller hashname.
     fn insists(&self, pair: &Pair) -> Option<Slot> {
-        let slot = self.peers.slot(pair)?;
+        let slot = self.peers.slot(pair, &self.slots)?;
         let line = self.slots.get(slot)?;
         (line.pending.is_some() && pair.local < pair.peer).then_some(slot)
     }
@@ -203,7 +204,8 @@ impl Lines {
     /// one that all opens of this peer share until a line is up, so that an open of ours meanwhile
     /// shares it too.
     fn end_for(&mut self, pair: &Pair, opened: &Opened) -> End {
-        let line = self.peers.slot(pair).and_then(|slot| self.slots.get(slot));
+        let slot = self.peers.slot(pair, &self.slots);
+        let line = slot.and_then(|slot| self.slots.get(slot));
         if let Some(line) = line {
             // What is under way to see whether the peer has forgotten the line is of no account to
             // a peer that has not.
@@ -227,7 +229,7 @@ impl Lines {
     /// just answered, may be under way.
     fn await_proof(&mut self, now: Time, pair: &Pair) {
         let until = now.plus_ms(self.config.crossed_ms);
-        if let Some(slot) = self.peers.slot(pair)
+        if let Some(slot) = self.peers.slot(pair, &self.slots)
             && let Some(pending) = self.pending_mut(slot)
         {
             pending.until = pending.until.max(until);

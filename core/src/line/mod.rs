@@ -26,6 +26,8 @@ mod provider;
 mod rekey;
 mod sealed;
 mod session;
+#[cfg(test)]
+mod sizes;
 mod spaces;
 mod state;
 mod suite;
@@ -60,8 +62,10 @@ pub use peers::PeerState;
 pub use provider::fast;
 pub use provider::{Cipher, Provider, PureRust};
 pub use sealed::Unsealed;
+#[cfg(test)]
+pub(crate) use sizes::sizes;
 pub use spaces::Renewed;
-pub use state::Info;
+pub use state::{Greeting, Info, Who};
 pub use suite::Suite;
 pub use told::Limits;
 pub use versions::Versions;
@@ -144,7 +148,7 @@ impl Lines {
             homes: Vec::new(),
             opened: false,
             first_stream: 0,
-            peers: Peers::new(config.peers, ids.sibling()),
+            peers: Peers::new(config.peers, ids.finder(), ids.sibling()),
             ids,
             slots: Slots::new(),
             timers: Timers::new(),
@@ -244,7 +248,7 @@ impl Lines {
 
     /// The line between one of our hashnames and a peer, also one that is being opened.
     pub fn find(&self, local: Hashname, peer: Hashname) -> Option<Slot> {
-        self.peers.slot(&Pair { local, peer })
+        self.peers.slot(&Pair { local, peer }, &self.slots)
     }
 
     /// What is known of a line.
@@ -252,10 +256,16 @@ impl Lines {
         Some(&self.slots.get(slot)?.info)
     }
 
+    /// What the peer told when the line came up, until it rests.
+    pub fn greeting(&self, slot: Slot) -> Option<&Greeting> {
+        self.slots.get(slot)?.greeting.as_deref()
+    }
+
     /// How far we have come with a peer.
     pub fn state(&self, local: Hashname, peer: Hashname) -> PeerState {
         let pair = Pair { local, peer };
-        let line = self.peers.slot(&pair).and_then(|slot| self.slots.get(slot));
+        let slot = self.peers.slot(&pair, &self.slots);
+        let line = slot.and_then(|slot| self.slots.get(slot));
         match line {
             Some(line) if line.current.is_some() => PeerState::Connected,
             Some(_) => PeerState::Connecting,
@@ -267,7 +277,8 @@ impl Lines {
     /// that holds while there is no line. `Connecting` and `Connected` are the room's own to say,
     /// and change nothing here.
     pub fn note(&mut self, local: Hashname, peer: Hashname, state: PeerState) {
-        if state < PeerState::Connecting && self.home(local).is_some() {
+        let is_free = self.home(local).is_some() && self.find(local, peer).is_none();
+        if state < PeerState::Connecting && is_free {
             self.peers.note(Pair { local, peer }, state);
         }
     }

@@ -36,17 +36,15 @@ impl fmt::Debug for Static {
     }
 }
 
-/// The keys of the two directions after both messages, and what seals with them.
+/// The keys of the two directions after both messages.
 pub(super) struct Keys {
     pub(super) to_responder: Zeroizing<[u8; 32]>,
     pub(super) to_initiator: Zeroizing<[u8; 32]>,
-    pub(super) provider: &'static dyn Provider,
 }
 
 /// A handshake under way.
 pub(super) struct Handshake {
     state: Box<HandshakeState>,
-    provider: &'static dyn Provider,
 }
 
 impl Handshake {
@@ -91,7 +89,6 @@ impl Handshake {
         };
         Self {
             state: Box::new(state.expect("the resolver has every primitive")),
-            provider: own.provider,
         }
     }
 
@@ -128,7 +125,6 @@ impl Handshake {
         Keys {
             to_responder: Zeroizing::new(to_responder),
             to_initiator: Zeroizing::new(to_initiator),
-            provider: self.provider,
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Lines that we open: the open goes out, the answer comes in.
 
-use alloc::boxed::Box;
+use alloc::{boxed::Box, sync::Arc};
 
 use super::{
     Down, Dropped, Effect, Lines, OpenError, Output, Place,
@@ -12,7 +12,7 @@ use super::{
     peers::Pair,
     pending::Pending,
     session::Session,
-    state::{End, Info, Line},
+    state::{End, Greeting, Info, Line, Who},
     told::{Limits, Told},
 };
 use crate::{
@@ -42,7 +42,7 @@ impl Lines {
         if pair.peer == local {
             return Err(OpenError::Oneself);
         }
-        if let Some(slot) = self.peers.slot(&pair) {
+        if let Some(slot) = self.peers.slot(&pair, &self.slots) {
             self.add_routes(slot, routes);
             return Ok(slot);
         }
@@ -61,9 +61,11 @@ impl Lines {
             first_stream,
         });
         let info = Info {
-            local,
-            peer,
-            peer_hashname: pair.peer,
+            who: Arc::new(Who {
+                local,
+                peer,
+                peer_hashname: pair.peer,
+            }),
             ours: true,
             suite: self.config.suite,
             route,
@@ -71,13 +73,11 @@ impl Lines {
             peer_boot: None,
             first_stream: end.first_stream,
             peer_first_stream: None,
-            seen: None,
             peer_limits: Limits::default(),
-            peer_document: None,
             sessions: 1,
         };
         let slot = self.slots.insert(Line::new(info, home, end.id));
-        self.peers.set_slot(pair, Some(slot));
+        self.peers.come(pair, slot, &mut self.slots);
         self.send_open(now, slot, end);
         self.add_routes(slot, routes);
         Ok(slot)
@@ -90,7 +90,7 @@ impl Lines {
         let Some(line) = self.slots.get_mut(slot) else {
             return;
         };
-        let is_ours = self.homes[line.home].hashname == line.info.local;
+        let is_ours = self.homes[line.home].hashname == line.info.who.local;
         if line.closing.is_some() || routes.is_empty() || !is_ours {
             return;
         }
@@ -99,11 +99,11 @@ impl Lines {
             // that waits for its proof is for the life of the peer that is asked after here.
             let waiting = self.answers.waiting_end(&line.pair(), Some(line.end));
             let rng = &mut self.rng;
-            let end = *line.again.get_or_insert_with(|| {
-                waiting.unwrap_or_else(|| End {
+            let end = **line.again.get_or_insert_with(|| {
+                Box::new(waiting.unwrap_or_else(|| End {
                     id: rng.u32(),
                     first_stream,
-                })
+                }))
             });
             self.send_open(now, slot, end);
         }
@@ -140,11 +140,11 @@ impl Lines {
         let time = home.next_open(self.clock.at(now));
         self.opened = true;
         let door = &home.doors[gate];
-        let mac = MacKey::new(door.gate.as_bytes(), &line.info.peer, &home.space);
+        let mac = MacKey::new(door.gate.as_bytes(), &line.info.who.peer, &home.space);
         let open = Open {
             suite: self.config.suite,
             home,
-            peer: &line.info.peer,
+            peer: &line.info.who.peer,
             mac: &mac,
             line: id,
             time,
@@ -200,7 +200,7 @@ impl Lines {
         let admitted = match reply {
             Reply::Refused(refusal) => Err(refusal),
             Reply::Answered(answered) => home
-                .admit(&answered.told, &line.info.peer, wall, skew_ms)
+                .admit(&answered.told, &line.info.who.peer, wall, skew_ms)
                 .map(|membership| (answered, membership)),
         };
         let (answered, membership) = match admitted {
@@ -283,16 +283,18 @@ impl Lines {
         line.paths.start(now, made.route, &self.config);
         line.info.peer_boot = Some(made.peer_boot);
         line.info.peer_first_stream = Some(made.peer_end.first_stream);
-        line.info.seen = made.seen;
         line.info.peer_limits = made.told.limits;
-        line.info.peer_document = (made.told.shown)
-            .filter(|_| made.membership.is_some())
-            .map(|(_, mark)| (made.told.version, mark));
+        let shown = made.told.shown.filter(|_| made.membership.is_some());
+        line.greeting = Some(Box::new(Greeting {
+            seen: made.seen,
+            document: shown.map(|(_, mark)| (made.told.version, mark)),
+        }));
         line.membership = made.membership;
         line.peer_end = Some(made.peer_end.id);
         self.ids.insert(made.session.ours, Place::Line(slot));
         line.current = Some(made.session);
-        self.peers.set_slot(line.pair(), Some(slot));
+        let pair = line.pair();
+        self.peers.come(pair, slot, &mut self.slots);
         self.set_expiry(slot);
         self.set_timer(slot);
         fx.push(Effect::Up { slot, ours });

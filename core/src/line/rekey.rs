@@ -128,7 +128,7 @@ impl Lines {
         let Some(line) = self.slots.get_mut(slot) else {
             return false;
         };
-        let is_ours = self.homes[line.home].is_of(line.info.local);
+        let is_ours = self.homes[line.home].is_of(line.info.who.local);
         let current = line.current.as_ref();
         let Some(current) = current.filter(|_| line.closing.is_none() && is_ours) else {
             return false;
@@ -146,7 +146,7 @@ impl Lines {
             }
             return again;
         }
-        let larger = line.info.peer_hashname < line.info.local;
+        let larger = line.info.who.peer_hashname < line.info.who.local;
         if renewal.next.is_some() || !is_worn(current, now, &self.config, larger) {
             return false;
         }
@@ -191,7 +191,7 @@ impl Lines {
         let Some(line) = self.slots.get(slot) else {
             return Ok(false);
         };
-        let is_ours = self.homes[line.home].is_of(line.info.local);
+        let is_ours = self.homes[line.home].is_of(line.info.who.local);
         let current = line.is_of_now();
         let Some(current) = current.filter(|_| line.closing.is_none() && is_ours) else {
             return Ok(false);
@@ -201,7 +201,8 @@ impl Lines {
         if renewal.next.as_ref().is_some_and(|it| it.digest == digest) {
             return Ok(true);
         }
-        let ours_stays = renewal.asked.is_some() && line.info.local < line.info.peer_hashname;
+        let ours_stays =
+            renewal.asked.is_some() && line.info.who.local < line.info.who.peer_hashname;
         let last = current.since.max(renewal.answered.unwrap_or(Time::ZERO));
         if ours_stays || now < last.plus_ms(self.config.rekeys_min_ms) {
             return Ok(false);
@@ -336,7 +337,7 @@ type Chain<'a> = (&'a super::home::Home, &'a Line, &'a Session);
 impl Asked {
     fn new(now: Time, line: u32, (home, of, current): Chain<'_>, rng: Rng) -> Self {
         let prologue = prologue(&current.hash);
-        let peer = of.info.peer.agreement();
+        let peer = of.info.who.peer.agreement();
         let own = &home.agreement;
         let mut handshake = Handshake::initiator(of.info.suite, own, &peer, &prologue, rng);
         let mut message = [0; MESSAGE_1_OVERHEAD];
@@ -363,7 +364,7 @@ fn answer(
     let suite = line.info.suite;
     let mut handshake = Handshake::responder(suite, &home.agreement, &prologue, rng);
     handshake.read(message, &mut [])?;
-    if handshake.remote_static() != Some(line.info.peer.agreement()) {
+    if handshake.remote_static() != Some(line.info.who.peer.agreement()) {
         return Err(Dropped::KeyMismatch);
     }
     let mut answer = [0; MESSAGE_2_OVERHEAD];

@@ -1,7 +1,7 @@
 //! Sealed packets in and out, and the first one of a session, by which its initiator proves that
 //! it is there.
 
-use alloc::boxed::Box;
+use alloc::{boxed::Box, sync::Arc};
 
 use super::{
     Dropped, Effect, Lines, Output, Place,
@@ -9,7 +9,7 @@ use super::{
     outgoing::Made,
     rekey::SEALED_MAX,
     session::{Session, plain},
-    state::{Info, Line},
+    state::{Info, Line, Who},
     told::Limits,
 };
 use crate::{
@@ -93,7 +93,7 @@ impl Lines {
         let line = self.slots.get_mut(slot).expect("an id leads to its line");
         line.window.check(counter)?;
         let session = line.session_mut(id).expect("an id leads to its session");
-        if !session.open(counter, datagram) {
+        if !session.open(self.provider, counter, datagram) {
             return Err(Dropped::BadTag);
         }
         if line.renewal.next_mut(id).is_some() {
@@ -115,11 +115,11 @@ impl Lines {
         let half = self.answers.half_mut(answer);
         let half = half.expect("an id leads to its waiting session");
         let pair = half.pair;
-        let slot = self.peers.slot(&pair);
+        let slot = self.peers.slot(&pair, &self.slots);
         if slot.is_none() && is_full {
             return Err(Dropped::Full);
         }
-        if !half.session.open(counter, datagram) {
+        if !half.session.open(self.provider, counter, datagram) {
             return Err(Dropped::BadTag);
         }
         let half = self.answers.take_half(answer).expect("it was just there");
@@ -132,7 +132,9 @@ impl Lines {
         }
         let time = half.time;
         let slot = self.confirm(now, route, slot, half, fx);
-        self.peers.confirm_open(pair, time);
+        if let Some(line) = self.slots.get_mut(slot) {
+            line.opens.confirm(time);
+        }
         Ok(slot)
     }
 
@@ -171,9 +173,11 @@ impl Lines {
 
     fn take_apart(&self, route: Route, half: HalfOpen) -> (Line, Made) {
         let info = Info {
-            local: half.pair.local,
-            peer: half.key,
-            peer_hashname: half.pair.peer,
+            who: Arc::new(Who {
+                local: half.pair.local,
+                peer: half.key,
+                peer_hashname: half.pair.peer,
+            }),
             ours: false,
             suite: half.suite,
             route,
@@ -181,9 +185,7 @@ impl Lines {
             peer_boot: None,
             first_stream: half.end.first_stream,
             peer_first_stream: None,
-            seen: None,
             peer_limits: Limits::default(),
-            peer_document: None,
             sessions: 1,
         };
         let made = Made {
@@ -244,7 +246,10 @@ impl Lines {
     pub fn seal(&mut self, slot: Slot, buf: &mut [u8], plain_len: usize) -> Option<(usize, u64)> {
         let counter = self.next_counter(slot)?;
         let line = self.slots.get_mut(slot)?;
-        let total = line.current.as_mut()?.seal(counter, buf, plain_len)?;
+        let total = line
+            .current
+            .as_mut()?
+            .seal(self.provider, counter, buf, plain_len)?;
         line.counter += 1;
         Some((total, counter))
     }
@@ -258,9 +263,12 @@ impl Lines {
     }
 
     /// The line is at rest: drops its key schedules, some 2 KiB, and keeps the keys. The next
-    /// packet makes them again.
+    /// packet makes them again. What has not come so far is not awaited any more.
     pub fn rest(&mut self, slot: Slot) {
         if let Some(line) = self.slots.get_mut(slot) {
+            line.greeting = None;
+            line.window.close();
+            line.paths.rest();
             let older = line.older.as_deref_mut();
             let sessions = [line.current.as_mut(), older];
             sessions.into_iter().flatten().for_each(Session::rest);

@@ -3,6 +3,7 @@
 use core::fmt;
 
 use super::{
+    Provider,
     noise::Keys,
     suite::{Key, Suite},
 };
@@ -19,6 +20,7 @@ pub(super) struct Session {
     pub(super) by_us: bool,
     /// True once a packet of the peer's was opened: it seals in this session.
     pub(super) heard: bool,
+    suite: Suite,
     pub(super) sealing: Key,
     pub(super) opening: Key,
     /// Packets sealed and opened.
@@ -43,8 +45,9 @@ impl Session {
             theirs,
             by_us,
             heard: false,
-            sealing: Key::new(keys.provider, suite, sealing),
-            opening: Key::new(keys.provider, suite, opening),
+            suite,
+            sealing: Key::new(sealing),
+            opening: Key::new(opening),
             sealed: 0,
             opened: 0,
             since: Time::ZERO,
@@ -63,7 +66,13 @@ impl Session {
 
     /// Seals the plain text at `buf[SEALED_PREFIX..][..plain_len]` where it lies and tells the
     /// length of the packet; `None` if `buf` has no room for it.
-    pub(super) fn seal(&mut self, counter: u64, buf: &mut [u8], plain_len: usize) -> Option<usize> {
+    pub(super) fn seal(
+        &mut self,
+        provider: &dyn Provider,
+        counter: u64,
+        buf: &mut [u8],
+        plain_len: usize,
+    ) -> Option<usize> {
         let total = plain_len.checked_add(SEALED_OVERHEAD)?;
         let packet = buf.get_mut(..total)?;
         let (rest, tag) = packet.split_last_chunk_mut::<TAG_LEN>()?;
@@ -73,7 +82,7 @@ impl Session {
         };
         sealed.write(rest);
         let (clear, text) = rest.split_at_mut(SEALED_PREFIX);
-        let cipher = self.sealing.cipher();
+        let cipher = self.sealing.cipher(self.suite, provider);
         self.sealed += 1;
         *tag = cipher.seal(&nonce(counter), &clear[2..], text);
         Some(total)
@@ -81,14 +90,19 @@ impl Session {
 
     /// Opens a sealed packet where it lies; the plain text is then in [`plain`] of it. In one that
     /// does not fit, there are zeros instead.
-    pub(super) fn open(&mut self, counter: u64, packet: &mut [u8]) -> bool {
+    pub(super) fn open(
+        &mut self,
+        provider: &dyn Provider,
+        counter: u64,
+        packet: &mut [u8],
+    ) -> bool {
         let Some((rest, tag)) = packet.split_last_chunk_mut::<TAG_LEN>() else {
             return false;
         };
         let Some((clear, text)) = rest.split_at_mut_checked(SEALED_PREFIX) else {
             return false;
         };
-        let cipher = self.opening.cipher();
+        let cipher = self.opening.cipher(self.suite, provider);
         let fits = cipher.open(&nonce(counter), &clear[2..], text, tag);
         self.heard |= fits;
         self.opened += u64::from(fits);

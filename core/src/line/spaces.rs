@@ -60,7 +60,7 @@ impl Lines {
         }
         // What its lines still ask would be asked for whoever is installed in its place.
         let lines = self.slots.iter();
-        let of = lines.filter(|(_, line)| line.info.local == local && line.current.is_some());
+        let of = lines.filter(|(_, line)| line.info.who.local == local && line.current.is_some());
         for slot in of.map(|(slot, _)| slot).collect::<Vec<_>>() {
             self.take_pending(slot);
             self.stop_asking(slot);
@@ -126,7 +126,7 @@ impl Lines {
         let home = &self.homes[line.home];
         let admission = home.admission.as_ref().ok_or(Refusal::NoMember)?;
         let (wall, skew_ms) = (self.clock.wall(now), self.config.membership_skew_ms);
-        admission.check(&membership, &line.info.peer, wall, skew_ms)?;
+        admission.check(&membership, &line.info.who.peer, wall, skew_ms)?;
         let end = |it: &Membership| it.last_ms(0).unwrap_or(u64::MAX);
         let is_later = (line.membership.as_deref()).is_none_or(|old| end(old) < end(&membership));
         // Roles may have changed, too.
@@ -141,7 +141,7 @@ impl Lines {
         let membership = line.membership.as_deref()?;
         let (wall, skew_ms) = (self.clock.wall(now), self.config.membership_skew_ms);
         let home = &self.homes[line.home];
-        home.stands(membership, &line.info.peer, wall, skew_ms)
+        home.stands(membership, &line.info.who.peer, wall, skew_ms)
             .err()
     }
 
@@ -158,7 +158,7 @@ impl Lines {
         let roles = line.membership.as_ref()?.roles();
         let document = admission.document();
         Some(
-            if document.is_operator(admission.space(), &line.info.peer) {
+            if document.is_operator(admission.space(), &line.info.who.peer) {
                 roles.with(Roles::OPERATOR)
             } else {
                 roles.without(Roles::OPERATOR)

@@ -1,11 +1,18 @@
 //! One line as the room keeps it.
 
-use alloc::boxed::Box;
+use alloc::{boxed::Box, sync::Arc};
 use core::net::SocketAddr;
 
 use super::{
-    Dropped, paths::Paths, peers::Pair, pending::Pending, rekey::Renewal, session::Session,
-    suite::Suite, told::Limits, window::Window,
+    Dropped,
+    paths::Paths,
+    peers::{Opens, Pair},
+    pending::Pending,
+    rekey::Renewal,
+    session::Session,
+    suite::Suite,
+    told::Limits,
+    window::Window,
 };
 use crate::{
     base::Time,
@@ -33,15 +40,22 @@ impl End {
     }
 }
 
-/// What can be known of a line. What the peer tells is `None` until the line is up.
+/// Who a line is between.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Info {
+pub struct Who {
     /// Our end.
     pub local: Hashname,
     /// The peer's key.
     pub peer: PublicKey,
     /// The peer's hashname in the space of our end.
     pub peer_hashname: Hashname,
+}
+
+/// What can be known of a line. What the peer tells is `None` until the line is up.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Info {
+    /// Who it is between; kept once, whoever asks for it.
+    pub who: Arc<Who>,
     /// True if we opened the line.
     pub ours: bool,
     /// The suite of the session that packets are sealed in.
@@ -56,16 +70,22 @@ pub struct Info {
     pub first_stream: u64,
     /// The number of the first stream that the peer's end opens.
     pub peer_first_stream: Option<u64>,
-    /// Our address as the peer saw it, where it answered our open.
-    pub seen: Option<SocketAddr>,
     /// What the peer bears; the least that can be meant until the line is up.
     pub peer_limits: Limits,
-    /// The version of the space document that the peer held at the handshake, and the first bytes
-    /// of that document's hash; in a closed space.
-    pub peer_document: Option<(u64, [u8; 8])>,
     /// Sessions that packets were sealed in, one after the other: 1, and one more for each time
     /// that the keys were renewed within the line.
     pub sessions: u32,
+}
+
+/// What the peer told when the line came up, and nobody needs for long: it is forgotten when the
+/// line comes to rest.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Greeting {
+    /// Our address as the peer saw it, where it answered our open.
+    pub seen: Option<SocketAddr>,
+    /// The version of the space document that the peer held, and the first bytes of that document's
+    /// hash; in a closed space.
+    pub document: Option<(u64, [u8; 8])>,
 }
 
 /// A closed line that still answers.
@@ -98,8 +118,10 @@ pub(super) struct Line {
     pub(super) pending: Option<Box<Pending>>,
     /// Our end of the line that takes this one's place, if its peer, which was asked, turns out to
     /// have forgotten it.
-    pub(super) again: Option<End>,
-    pub(super) closing: Option<Closing>,
+    pub(super) again: Option<Box<End>>,
+    pub(super) closing: Option<Box<Closing>>,
+    pub(super) greeting: Option<Box<Greeting>>,
+    pub(super) opens: Opens,
     /// What lets the peer into a closed space.
     pub(super) membership: Option<Box<Membership>>,
     /// When that ends, until that was told.
@@ -124,16 +146,18 @@ impl Line {
             pending: None,
             again: None,
             closing: None,
+            greeting: None,
+            opens: Opens::default(),
             membership: None,
             expires: None,
             paths: Paths::default(),
         }
     }
 
-    pub(super) const fn pair(&self) -> Pair {
+    pub(super) fn pair(&self) -> Pair {
         Pair {
-            local: self.info.local,
-            peer: self.info.peer_hashname,
+            local: self.info.who.local,
+            peer: self.info.who.peer_hashname,
         }
     }
 
@@ -142,7 +166,7 @@ impl Line {
         let info = Info {
             first_stream: end.first_stream,
             sessions: 1,
-            ..self.info
+            ..self.info.clone()
         };
         Self::new(info, self.home, end.id)
     }
@@ -161,7 +185,7 @@ impl Line {
         if self.current.is_none() {
             return Some(self.own_end());
         }
-        self.again
+        self.again.as_deref().copied()
     }
 
     /// True if the peer's end is still the one that the line was made with.

@@ -41,30 +41,22 @@ impl Suite {
 /// A key of one direction. Its schedule is made at the first use and can be dropped while the
 /// line is at rest.
 pub(super) struct Key {
-    provider: &'static dyn Provider,
-    suite: Suite,
     bytes: Zeroizing<[u8; 32]>,
     schedule: Option<Box<dyn Cipher>>,
 }
 
 impl Key {
-    pub(super) const fn new(
-        provider: &'static dyn Provider,
-        suite: Suite,
-        bytes: Zeroizing<[u8; 32]>,
-    ) -> Self {
+    pub(super) const fn new(bytes: Zeroizing<[u8; 32]>) -> Self {
         Self {
-            provider,
-            suite,
             bytes,
             schedule: None,
         }
     }
 
-    pub(super) fn cipher(&mut self) -> &dyn Cipher {
+    pub(super) fn cipher(&mut self, suite: Suite, provider: &dyn Provider) -> &dyn Cipher {
         &**self
             .schedule
-            .get_or_insert_with(|| self.provider.cipher(self.suite, &self.bytes))
+            .get_or_insert_with(|| provider.cipher(suite, &self.bytes))
     }
 
     pub(super) fn rest(&mut self) {

@@ -1,5 +1,7 @@
 //! Which counters have been received: a bitmap that slides with the highest one.
 
+use alloc::boxed::Box;
+
 use super::Dropped;
 
 /// Words of the map. One is always partly ahead of the highest counter, so the others, 1024 bits,
@@ -12,7 +14,8 @@ const WORDS: u64 = 17;
 pub(super) struct Window {
     /// One above the highest counter received.
     next: u64,
-    words: [u64; WORDS as usize],
+    /// Which of those below were received; all of them, if there is no map.
+    map: Option<Box<[u64; WORDS as usize]>>,
 }
 
 impl Window {
@@ -24,25 +27,46 @@ impl Window {
         if counter / 64 + WORDS <= (self.next - 1) / 64 {
             return Err(Dropped::TooOld);
         }
-        if self.words[Self::word(counter)] & Self::bit(counter) != 0 {
-            return Err(Dropped::Replayed);
+        match &self.map {
+            Some(map) if map[Self::word(counter)] & Self::bit(counter) == 0 => Ok(()),
+            Some(_) | None => Err(Dropped::Replayed),
         }
-        Ok(())
     }
 
     /// Remembers the counter of a packet that was opened, and tells if it is the highest so far.
     pub(super) fn mark(&mut self, counter: u64) -> bool {
         let newest = counter >= self.next;
+        if self.map.is_none() && counter == self.next {
+            self.next += 1;
+            return true;
+        }
+        let next = self.next;
+        let map = self.map.get_or_insert_with(|| Self::full(next));
         if newest {
-            let highest = self.next.saturating_sub(1) / 64;
+            let highest = next.saturating_sub(1) / 64;
             let ahead = (counter / 64 - highest).min(WORDS);
             for word in 0..ahead {
-                self.words[Self::word(counter - 64 * word)] = 0;
+                map[Self::word(counter - 64 * word)] = 0;
             }
             self.next = counter + 1;
         }
-        self.words[Self::word(counter)] |= Self::bit(counter);
+        map[Self::word(counter)] |= Self::bit(counter);
         newest
+    }
+
+    /// What has not come so far is not awaited any more.
+    pub(super) fn close(&mut self) {
+        self.map = None;
+    }
+
+    /// A map of which all below `next` were received.
+    fn full(next: u64) -> Box<[u64; WORDS as usize]> {
+        let all = if next == 0 { 0 } else { u64::MAX };
+        let mut map = Box::new([all; WORDS as usize]);
+        if next % 64 > 0 {
+            map[Self::word(next)] = Self::bit(next) - 1;
+        }
+        map
     }
 
     const fn word(counter: u64) -> usize {

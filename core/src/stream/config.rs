@@ -33,10 +33,17 @@ pub struct Config {
     pub line_window_initial_bytes: u64,
     /// How far the window of the line may grow: the most that a peer can make us hold.
     pub line_window_max_bytes: u64,
-    /// Bytes written to one stream that may wait to be sent or acknowledged. Less than what the
-    /// path carries in a round trip makes the stream slower.
+    /// Bytes written to one stream that may wait to be sent or acknowledged, at first. It follows
+    /// what the path carries: twice the congestion window, so that there is always something to
+    /// send, and no more, so that what is written is still in the processor's cache when it goes.
+    pub send_buffer_stream_initial_bytes: u64,
+    /// The most that it comes to, and that it begins with. Less than what the path carries in a
+    /// round trip makes the stream slower.
     pub send_buffer_stream_max_bytes: u64,
-    /// The same for all streams of the line together; an answer's head goes beyond it if need be.
+    /// The same two for all streams of the line together, which follow four times the congestion
+    /// window; an answer's head goes beyond it if need be.
+    pub send_buffer_line_initial_bytes: u64,
+    /// See `send_buffer_line_initial_bytes`.
     pub send_buffer_line_max_bytes: u64,
     /// What buffers may keep beyond four times what they hold, all together, so that streams that
     /// run empty between packets need no allocation. A line at rest keeps none of it.
@@ -60,9 +67,11 @@ impl Default for Config {
             stream_window_max_bytes: 8 << 20,
             line_window_initial_bytes: 1 << 20,
             line_window_max_bytes: 16 << 20,
-            send_buffer_stream_max_bytes: 4 << 20,
-            send_buffer_line_max_bytes: 16 << 20,
-            buffers_spare_max_bytes: 1 << 20,
+            send_buffer_stream_initial_bytes: 128 << 10,
+            send_buffer_stream_max_bytes: 16 << 20,
+            send_buffer_line_initial_bytes: 512 << 10,
+            send_buffer_line_max_bytes: 32 << 20,
+            buffers_spare_max_bytes: 16 << 20,
             turn_bytes: 8 << 10,
             frames_in_flight_max: 8192,
             gaps_max: 16_384,
@@ -108,9 +117,17 @@ impl Config {
                     && self.line_window_max_bytes <= 1 << 40,
             ),
             (
+                "send_buffer_stream_initial_bytes",
+                self.send_buffer_stream_initial_bytes >= self.head_max_bytes + 2,
+            ),
+            (
                 "send_buffer_stream_max_bytes",
                 self.send_buffer_stream_max_bytes >= self.head_max_bytes + 2
                     && self.send_buffer_stream_max_bytes <= 1 << 30,
+            ),
+            (
+                "send_buffer_line_initial_bytes",
+                self.send_buffer_line_initial_bytes >= self.send_buffer_stream_initial_bytes,
             ),
             (
                 "send_buffer_line_max_bytes",

@@ -163,7 +163,7 @@ impl Streams {
     }
 
     fn fill_control(&mut self, writer: &mut Writer<'_>, carried: &mut Vec<Carried>) -> bool {
-        while let Some((_, id)) = self.pool.control.front() {
+        while let Some((_, id)) = self.pool.queues().and_then(|it| it.control.front()) {
             let stream = queued(self.streams.get_mut(&id));
             let is_done = write_control(stream, writer, carried);
             stream.refresh(&mut self.pool);
@@ -177,8 +177,10 @@ impl Streams {
     /// Bytes by rank, of equal ranks lost ones before new ones.
     fn fill_bytes(&mut self, writer: &mut Writer<'_>, carried: &mut Vec<Carried>) {
         loop {
-            let owed = self.pool.owed.front();
-            let fresh = self.pool.fresh.front();
+            let Some(queues) = self.pool.queues() else {
+                return;
+            };
+            let (owed, fresh) = (queues.owed.front(), queues.fresh.front());
             let fresh = fresh.filter(|_| self.pool.sendable() > 0);
             let went = match (owed, fresh) {
                 (Some((rank, id)), Some((other, _))) if rank >= other => {
@@ -198,14 +200,16 @@ impl Streams {
         let stream = queued(self.streams.get_mut(&id));
         let room = writer.stream_room(id, stream.send.owed_at()) as u64;
         let wanted = stream.send.owed(u64::MAX).len;
-        let piece = stream.send.owed(room.min(self.pool.owed.left_bytes()));
+        let left = self.pool.queues_mut().owed.left_bytes();
+        let piece = stream.send.owed(room.min(left));
         if room < wanted.min(SPLINTER_BYTES)
             || !write_piece(stream, piece, &mut self.pool, writer, carried)
         {
             return false;
         }
-        if self.pool.owed.front().is_some_and(|(_, front)| front == id) {
-            self.pool.owed.spend(piece.len);
+        let queue = &mut self.pool.queues_mut().owed;
+        if queue.front().is_some_and(|(_, front)| front == id) {
+            queue.spend(piece.len);
         }
         true
     }
@@ -216,7 +220,7 @@ impl Streams {
             .send
             .sendable()
             .min(self.pool.sendable())
-            .min(self.pool.fresh.left_bytes());
+            .min(self.pool.queues_mut().fresh.left_bytes());
         let room = writer.stream_room(id, stream.send.next()) as u64;
         let piece = stream.send.fresh(most.min(room));
         if piece.len == 0
@@ -225,13 +229,9 @@ impl Streams {
         {
             return false;
         }
-        if self
-            .pool
-            .fresh
-            .front()
-            .is_some_and(|(_, front)| front == id)
-        {
-            self.pool.fresh.spend(piece.len);
+        let queue = &mut self.pool.queues_mut().fresh;
+        if queue.front().is_some_and(|(_, front)| front == id) {
+            queue.spend(piece.len);
         }
         true
     }

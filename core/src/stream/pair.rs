@@ -104,7 +104,7 @@ impl Stream {
 
     /// Bytes that may be written now.
     pub(super) fn room(&self, pool: &Pool) -> u64 {
-        let most = pool.config.send_buffer_stream_max_bytes;
+        let most = pool.stream_most();
         let stream = most.saturating_sub(self.send.unacknowledged());
         let aside = if self.head_owed { SMALLEST } else { 0 };
         let memory = self.send.room(pool.memory.near_room() + aside);
@@ -124,7 +124,7 @@ impl Stream {
     /// Tells a blocked writer of room, once it is a quarter of the buffer. One that nothing more
     /// will arrive for waits for the room of the line.
     pub(super) fn tell_writable(&mut self, pool: &mut Pool, fx: &mut Fx) {
-        let is_worth_it = self.room(pool) * 4 >= pool.config.send_buffer_stream_max_bytes
+        let is_worth_it = self.room(pool) * 4 >= pool.stream_most()
             || (self.send.unacknowledged() == 0 && self.room(pool) > 0);
         if !self.blocked || self.waiting || self.send.check().is_err() {
             return;
@@ -152,8 +152,8 @@ impl Stream {
         let (owed, fresh) = (self.send.is_owed(), self.send.sendable() > 0);
         self.queue(pool, control, owed, fresh);
         let is_unsettled = !self.send.is_settled();
-        pool.unsettled += usize::from(is_unsettled);
-        pool.unsettled -= usize::from(self.is_unsettled);
+        pool.unsettled += u32::from(is_unsettled);
+        pool.unsettled -= u32::from(self.is_unsettled);
         self.is_unsettled = is_unsettled;
     }
 
@@ -171,9 +171,14 @@ impl Stream {
 
     fn queue(&mut self, pool: &mut Pool, control: bool, owed: bool, fresh: bool) {
         let (id, rank) = (self.id, self.rank);
-        pool.control.set(id, rank, &mut self.in_control, control);
-        pool.owed.set(id, rank, &mut self.in_owed, owed);
-        pool.fresh.set(id, rank, &mut self.in_fresh, fresh);
+        let is_in = self.in_control || self.in_owed || self.in_fresh;
+        if !is_in && !control && !owed && !fresh {
+            return;
+        }
+        let queues = pool.queues_mut();
+        queues.control.set(id, rank, &mut self.in_control, control);
+        queues.owed.set(id, rank, &mut self.in_owed, owed);
+        queues.fresh.set(id, rank, &mut self.in_fresh, fresh);
     }
 
     /// Gives everything back that it has of the pool.
@@ -194,7 +199,7 @@ impl Stream {
         self.unowe_head(pool);
         self.send.drop_bytes(pool);
         self.queue(pool, false, false, false);
-        pool.unsettled -= usize::from(self.is_unsettled);
+        pool.unsettled -= u32::from(self.is_unsettled);
         self.is_unsettled = false;
         if self.waiting {
             pool.unwait(self.id);

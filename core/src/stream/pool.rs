@@ -1,19 +1,19 @@
 //! What the streams of a line share: credit, memory, and the queues of those that have output.
 
-use alloc::collections::VecDeque;
+use alloc::{boxed::Box, sync::Arc};
 
 use super::{
     Effect, Misbehaviour,
     config::{Config, LINE_CREDIT_FIRST_BYTES},
     credit::Grant,
-    queue::Queue,
+    queue::Queues,
     ring::{Memory, WAKES},
 };
 use crate::base::{Effects, Time};
 
 #[derive(Debug)]
 pub(super) struct Pool {
-    pub(super) config: Config,
+    pub(super) config: Arc<Config>,
     pub(super) rtt_us: u64,
     pub(super) memory: Memory,
 
@@ -21,31 +21,27 @@ pub(super) struct Pool {
     grant: Grant,
     pub(super) line_credit_due: bool,
     pub(super) streams_credit_due: bool,
-    gaps: u64,
+    gaps: u32,
 
     /// What we may send on the whole line, and have sent.
     allowed: u64,
     sent: u64,
+    /// What the path carries in flight, which the send buffers follow.
+    pub(super) window_bytes: u64,
     /// Bytes written and not yet acknowledged.
     pub(super) unacknowledged: u64,
     /// Streams with something written, an end or a reset that is not acknowledged.
-    pub(super) unsettled: usize,
-    frames_in_flight: u64,
+    pub(super) unsettled: u32,
+    frames_in_flight: u32,
 
-    /// Streams with a reset, a stop or credit to tell.
-    pub(super) control: Queue,
-    /// Streams with lost bytes or a bare end to send: what needs no credit.
-    pub(super) owed: Queue,
-    /// Streams with new bytes that their own credit allows.
-    pub(super) fresh: Queue,
-    /// Streams that wait for room in the line's send buffer.
-    writers: VecDeque<u64>,
+    /// None while nobody waits, since the line was at rest last.
+    queues: Option<Box<Queues>>,
 }
 
 impl Pool {
-    pub(super) fn new(config: &Config) -> Self {
+    pub(super) fn new(config: Arc<Config>) -> Self {
         Self {
-            config: config.clone(),
+            window_bytes: 0,
             rtt_us: 0,
             memory: Memory::new(config.buffers_spare_max_bytes),
             grant: Grant::new(
@@ -61,10 +57,8 @@ impl Pool {
             unacknowledged: 0,
             unsettled: 0,
             frames_in_flight: 0,
-            control: Queue::new(u64::MAX),
-            owed: Queue::new(config.turn_bytes),
-            fresh: Queue::new(config.turn_bytes),
-            writers: VecDeque::new(),
+            queues: None,
+            config,
         }
     }
 
@@ -98,9 +92,9 @@ impl Pool {
     }
 
     /// A stream had `before` gaps and has `after` now. False if that is one too many.
-    pub(super) const fn count_gaps(&mut self, before: usize, after: usize) -> bool {
-        self.gaps = self.gaps + after as u64 - before as u64;
-        after <= before || self.gaps <= self.config.gaps_max
+    pub(super) fn count_gaps(&mut self, before: usize, after: usize) -> bool {
+        self.gaps = self.gaps + after as u32 - before as u32;
+        after <= before || u64::from(self.gaps) <= self.config.gaps_max
     }
 
     /// The peer allows us `bytes` on the line.
@@ -109,8 +103,8 @@ impl Pool {
     }
 
     /// New bytes that may go out now, as far as the line is concerned.
-    pub(super) const fn sendable(&self) -> u64 {
-        if self.frames_in_flight >= self.config.frames_in_flight_max {
+    pub(super) fn sendable(&self) -> u64 {
+        if u64::from(self.frames_in_flight) >= self.config.frames_in_flight_max {
             return 0;
         }
         self.allowed - self.sent
@@ -127,12 +121,26 @@ impl Pool {
         self.frames_in_flight = self.frames_in_flight.saturating_sub(1);
     }
 
+    /// Bytes that one stream may have written and not yet acknowledged.
+    pub(super) fn stream_most(&self) -> u64 {
+        let config = &self.config;
+        let stream = self.window_bytes.saturating_mul(2);
+        stream
+            .max(config.send_buffer_stream_initial_bytes)
+            .min(config.send_buffer_stream_max_bytes)
+    }
+
     /// Bytes that may still be written to the streams of the line, as far as its own limit is
     /// concerned.
-    pub(super) const fn line_room(&self) -> u64 {
-        self.config
-            .send_buffer_line_max_bytes
-            .saturating_sub(self.unacknowledged)
+    pub(super) fn line_room(&self) -> u64 {
+        self.line_most().saturating_sub(self.unacknowledged)
+    }
+
+    fn line_most(&self) -> u64 {
+        let config = &self.config;
+        let line = self.window_bytes.saturating_mul(4);
+        line.max(config.send_buffer_line_initial_bytes)
+            .min(config.send_buffer_line_max_bytes)
     }
 
     /// Bytes that may still be written to the streams of the line.
@@ -142,47 +150,57 @@ impl Pool {
 
     /// True if somebody waits because there is too little memory.
     pub(super) fn lacks_memory(&self) -> bool {
-        !self.writers.is_empty() && self.memory.near_room() < WAKES
+        let mut queues = self.queues.iter();
+        queues.any(|queues| !queues.writers.is_empty()) && self.memory.near_room() < WAKES
     }
 
     /// `id` waits for such room.
     pub(super) fn wait(&mut self, id: u64) {
-        self.writers.push_back(id);
+        self.queues_mut().writers.push_back(id);
     }
 
     /// The streams that waited, one by one, once it is worth it to wake them.
     pub(super) fn wake(&mut self) -> Option<u64> {
-        let is_short = self.line_room() * 8 < self.config.send_buffer_line_max_bytes
-            || self.memory.near_room() < WAKES;
+        let is_short = self.line_room() * 8 < self.line_most() || self.memory.near_room() < WAKES;
         if is_short {
             return None;
         }
-        self.writers.pop_front()
+        self.queues.as_mut()?.writers.pop_front()
     }
 
     /// `id` waits no longer.
     pub(super) fn unwait(&mut self, id: u64) {
-        self.writers.retain(|at| *at != id);
+        if let Some(queues) = &mut self.queues {
+            queues.writers.retain(|at| *at != id);
+        }
+    }
+
+    /// Who waits, if anybody may.
+    pub(super) fn queues(&self) -> Option<&Queues> {
+        self.queues.as_deref()
+    }
+
+    pub(super) fn queues_mut(&mut self) -> &mut Queues {
+        let turn_bytes = self.config.turn_bytes;
+        let fresh = || Box::new(Queues::new(turn_bytes));
+        self.queues.get_or_insert_with(fresh)
     }
 
     pub(super) fn fit(&mut self, live: usize) {
-        for queue in [&mut self.control, &mut self.owed, &mut self.fresh] {
-            queue.fit(live);
+        if let Some(queues) = &mut self.queues {
+            queues.fit(live);
         }
     }
 
     /// Gives up memory that is kept for later.
     pub(super) fn rest(&mut self) {
+        self.queues = self.queues.take().filter(|queues| !queues.is_empty());
         self.fit(0);
-        self.writers.shrink_to_fit();
     }
 
     /// The line is no more: nothing goes out.
     pub(super) fn down(&mut self) {
-        for queue in [&mut self.control, &mut self.owed, &mut self.fresh] {
-            queue.clear();
-        }
-        self.writers = VecDeque::new();
+        self.queues = None;
         self.line_credit_due = false;
         self.streams_credit_due = false;
         self.unsettled = 0;
@@ -191,9 +209,11 @@ impl Pool {
     pub(super) fn has_output(&self) -> bool {
         self.line_credit_due
             || self.streams_credit_due
-            || !self.control.is_empty()
-            || !self.owed.is_empty()
-            || (!self.fresh.is_empty() && self.sendable() > 0)
+            || self.queues().is_some_and(|queues| {
+                !queues.control.is_empty()
+                    || !queues.owed.is_empty()
+                    || (!queues.fresh.is_empty() && self.sendable() > 0)
+            })
     }
 }
 

@@ -31,6 +31,42 @@ pub(super) struct Queue {
     turn_bytes: u64,
 }
 
+/// Who waits for a turn, and for what. A line at rest has none of it.
+#[derive(Debug)]
+pub(super) struct Queues {
+    /// Streams with a reset, a stop or credit to tell.
+    pub(super) control: Queue,
+    /// Streams with lost bytes or a bare end to send: what needs no credit.
+    pub(super) owed: Queue,
+    /// Streams with new bytes that their own credit allows.
+    pub(super) fresh: Queue,
+    /// Streams that wait for room in the line's send buffer.
+    pub(super) writers: VecDeque<u64>,
+}
+
+impl Queues {
+    pub(super) const fn new(turn_bytes: u64) -> Self {
+        Self {
+            control: Queue::new(u64::MAX),
+            owed: Queue::new(turn_bytes),
+            fresh: Queue::new(turn_bytes),
+            writers: VecDeque::new(),
+        }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        let of_output = [&self.control, &self.owed, &self.fresh];
+        of_output.iter().all(|queue| queue.is_empty()) && self.writers.is_empty()
+    }
+
+    /// Gives memory back that `live` streams will not need.
+    pub(super) fn fit(&mut self, live: usize) {
+        for queue in [&mut self.control, &mut self.owed, &mut self.fresh] {
+            queue.fit(live);
+        }
+    }
+}
+
 impl Queue {
     pub(super) const fn new(turn_bytes: u64) -> Self {
         Self {
@@ -79,12 +115,7 @@ impl Queue {
         }
     }
 
-    pub(super) fn clear(&mut self) {
-        (self.levels, self.len) = (Vec::new(), 0);
-    }
-
-    /// Gives memory back that `live` streams will not need.
-    pub(super) fn fit(&mut self, live: usize) {
+    fn fit(&mut self, live: usize) {
         if live == 0 {
             self.levels.retain(|level| !level.ids.is_empty());
             self.levels.shrink_to_fit();
@@ -159,8 +190,6 @@ mod tests {
         assert_eq!((queue.front(), queue.left_bytes()), (Some((0, 1)), 100));
         queue.set(2, 0, &mut notes[2], false);
         assert_eq!(queue.levels[0].ids, [1, 3]);
-        queue.clear();
-        assert!(queue.is_empty());
     }
 
     #[test]

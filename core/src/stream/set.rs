@@ -1,6 +1,6 @@
 //! All streams of a line.
 
-use alloc::{boxed::Box, collections::BTreeMap};
+use alloc::{boxed::Box, collections::BTreeMap, sync::Arc};
 
 use super::{
     Effect, Misbehaviour,
@@ -27,14 +27,19 @@ pub struct Streams {
     /// Streams of the peer's are refused.
     closed: bool,
     /// How many were, since somebody asked.
-    refused: u64,
+    refused: u32,
 }
 
 impl Streams {
     /// No streams yet. `smaller` tells if our hashname is the smaller of the two; `our_first` and
     /// `peer_first` are the numbers that the ends told each other in the handshake, the peer's
     /// `None` until it came.
-    pub fn new(config: &Config, smaller: bool, our_first: u64, peer_first: Option<u64>) -> Self {
+    pub fn new(
+        config: Arc<Config>,
+        smaller: bool,
+        our_first: u64,
+        peer_first: Option<u64>,
+    ) -> Self {
         Self {
             streams: BTreeMap::new(),
             ids: Ids::new(config.streams_max, smaller, our_first, peer_first),
@@ -52,9 +57,10 @@ impl Streams {
         self.ids.set_peer_first(first);
     }
 
-    /// The round-trip time of the line, microseconds; windows grow by it.
-    pub const fn set_rtt(&mut self, rtt_us: u64) {
-        self.pool.rtt_us = rtt_us;
+    /// The round-trip time of the path in microseconds, by which windows grow, and the bytes that
+    /// it carries in flight, which send buffers follow.
+    pub fn set_path(&mut self, rtt_us: u64, window_bytes: u64) {
+        (self.pool.rtt_us, self.pool.window_bytes) = (rtt_us, window_bytes);
     }
 
     /// The number that our next line to this peer begins with.
@@ -113,7 +119,7 @@ impl Streams {
 
     /// How many streams of the peer's were refused since this was last asked.
     pub const fn take_refused(&mut self) -> u64 {
-        core::mem::replace(&mut self.refused, 0)
+        core::mem::replace(&mut self.refused, 0) as u64
     }
 
     /// True if this stream lives.

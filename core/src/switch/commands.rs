@@ -5,10 +5,7 @@ use core::net::SocketAddr;
 
 use super::{
     ConnectError, Interface, LineError, LineId, OpenError, Peer, Phase, Read, ReadError, StreamId,
-    Switch, WriteError,
-    error::InstallError,
-    link::{Info, Link},
-    settle, system,
+    Switch, WriteError, error::InstallError, link::Link, settle, system,
 };
 use crate::{
     base::{Effects, Slot, Time},
@@ -224,10 +221,9 @@ impl Switch {
         if !link.has_packet_room(packet.len()) {
             return Err(LineError::Blocked);
         }
-        link.packets_out
-            .push(packet.into())
-            .map_err(|_full| LineError::Blocked)?;
-        link.packet_bytes += packet.len() as u64;
+        if !link.packets.push_out(packet, self.config.life.packets_max) {
+            return Err(LineError::Blocked);
+        }
         self.touch(slot);
         Ok(())
     }
@@ -241,7 +237,7 @@ impl Switch {
         self.advance(now);
         let slot = self.slot(line).ok_or(LineError::UnknownLine)?;
         let link = self.links.get_mut(slot).ok_or(LineError::UnknownLine)?;
-        let Some(packet) = link.packets_in.front() else {
+        let Some(packet) = link.packets.unread() else {
             link.packets_told = false;
             return Err(match link.phase {
                 Phase::Down(_) => LineError::UnknownLine,
@@ -253,8 +249,7 @@ impl Switch {
         let room = buf.get_mut(..packet.len()).ok_or(LineError::TooLarge)?;
         room.copy_from_slice(packet);
         let len = packet.len();
-        link.packets_in.pop();
-        link.packet_bytes -= len as u64;
+        link.packets.pop_unread();
         self.touch(slot);
         Ok(len)
     }
@@ -289,10 +284,13 @@ impl Switch {
         let slot = self.slot(stream.line).ok_or(ReadError::UnknownStream)?;
         self.lend(slot);
         let link = self.links.get_mut(slot).ok_or(ReadError::UnknownStream)?;
-        let result = command(&mut link.streams, now, &mut self.stream_effects)
-            .map_err(|error| settle::read_error(error, &link.phase));
-        self.settle_streams(slot);
-        self.touch(slot);
+        let result = command(&mut link.streams, now, &mut self.stream_effects);
+        let result = result.map_err(|error| settle::read_error(error, &link.phase));
+        // Whoever looks and finds nothing has changed nothing, and looks often.
+        if !matches!(result, Err(ReadError::Blocked)) {
+            self.settle_streams(slot);
+            self.touch(slot);
+        }
         result
     }
 
@@ -307,12 +305,8 @@ impl Switch {
         let first = self.first_at(now);
         let line = self.lines.open(now, local, peer.key, routes, first)?;
         self.next_first = first;
-        let info = Info {
-            local,
-            peer,
-            ours: true,
-        };
-        let slot = self.new_link(now, line, info, Phase::Connecting { line });
+        let slot = self.new_link(now, line, Phase::Connecting { line });
+        let slot = slot.expect("a line that was just opened is there");
         self.settle_line(now);
         Ok(slot)
     }
@@ -356,10 +350,6 @@ impl Switch {
         let fits = |at: &&Interface| at.local.is_ipv4() == path.remote.is_ipv4();
         let socket = self.sockets.iter().find(fits)?.socket;
         Some(Route { socket, path })
-    }
-
-    fn slot(&self, line: LineId) -> Option<Slot> {
-        self.ids.get(&line.0).copied()
     }
 }
 

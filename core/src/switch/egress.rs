@@ -255,12 +255,11 @@ fn write_content(
         carried.push(Carried::Ping);
     }
     while link
-        .packets_out
-        .front()
+        .packets
+        .out()
         .is_some_and(|packet| writer.packet(packet))
     {
-        let packet = link.packets_out.pop();
-        link.packet_bytes -= packet.map_or(0, |packet| packet.len() as u64);
+        link.packets.pop_out();
         carried.push(Carried::Packet);
     }
     parts.clear();

@@ -218,7 +218,7 @@ impl Switch {
             self.lines.on_answered(now, line, sample_us);
         }
         if let Some(rtt_us) = link.flow.rtt_us() {
-            link.streams.set_rtt(rtt_us);
+            link.streams.set_path(rtt_us, link.flow.window_bytes());
         }
         if progress.resized {
             self.note_size(slot);
@@ -248,14 +248,10 @@ impl Switch {
             self.stats.packets_unread += 1;
             return Ok(());
         }
-        link.packet_bytes += bytes.len() as u64;
-        if let Err(packet) = link.packets_in.push(bytes.into()) {
-            // Unread packets make room for newer ones.
-            let oldest = link.packets_in.pop();
-            link.packet_bytes -= oldest.map_or(0, |oldest| oldest.len() as u64);
-            self.stats.packets_unread += 1;
-            let _kept = link.packets_in.push(packet);
-        }
+        let most = self.config.life.packets_max;
+        // Unread packets make room for newer ones.
+        let dropped = !link.packets.push_unread(bytes, most);
+        self.stats.packets_unread += u64::from(dropped);
         if !core::mem::replace(&mut link.packets_told, true) {
             self.events.push_back(Event::Packet { line: link.id });
         }

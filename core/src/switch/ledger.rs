@@ -19,8 +19,8 @@ impl Switch {
         let held = link.charged_bytes();
         self.ledger.settle(&mut link.share, held, promised);
         let mut limits = self.ledger.limits(&link.share);
-        limits.most = limits.most.saturating_sub(link.packet_bytes);
-        limits.near = limits.near.saturating_sub(link.packet_bytes);
+        limits.most = limits.most.saturating_sub(link.packets.bytes());
+        limits.near = limits.near.saturating_sub(link.packets.bytes());
         link.streams.set_limits(limits, closed);
     }
 
@@ -69,6 +69,8 @@ impl Switch {
         link.rested = true;
         link.streams.rest();
         link.flow.rest();
+        link.packets.rest();
+        link.system.rest();
         if let Some(line) = link.line() {
             self.lines.rest(line);
         }
@@ -78,7 +80,7 @@ impl Switch {
 impl Link {
     /// Bytes that everything takes that the ledger counts.
     const fn charged_bytes(&self) -> u64 {
-        self.streams.charged_bytes() + self.packet_bytes
+        self.streams.charged_bytes() + self.packets.bytes()
     }
 
     /// True if an unreliable packet of so many bytes finds room, one that goes out or one that

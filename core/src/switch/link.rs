@@ -1,12 +1,12 @@
 //! All that a switch keeps for one line: its flow, its streams, who holds it, how it ends.
 
-use alloc::{boxed::Box, string::String};
+use alloc::{boxed::Box, string::String, sync::Arc};
 
-use super::{DownReason, LineId, LineState, Peer, system::System, wants::Wants};
+use super::{DownReason, LineId, LineState, Peer, packets::Packets, system::System, wants::Wants};
 use crate::{
-    base::{Bounded, Deadline, Share, Slot, Time, Why},
+    base::{Deadline, Share, Slot, Time, Why},
     flow::{self, Allowance, Flow},
-    identity::Hashname,
+    line::Who,
     stream::{self, Streams},
 };
 
@@ -27,20 +27,14 @@ pub(super) enum Carried {
     Packet,
 }
 
-/// Who a link is between.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct Info {
-    pub(super) local: Hashname,
-    pub(super) peer: Peer,
-    /// True if we opened the line.
-    pub(super) ours: bool,
-}
-
 /// One line and what belongs to it.
 #[derive(Debug)]
 pub(super) struct Link {
     pub(super) id: LineId,
-    pub(super) info: Info,
+    /// Who it is between.
+    pub(super) who: Arc<Who>,
+    /// True if we opened the line.
+    pub(super) ours: bool,
     pub(super) phase: Phase,
     pub(super) wants: Wants,
     pub(super) flow: Flow<Carried>,
@@ -48,12 +42,9 @@ pub(super) struct Link {
     /// Those of them that are the switch's own.
     pub(super) system: System,
     /// Unreliable packets to send, and unread ones.
-    pub(super) packets_out: Bounded<Box<[u8]>>,
-    pub(super) packets_in: Bounded<Box<[u8]>>,
+    pub(super) packets: Packets,
     /// It was told that some came, and nobody has found none since.
     pub(super) packets_told: bool,
-    /// Bytes of both.
-    pub(super) packet_bytes: u64,
     /// What the line takes of the ledger.
     pub(super) share: Share,
     /// It stands among those that wait for memory.
@@ -137,6 +128,14 @@ pub(super) struct Periods {
 }
 
 impl Link {
+    /// The other end.
+    pub(super) fn peer(&self) -> Peer {
+        Peer {
+            hashname: self.who.peer_hashname,
+            key: self.who.peer,
+        }
+    }
+
     /// The line room's slot, while there is one.
     pub(super) const fn line(&self) -> Option<Slot> {
         match self.phase {
@@ -166,7 +165,7 @@ impl Link {
     pub(super) fn is_read_out(&self) -> bool {
         matches!(self.phase, Phase::Down(_))
             && self.streams.is_empty()
-            && self.packets_in.is_empty()
+            && self.packets.unread().is_none()
     }
 
     /// True if the peer broke the protocol, or a membership ended: nothing that it says counts any
@@ -184,7 +183,7 @@ impl Link {
     pub(super) fn end_is_due(&self, now: Time) -> bool {
         match &self.phase {
             Phase::Closing { by, .. } => {
-                *by <= now || (self.streams.is_settled() && self.packets_out.is_empty())
+                *by <= now || (self.streams.is_settled() && self.packets.out().is_none())
             }
             Phase::Connecting { .. } | Phase::Up { .. } | Phase::Down(_) => false,
         }
@@ -196,7 +195,7 @@ impl Link {
             || self.rekey
             || self.rekeyed
             || self.streams.has_output()
-            || !self.packets_out.is_empty()
+            || self.packets.out().is_some()
     }
 
     /// What may go out now: nothing, what owes nobody an answer, or anything.

@@ -3,6 +3,8 @@
 //! decides nothing that a room could decide, and it never reads a clock or a socket.
 
 mod anon;
+#[cfg(test)]
+mod budget;
 mod clock;
 mod commands;
 mod config;
@@ -14,15 +16,17 @@ mod kept;
 mod known;
 mod ledger;
 mod link;
+mod packets;
 mod paths;
 mod service;
 mod settle;
 mod spaces;
 mod stats;
 mod system;
+mod talk;
 mod wants;
 
-use alloc::{collections::VecDeque, vec::Vec};
+use alloc::{collections::VecDeque, sync::Arc, vec::Vec};
 use core::fmt;
 
 use anon::Anonymous;
@@ -48,14 +52,14 @@ pub use self::{
 #[cfg(feature = "fast")]
 pub use crate::line::fast;
 use crate::{
-    base::{Effects, Index, Ledger, Rng, Seed, Slot, Slots, Time, Timers, Wall},
+    base::{Effects, Finder, Ledger, Rng, Seed, Slot, Slots, Time, Timers, Wall},
     flow,
     identity::{Hashname, PublicKey, Roles, SpaceId},
     line::{self, Lines},
     stream,
 };
 pub use crate::{
-    line::{PathInfo, PeerState, Provider, PureRust, Suite},
+    line::{PathInfo, PeerState, Provider, PureRust, Suite, Who},
     stream::{REFUSED as STREAM_REFUSED, Read},
     wire::{Path, Route, SocketId},
 };
@@ -78,7 +82,7 @@ pub struct Switch {
     lines: Lines,
     links: Slots<Link>,
     /// From a line's id to its link.
-    ids: Index<u64, Slot>,
+    ids: Finder,
     /// From the line room's slot to the link.
     by_line: Vec<Option<Slot>>,
     next_id: u64,
@@ -118,7 +122,7 @@ pub struct Switch {
 struct Rest {
     life: Life,
     flow: flow::Config,
-    stream: stream::Config,
+    stream: Arc<stream::Config>,
 }
 
 /// What a shell knows of a hashname that a switch hosts.
@@ -231,7 +235,7 @@ impl Switch {
         let streams_most = config.stream.effects_max();
         let (life, links_most) = (&config.life, config.links_most());
         let lines = Self::new_lines(&config, provider, rng.fork("line"));
-        let ids = Index::new(&mut rng.fork("line ids"));
+        let ids = Finder::new(&mut rng.fork("line ids"));
         Ok(Self {
             periods: Periods {
                 keep_alive_us: life.keep_alive_ms.saturating_mul(1000),
@@ -253,7 +257,7 @@ impl Switch {
             starving: VecDeque::new(),
             events: VecDeque::new(),
             kept: Kept::default(),
-            known: Known::new(life.kept_peers_max, ids.sibling()),
+            known: Known::new(life.kept_peers_max, ids.index()),
             ids,
             redials: Redials {
                 timers: Timers::new(),
@@ -275,7 +279,7 @@ impl Switch {
             config: Rest {
                 life: config.life,
                 flow: config.flow,
-                stream: config.stream,
+                stream: config.stream.into(),
             },
         })
     }
@@ -288,6 +292,12 @@ impl Switch {
             ..line::Limits::default()
         });
         lines
+    }
+
+    /// The link of the line with this id.
+    fn slot(&self, line: LineId) -> Option<Slot> {
+        let is_it = |at| self.links.get(at).is_some_and(|link| link.id == line);
+        self.ids.find(&line.0, is_it)
     }
 
     // A. Getters.
@@ -308,13 +318,12 @@ impl Switch {
 
     /// What the switch knows of a line; `None` once it is over and everything was read.
     pub fn line(&self, id: LineId) -> Option<LineInfo> {
-        let link = self.links.get(*self.ids.get(&id.0)?)?;
-        let info = &link.info;
+        let link = self.links.get(self.slot(id)?)?;
         Some(LineInfo {
-            local: info.local,
-            peer: info.peer,
+            local: link.who.local,
+            peer: link.peer(),
             state: link.state(),
-            ours: info.ours,
+            ours: link.ours,
             route: link
                 .line()
                 .and_then(|line| Some(self.lines.info(line)?.route)),
@@ -330,6 +339,11 @@ impl Switch {
             streams: link.streams_held(),
             unacknowledged_bytes: link.streams.unacknowledged_bytes(),
         })
+    }
+
+    /// Who a line is between; `None` once it is over and everything was read.
+    pub fn who(&self, id: LineId) -> Option<Arc<Who>> {
+        Some(Arc::clone(&self.links.get(self.slot(id)?)?.who))
     }
 
     /// Opens of others that curves were computed for, since the start: about five operations each.
@@ -358,15 +372,15 @@ impl Switch {
     /// peer sent none.
     pub fn stream_head(&self, stream: StreamId) -> Option<&str> {
         self.links
-            .get(*self.ids.get(&stream.line.0)?)?
+            .get(self.slot(stream.line)?)?
             .streams
             .head(stream.id)
     }
 
     /// True while a stream lives: until both directions are over and were read to their end.
     pub fn has_stream(&self, stream: StreamId) -> bool {
-        let slot = self.ids.get(&stream.line.0);
-        slot.and_then(|slot| self.links.get(*slot))
+        let slot = self.slot(stream.line);
+        slot.and_then(|slot| self.links.get(slot))
             .is_some_and(|link| link.streams.has(stream.id))
     }
 

@@ -186,7 +186,7 @@ impl Switch {
             .sizes(&path.route, &limits.unwrap_or_default());
         link.flow.set_sizes(sizes, path.packet_bytes);
         let line = link.id;
-        let pair = (link.info.local, link.info.peer.key);
+        let pair = (link.who.local, link.who.peer);
         self.events.push_back(Event::Line(LineEvent::Moved {
             line,
             route: path.route,

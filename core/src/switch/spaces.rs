@@ -166,7 +166,7 @@ impl Switch {
 
     fn links_of(&self, local: Hashname) -> Vec<Slot> {
         let links = self.links.iter();
-        let links = links.filter(|(_, link)| link.info.local == local && link.line().is_some());
+        let links = links.filter(|(_, link)| link.who.local == local && link.line().is_some());
         links.map(|(slot, _)| slot).collect()
     }
 }

@@ -2,8 +2,7 @@
 //! application's: what it carries is read, checked and acted on here (PROTOCOL, section System
 //! streams).
 
-use alloc::{borrow::Cow, vec::Vec};
-use core::fmt;
+use alloc::{borrow::Cow, boxed::Box};
 
 use serde::Deserialize;
 use zeroize::Zeroizing;
@@ -11,6 +10,7 @@ use zeroize::Zeroizing;
 use super::{
     Misbehaviour, Switch,
     link::{Link, Phase},
+    talk::{Incoming, Outgoing, Secret, Talk},
 };
 use crate::{
     base::{Effects, Slot, Time},
@@ -46,48 +46,15 @@ const AGAIN_MS: core::ops::RangeInclusive<u64> = 1_000..=60_000;
 /// The system streams of one line.
 #[derive(Debug, Default)]
 pub(super) struct System {
-    incoming: Vec<Incoming>,
-    outgoing: Vec<Outgoing>,
-    /// What is to be said as soon as nothing else is being said and a stream may be opened.
-    due: Vec<Topic>,
-    /// Before this nothing is said: the peer refused it lately. The wait was this long.
-    again: Option<Time>,
-    waited_ms: u64,
+    /// What is being said and what is to be; none for as long as the line is silent.
+    talk: Option<Box<Talk>>,
     /// The mark of the document that the peer has, as far as we know.
     peer: Option<[u8; 8]>,
     stale: u32,
 }
 
-#[derive(Debug)]
-struct Incoming {
-    id: u64,
-    topic: Topic,
-    bytes: Secret,
-    /// Everything has come.
-    is_whole: bool,
-}
-
-#[derive(Debug)]
-struct Outgoing {
-    id: u64,
-    topic: Topic,
-    bytes: Secret,
-    written: usize,
-    refused: bool,
-}
-
 /// What has come whole.
 pub(super) struct Arrived(Topic, Secret);
-
-/// What is said may hold a gate: it wipes itself and never prints.
-#[derive(Default)]
-struct Secret(Zeroizing<Vec<u8>>);
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} bytes", self.0.len())
-    }
-}
 
 impl Topic {
     const fn head(self) -> &'static str {
@@ -131,46 +98,46 @@ pub(super) fn topic(head: &str) -> Option<Topic> {
 
 impl System {
     /// True if nothing is said and nothing is to be said, by either end.
-    pub(super) const fn is_silent(&self) -> bool {
-        self.incoming.is_empty() && self.outgoing.is_empty() && self.due.is_empty()
+    pub(super) fn is_silent(&self) -> bool {
+        self.talk.as_ref().is_none_or(|talk| talk.is_silent())
     }
 
     /// How many of the streams that live are the switch's.
     pub(super) fn count(&self, streams: &Streams) -> usize {
-        let incoming = self.incoming.iter().map(|it| it.id);
-        let outgoing = self.outgoing.iter().map(|it| it.id);
-        incoming
-            .chain(outgoing)
-            .filter(|id| streams.has(*id))
-            .count()
+        let ids = self.talk.iter().flat_map(|talk| talk.ids());
+        ids.filter(|id| streams.has(*id)).count()
     }
 
     /// Gives up all of them: the line is down, and nothing more will be heard of them.
     pub(super) fn clear(&mut self, now: Time, streams: &mut Streams, fx: &mut Effects<Effect>) {
-        let incoming = self.incoming.drain(..).map(|it| it.id);
-        let outgoing = self.outgoing.drain(..).map(|it| it.id);
-        for id in incoming.chain(outgoing) {
-            let _over = streams.stop(now, id, 0, fx);
+        if let Some(talk) = self.talk.take() {
+            for id in talk.ids() {
+                let _over = streams.stop(now, id, 0, fx);
+            }
         }
-        self.due.clear();
     }
 
-    fn incoming_bytes(&self) -> usize {
-        self.incoming.iter().map(|it| it.bytes.0.len()).sum()
+    /// Gives up what is kept for later.
+    pub(super) fn rest(&mut self) {
+        let is_over = |talk: &Talk| talk.is_silent() && talk.waited_ms == 0;
+        self.talk = self.talk.take().filter(|talk| !is_over(talk));
     }
 
     fn has(&self, id: u64) -> bool {
-        self.incoming.iter().any(|it| it.id == id) || self.outgoing.iter().any(|it| it.id == id)
+        self.talk
+            .as_ref()
+            .is_some_and(|talk| talk.ids().any(|of| of == id))
     }
 
-    fn prune(&mut self, streams: &Streams) {
-        self.incoming.retain(|it| streams.has(it.id));
-        self.outgoing.retain(|it| streams.has(it.id));
+    fn talk(&mut self) -> &mut Talk {
+        self.talk.get_or_insert_default()
     }
 
     /// Writes as much as there is room for, and the end behind everything.
     fn write(&mut self, id: u64, streams: &mut Streams) {
-        let Some(out) = self.outgoing.iter_mut().find(|it| it.id == id) else {
+        let outgoing = self.talk.iter_mut().flat_map(|talk| &mut talk.outgoing);
+        let mut outgoing = outgoing.filter(|it| it.id == id);
+        let Some(out) = outgoing.next() else {
             return;
         };
         while out.written < out.bytes.0.len() {
@@ -184,7 +151,8 @@ impl System {
 
     /// The peer had no memory for what was said: it is said again after a while, in the end.
     fn on_refused(&mut self, now: Time, id: u64) {
-        let mut outgoing = self.outgoing.iter_mut();
+        let Some(talk) = &mut self.talk else { return };
+        let mut outgoing = talk.outgoing.iter_mut();
         let Some(out) = outgoing.find(|it| it.id == id && !it.refused) else {
             return;
         };
@@ -193,22 +161,21 @@ impl System {
         if topic == Topic::Space {
             self.peer = None;
         }
-        if !self.due.contains(&topic) {
-            self.due.push(topic);
-        }
-        let twice = self.waited_ms.saturating_mul(2);
-        self.waited_ms = twice.clamp(*AGAIN_MS.start(), *AGAIN_MS.end());
-        self.again = Some(now.plus_ms(self.waited_ms));
+        talk.is_to_say(topic);
+        let twice = talk.waited_ms.saturating_mul(2);
+        talk.waited_ms = twice.clamp(*AGAIN_MS.start(), *AGAIN_MS.end());
+        talk.again = Some(now.plus_ms(talk.waited_ms));
     }
 
     /// When something is to be said again.
     pub(super) fn deadline(&self) -> Option<Time> {
-        self.again
-            .filter(|_| self.outgoing.is_empty() && !self.due.is_empty())
+        let talk = self.talk.as_ref()?;
+        talk.again
+            .filter(|_| talk.outgoing.is_empty() && !talk.due.is_empty())
     }
 
     fn may_say(&self, now: Time) -> bool {
-        self.outgoing.is_empty() && self.again.is_none_or(|at| at <= now)
+        self.talk.as_ref().is_none_or(|talk| talk.may_say(now))
     }
 
     /// Something new came, from whomever.
@@ -234,7 +201,7 @@ impl Switch {
             return;
         };
         let Phase::Up { .. } = link.phase else { return };
-        let Some(admission) = self.lines.admission(link.info.local) else {
+        let Some(admission) = self.lines.admission(link.who.local) else {
             return;
         };
         let bytes = match topic {
@@ -252,16 +219,15 @@ impl Switch {
         let is_free = link.system.may_say(self.now);
         let opened = is_free.then(|| link.streams.open_system(topic.head()).ok());
         let Some(id) = opened.flatten() else {
-            if !link.system.due.contains(&topic) {
-                link.system.due.push(topic);
-            }
+            link.system.talk().is_to_say(topic);
             return;
         };
         if topic == Topic::Space {
             link.system.peer = Some(admission.document().mark());
         }
-        link.system.again = None;
-        link.system.outgoing.push(Outgoing {
+        let talk = link.system.talk();
+        talk.again = None;
+        talk.outgoing.push(Outgoing {
             id,
             topic,
             bytes,
@@ -277,7 +243,7 @@ impl Switch {
         let (Some(link), Some((version, mark))) = (self.links.get_mut(slot), peer) else {
             return;
         };
-        let Some(admission) = self.lines.admission(link.info.local) else {
+        let Some(admission) = self.lines.admission(link.who.local) else {
             return;
         };
         link.system.peer = Some(mark);
@@ -296,7 +262,7 @@ impl Switch {
             Effect::Reset { id, code: REFUSED } | Effect::Stopped { id, code: REFUSED } => {
                 link.system.on_refused(self.now, id);
             }
-            Effect::Finished { id } if link.system.has(id) => link.system.waited_ms = 0,
+            Effect::Finished { id } if link.system.has(id) => link.system.talk().waited_ms = 0,
             Effect::Opened { .. }
             | Effect::Answered { .. }
             | Effect::Readable { .. }
@@ -308,7 +274,7 @@ impl Switch {
         }
         let handled = match effect {
             Effect::Opened { id } => {
-                let is_closed = self.lines.admission(link.info.local).is_some();
+                let is_closed = self.lines.admission(link.who.local).is_some();
                 on_opened(link, self.now, (id, is_closed), fx)
             }
             Effect::MayOpen => return false,
@@ -338,11 +304,13 @@ impl Switch {
     /// said. Only now is nothing more told of a stream that is over.
     pub(super) fn settle_system(&mut self, slot: Slot) {
         let link = self.links.get_mut(slot);
-        if let Some(link) = link.filter(|link| !link.system.is_silent()) {
-            link.system.prune(&link.streams);
-            if link.system.may_say(self.now) && !link.system.due.is_empty() {
-                link.system.again = None;
-                for topic in core::mem::take(&mut link.system.due) {
+        let link = link.filter(|link| !link.system.is_silent());
+        let talk = link.and_then(|link| Some((link.system.talk.as_mut()?, &link.streams)));
+        if let Some((talk, streams)) = talk {
+            talk.prune(streams);
+            if talk.may_say(self.now) && !talk.due.is_empty() {
+                talk.again = None;
+                for topic in core::mem::take(&mut talk.due) {
                     self.say(slot, topic);
                 }
             }
@@ -365,7 +333,7 @@ impl Switch {
         let Some(link) = self.links.get_mut(slot).filter(|link| link.can_seal()) else {
             return Ok(());
         };
-        let local = link.info.local;
+        let local = link.who.local;
         let admission = self.lines.admission(local).ok_or(illegal)?;
         let (gate, document) = bytes.split_first_chunk::<GATE_LEN>().ok_or(illegal)?;
         let document = Document::parse(document, admission.space()).map_err(|_bad| illegal)?;
@@ -412,10 +380,11 @@ fn on_opened(
         return Ok(None);
     };
     let has_meaning = is_closed || topic == Topic::Unknown;
-    if link.system.incoming.len() >= INCOMING_MOST || !has_meaning {
+    let talk = link.system.talk();
+    if talk.incoming.len() >= INCOMING_MOST || !has_meaning {
         return Err(Misbehaviour::IllegalSystem);
     }
-    link.system.incoming.push(Incoming {
+    talk.incoming.push(Incoming {
         id,
         topic,
         bytes: Secret::default(),
@@ -441,8 +410,8 @@ fn on_readable(
     let mut buf = [0; 2048];
     loop {
         let read = link.streams.read(now, id, &mut buf, fx);
-        let at = link.system.incoming.iter().position(|it| it.id == id);
-        let Some(at) = at else {
+        let talk = link.system.talk();
+        let Some(at) = talk.incoming.iter().position(|it| it.id == id) else {
             // The peer has nothing to say on a stream of ours.
             match read {
                 Ok(Read::Bytes(_)) => {}
@@ -450,12 +419,12 @@ fn on_readable(
             }
             continue;
         };
-        let incoming = &mut link.system.incoming[at];
+        let incoming = &mut talk.incoming[at];
         match read {
             Ok(Read::Bytes(len)) => {
                 let most = incoming.topic.len_most();
                 incoming.bytes.0.extend_from_slice(&buf[..len]);
-                if incoming.bytes.0.len() > most || link.system.incoming_bytes() > LEN_MOST {
+                if incoming.bytes.0.len() > most || talk.incoming_bytes() > LEN_MOST {
                     return Err(Misbehaviour::IllegalSystem);
                 }
             }

@@ -161,8 +161,7 @@ impl Switch {
     /// [`LineError::UnknownLine`] if it is over already.
     pub fn release(&mut self, now: Time, line: LineId) -> Result<(), LineError> {
         self.advance(now);
-        let slot = self.ids.get(&line.0).copied();
-        let slot = slot.ok_or(LineError::UnknownLine)?;
+        let slot = self.slot(line).ok_or(LineError::UnknownLine)?;
         let link = self.links.get_mut(slot).ok_or(LineError::UnknownLine)?;
         link.wants.application = false;
         self.touch(slot);
@@ -171,7 +170,7 @@ impl Switch {
 
     /// True if the line is held by `keep_line`.
     pub fn is_kept(&self, line: LineId) -> bool {
-        let link = self.ids.get(&line.0).and_then(|slot| self.links.get(*slot));
+        let link = self.slot(line).and_then(|slot| self.links.get(slot));
         link.is_some_and(|link| link.wants.standing)
     }
 
@@ -363,7 +362,7 @@ impl Switch {
         let Some(link) = self.links.get(at) else {
             return;
         };
-        let pair = (link.info.local, link.info.peer.key);
+        let pair = (link.who.local, link.who.peer);
         let route = link
             .line()
             .and_then(|line| Some(self.lines.info(line)?.route));

@@ -55,13 +55,13 @@ impl Work {
         }
     }
 
-    /// Does it once and gives how many units that were.
-    fn run(self, pair: &mut Pair) -> u64 {
+    /// Does this part of it and gives how many units that was.
+    fn run(self, pair: &mut Pair, part: usize) -> u64 {
         match self {
-            Self::Bulk => pair.bulk(1, BULK_BYTES),
-            Self::Streams => pair.bulk(100, BULK_BYTES / 100),
-            Self::Echo => pair.echo(SMALL),
-            Self::Messages => pair.messages(SMALL * 5),
+            Self::Bulk => pair.bulk(1, BULK_BYTES / part),
+            Self::Streams => pair.bulk(100, BULK_BYTES / 100 / part),
+            Self::Echo => pair.echo(SMALL / part),
+            Self::Messages => pair.messages(SMALL * 5 / part),
         }
     }
 }
@@ -111,7 +111,7 @@ fn main() -> ExitCode {
     }
     if has(count::COUNTED) {
         for work in works {
-            println!("{}", work.run(&mut Pair::new(&NoCipher)));
+            println!("{}", work.run(&mut Pair::new(&NoCipher), count::PART));
         }
         return ExitCode::SUCCESS;
     }
@@ -142,7 +142,7 @@ fn row(work: Work, (ciphers, provider): (&str, &'static dyn Provider), json: boo
     for _round in 0..ROUNDS {
         let mut pair = Pair::new(provider);
         let begun = Instant::now();
-        units = work.run(&mut pair);
+        units = work.run(&mut pair, 1);
         let all = begun.elapsed();
         let stages = pair.took.iter().copied().chain([all]);
         for (least, took) in least.iter_mut().zip(stages) {
@@ -154,7 +154,7 @@ fn row(work: Work, (ciphers, provider): (&str, &'static dyn Provider), json: boo
     for (stage, ns) in names.zip(least) {
         let name = stage.map_or("all", Stage::name);
         let ns = ns as f64 / units as f64;
-        let instructions = counted.then(|| count::instructions(work.name(), stage, units));
+        let instructions = counted.then(|| count::instructions(work.name(), stage));
         let instructions = instructions.flatten();
         if json {
             let row = serde_json::json!({

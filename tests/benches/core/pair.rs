@@ -82,8 +82,9 @@ pub(super) struct Pair {
 
 /// No system takes more in one call.
 const RUN_BYTES: usize = 65_507;
-/// Virtual time between two exchanges.
+/// Virtual time between two exchanges, and what one brings over at most, as a turn of a shell does.
 const TURN_US: u64 = 100;
+const TURN_DATAGRAMS: usize = 256;
 static PIECE: [u8; 1 << 16] = [9; 1 << 16];
 
 #[inline(never)]
@@ -189,7 +190,7 @@ impl Pair {
         done
     }
 
-    /// Everything that either has to send reaches the other.
+    /// What either has to send reaches the other.
     fn turn(&mut self) {
         self.now = self.now.plus_us(TURN_US);
         for from in 0..2 {
@@ -200,10 +201,14 @@ impl Pair {
 
     fn send_all(&mut self, from: usize) {
         let (now, end) = (self.now, &mut self.ends[from]);
-        loop {
+        let mut left = TURN_DATAGRAMS;
+        while left > 0 {
             let mut buf = end.spare.pop().unwrap_or_else(|| vec![0; RUN_BYTES]);
             match transmit(&mut end.switch, now, &mut buf) {
-                Some(run) => end.sent.push((run, buf)),
+                Some(run) => {
+                    left = left.saturating_sub(run.len.div_ceil(run.segment));
+                    end.sent.push((run, buf));
+                }
                 None => {
                     end.spare.push(buf);
                     return;

@@ -7,6 +7,7 @@
 //! AES-128-GCM by ring and asks its clients for a certificate, since every line of ours knows both
 //! ends.
 
+mod memory;
 mod net;
 mod of_hydroid;
 mod of_quinn;
@@ -55,8 +56,10 @@ fn run() -> Outcome<()> {
     let only = of("--only");
     let chosen = |work: &&Work| only.is_none_or(|only| only == work.name());
     let all: Vec<_> = Work::ALL.iter().filter(chosen).collect();
-    if all.is_empty() {
+    let counts = only.is_none_or(|only| only == memory::NAME);
+    if all.is_empty() && !counts {
         let names = Work::ALL.map(Work::name).join(", ");
+        let names = format!("{names}, {}", memory::NAME);
         return Err(format!("no such work; there are {names}").into());
     }
     if !json {
@@ -65,6 +68,9 @@ fn run() -> Outcome<()> {
     }
     for work in all {
         row(*work, rounds.max(1), json)?;
+    }
+    if counts {
+        memory::row(json)?;
     }
     Ok(())
 }

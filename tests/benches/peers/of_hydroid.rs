@@ -14,7 +14,8 @@ pub(super) struct Hydroid {
     identities: Vec<Hashname>,
 }
 
-fn endpoint() -> Outcome<Endpoint> {
+/// An endpoint on loopback with these changes of its config.
+pub(super) fn endpoint(change: impl FnOnce(&mut Config)) -> Outcome<Endpoint> {
     let mut config = Config {
         listen: vec!["127.0.0.1:0".parse()?],
         ..Config::default()
@@ -24,6 +25,7 @@ fn endpoint() -> Outcome<Endpoint> {
     config.switch.line.opens_per_second = opens;
     config.switch.line.opens_burst = opens;
     config.switch.line.opens_per_prefix_per_second = opens;
+    change(&mut config);
     Ok(Endpoint::bind(config)?)
 }
 
@@ -33,7 +35,7 @@ impl Net for Hydroid {
     type Read = ReadHalf;
 
     fn new(at_once: usize) -> Outcome<Self> {
-        let (dialling, dialled) = (endpoint()?, endpoint()?);
+        let (dialling, dialled) = (endpoint(|_| ())?, endpoint(|_| ())?);
         let (secret, space) = (fresh_secret()?, Space::open("bench")?);
         dialled.install(&secret, &space)?;
         let identities = (0..at_once).map(|_| Ok(dialling.install(&fresh_secret()?, &space)?));

@@ -51,7 +51,7 @@ fn roots() -> Outcome<Arc<RootCertStore>> {
     Ok(Arc::new(roots))
 }
 
-fn server() -> Outcome<ServerConfig> {
+pub(super) fn server() -> Outcome<ServerConfig> {
     let verifier = WebPkiClientVerifier::builder_with_provider(roots()?, provider()).build()?;
     let (chain, key) = certificate();
     let config = rustls::ServerConfig::builder_with_provider(provider())
@@ -62,7 +62,7 @@ fn server() -> Outcome<ServerConfig> {
     Ok(ServerConfig::with_crypto(Arc::new(config)))
 }
 
-fn client() -> Outcome<ClientConfig> {
+pub(super) fn client() -> Outcome<ClientConfig> {
     let (chain, key) = certificate();
     let config = rustls::ClientConfig::builder_with_provider(provider())
         .with_protocol_versions(&[&TLS13])?

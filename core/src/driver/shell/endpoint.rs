@@ -27,8 +27,8 @@ use crate::{
     driver::{Driver, News},
     identity::{Admission, Hashname, SecretKey, Space, Ticket},
     switch::{
-        InstallError, Interface, KnownPeer, LineEvent, LineId, Need, Peer, RestoreError, SocketId,
-        SpaceCommandError, SpaceEvent, Stats, Status,
+        InstallError, Interface, KnownPeer, LineEvent, LineId, Need, RestoreError, SocketId,
+        SpaceCommandError, SpaceEvent, Stats, Status, Who,
     },
     tape::Recorded,
 };
@@ -158,15 +158,11 @@ impl<S> Endpoint<S> {
     /// # Errors
     /// See [`ConnectError`].
     pub fn dial(&self, local: Hashname, ticket: &Ticket) -> Result<Line<S>, ConnectError> {
-        let id = self
+        let (id, who) = self
             .handle
             .shared
             .command(|driver, now| ask(driver, now, local, ticket))??;
-        let peer = Peer {
-            hashname: ticket.hashname(),
-            key: ticket.key,
-        };
-        Ok(Line::new(Arc::clone(&self.handle), id, peer))
+        Ok(Line::new(Arc::clone(&self.handle), id, who))
     }
 
     /// As [`Endpoint::line_event`]; `waker` is woken to look again.
@@ -282,13 +278,13 @@ impl<S> Endpoint<S> {
     /// A handle of a line that lives or is held, whoever opened it.
     pub fn line(&self, id: LineId) -> Option<Line<S>> {
         let held = self.handle.shared.attempt_late(|driver, _| {
-            let peer = driver.line(id).and_then(|record| record.peer);
-            Poll::Ready(peer.inspect(|_| driver.hold(id)))
+            let who = driver.who(id);
+            Poll::Ready(who.inspect(|_| driver.hold(id)))
         });
-        let Poll::Ready(Ok(Some(peer))) = held else {
+        let Poll::Ready(Ok(Some(who))) = held else {
             return None;
         };
-        Some(Line::new(Arc::clone(&self.handle), id, peer))
+        Some(Line::new(Arc::clone(&self.handle), id, who))
     }
 
     /// See [`Driver::tell_news`].
@@ -334,12 +330,12 @@ impl<S: Shell> Endpoint<S> {
             driver.poll_accept(waker).map(|id| {
                 let id = id?;
                 let head = driver.switch().stream_head(id).map(String::from);
-                Some((id, driver.line(id.line)?.peer?, head))
+                Some((id, driver.who(id.line)?, head))
             })
         });
         accepted.map(|accepted| {
-            let (id, peer, head) = accepted.ok()??;
-            let line = Line::new(Arc::clone(&self.handle), id.line, peer);
+            let (id, who, head) = accepted.ok()??;
+            let line = Line::new(Arc::clone(&self.handle), id.line, who);
             Some(Stream::new(line, id, head).into())
         })
     }
@@ -428,13 +424,13 @@ fn ask(
     now: Time,
     local: Hashname,
     ticket: &Ticket,
-) -> Result<LineId, ConnectError> {
+) -> Result<(LineId, Arc<Who>), ConnectError> {
     check_space(driver, local, ticket)?;
     let line = driver
         .switch_mut()
         .connect(now, local, &ticket.key, &ticket.addresses)?;
-    driver.hold_asked(line);
-    Ok(line)
+    let who = driver.hold_asked(line);
+    Ok((line, who.expect("a line that was just asked for is there")))
 }
 
 /// A ticket is of use to a member of its own space only.

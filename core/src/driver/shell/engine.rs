@@ -145,18 +145,19 @@ impl<I: AsHandle> Engine<I> {
         waker: &Waker,
         mut io: impl FnMut(&I, Side, &mut Attempt<'_>) -> Poll<io::Result<usize>>,
     ) -> Rest {
-        let mut turn = {
+        let (mut turn, now) = {
             let mut state = self.shared.lock();
             if state.life != Life::Running {
                 return Rest::Over;
             }
-            state.armed = Time::ZERO;
-            state.driver.turn()
+            let now = self.shared.now();
+            (state.armed, state.seen) = (Time::ZERO, now);
+            (state.driver.turn(), now)
         };
         if self.written_by.is_some() {
-            return self.rest_at(self.shared.now(), waker);
+            return self.rest_at(now, waker);
         }
-        let now = self.receive(&mut io, &mut turn);
+        let now = self.receive(now, &mut io, &mut turn);
         let wall = self.wall_at(now);
         self.shared.lock().driver.tick(now, wall);
         let (flushed, now) = self.send(now, &mut io, &mut turn);
@@ -174,14 +175,14 @@ impl<I: AsHandle> Engine<I> {
         self.seen.1
     }
 
-    /// Takes what has come in, and tells the time. The clock is asked as rarely as the work allows:
-    /// a turn that does little is mostly clock otherwise.
+    /// Takes what has come in, and tells the time. A turn that does little is mostly clock if it asks
+    /// for every step of it, so one batch that was not full is taken to have come at the start.
     fn receive(
         &mut self,
+        mut now: Time,
         io: &mut impl FnMut(&I, Side, &mut Attempt<'_>) -> Poll<io::Result<usize>>,
         turn: &mut Turn,
     ) -> Time {
-        let mut time = None;
         self.first = self.first.wrapping_add(1);
         for (id, socket) in self.sockets.from(self.first) {
             while turn.may_receive() {
@@ -196,8 +197,6 @@ impl<I: AsHandle> Engine<I> {
                 }
                 if buffers > 0 {
                     let mut state = self.shared.lock();
-                    let now = self.shared.now();
-                    time = Some(now);
                     for (meta, datagrams) in self.inbox.received(id, buffers) {
                         state.driver.received(now, &meta, datagrams, turn);
                     }
@@ -205,9 +204,10 @@ impl<I: AsHandle> Engine<I> {
                 if !more {
                     break;
                 }
+                now = self.shared.now();
             }
         }
-        time.unwrap_or_else(|| self.shared.now())
+        now
     }
 
     /// Sends outside of the lock: only the next run is taken under it. What a call of the system
@@ -252,6 +252,7 @@ impl<I: AsHandle> Engine<I> {
         let (flushed, _) = self.ended;
         let shared = Arc::clone(&self.shared);
         let mut state = shared.lock();
+        state.seen = now;
         if state.orphaned && !state.driver.is_ending() {
             state.driver.shut_down(now, self.linger_us);
         }

@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     driver::Driver,
-    switch::{DownReason, LineId, LineInfo, OpenError, Peer},
+    switch::{DownReason, LineId, LineInfo, OpenError, Peer, Who},
 };
 
 /// A line to a peer. Clones are the same line. A line that this end opened is closed, once what was
@@ -33,13 +33,13 @@ pub struct Line<S> {
 struct Held {
     handle: Arc<Handle>,
     id: LineId,
-    peer: Peer,
+    who: Arc<Who>,
 }
 
 impl<S> Line<S> {
     /// The handle of a line; it takes over one hold.
-    pub(super) fn new(handle: Arc<Handle>, id: LineId, peer: Peer) -> Self {
-        let held = Arc::new(Held { handle, id, peer });
+    pub(super) fn new(handle: Arc<Handle>, id: LineId, who: Arc<Who>) -> Self {
+        let held = Arc::new(Held { handle, id, who });
         let shell = PhantomData;
         Self { held, shell }
     }
@@ -55,7 +55,11 @@ impl<S> Line<S> {
 
     /// Who is at the other end.
     pub fn peer(&self) -> Peer {
-        self.held.peer
+        let who = &self.held.who;
+        Peer {
+            hashname: who.peer_hashname,
+            key: who.peer,
+        }
     }
 
     /// What the switch knows of it; `None` once it is over.

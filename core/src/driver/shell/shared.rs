@@ -30,6 +30,8 @@ pub(super) struct State {
     pub(super) orphaned: bool,
     /// When the task will run by itself; zero while it runs or is woken already.
     pub(super) armed: Time,
+    /// When somebody looked at the clock last.
+    pub(super) seen: Time,
     pub(super) task: Waker,
     /// Who writes the tape, if there is one.
     pub(super) recorder: Option<Arc<Recorder>>,
@@ -72,6 +74,7 @@ impl Shared {
             life: Life::Running,
             orphaned: false,
             armed: Time::ZERO,
+            seen: Time::ZERO,
             task: Waker::noop().clone(),
             recorder: recorder.map(Arc::new),
         };
@@ -84,6 +87,15 @@ impl Shared {
     /// Time as the switch knows it.
     pub(super) fn now(&self) -> Time {
         Time::from_us(u64::try_from(self.epoch.elapsed().as_micros()).unwrap_or(u64::MAX))
+    }
+
+    /// The time of a command. While the task runs or is about to, it was looked up a turn ago at
+    /// most, and a look at the clock takes as long as a small command.
+    pub(super) fn lately(&self, state: &mut State) -> Time {
+        if state.armed != Time::ZERO {
+            state.seen = self.now();
+        }
+        state.seen
     }
 
     /// The moment that a time of the switch's is.
@@ -145,7 +157,7 @@ impl Shared {
         mut state: MutexGuard<'_, State>,
         command: impl FnOnce(&mut Driver, Time) -> T,
     ) -> T {
-        let now = self.now();
+        let now = self.lately(&mut state);
         let result = catch_unwind(AssertUnwindSafe(|| {
             let result = command(&mut state.driver, now);
             state.driver.dispatch(now);

@@ -84,7 +84,10 @@ fn driver_end_delivers_what_was_written_and_closes_every_line() {
     assert_eq!(bytes, written);
     let record = pair.b.driver.line(accepted.line).unwrap();
     let reason = alloc::string::String::new();
-    assert_eq!(record.down, Some(DownReason::Closed { code: 0, reason }));
+    assert_eq!(
+        record.down,
+        Some(DownReason::Closed { code: 0, reason }.into())
+    );
     assert!(!pair.a.driver.is_over(pair.now, Flushed::Full));
 }
 

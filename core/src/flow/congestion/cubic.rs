@@ -1,7 +1,7 @@
-use super::Congestion;
+use super::{Congestion, Losses};
 use crate::{
     base::Time,
-    flow::{Config, Rtt},
+    flow::{Config, Rtt, Sample},
 };
 
 /// Fractions of a byte in the Reno estimate: it grows by less than a byte at a time.
@@ -78,6 +78,53 @@ impl Cubic {
         }
     }
 
+    /// A path of which it is known that a window is too much.
+    pub(super) fn overrun(now: Time, (packet, minimum_packets): (u64, u64), window: u64) -> Self {
+        let minimum = packet * minimum_packets;
+        let mut cubic = Self {
+            packet,
+            minimum_packets,
+            minimum,
+            maximum: WINDOW_MAX,
+            gain_percent: 100,
+            slow_start_percent: 100,
+            window: window.clamp(minimum, WINDOW_MAX),
+            threshold: 0,
+            recovery_from: None,
+            arrived: 0,
+            plateau: 0,
+            prior: 0,
+            epoch: None,
+        };
+        cubic.reduce(now);
+        cubic
+    }
+
+    /// The window is at least this: the next climb begins there.
+    pub(super) fn raise(&mut self, window: u64) {
+        if self.window < window {
+            self.window = window;
+            self.epoch = None;
+        }
+    }
+
+    /// RFC 9438 section 4.6.
+    pub(super) fn reduce(&mut self, now: Time) {
+        self.recovery_from = Some(now);
+        self.prior = self.window;
+        // Fast convergence, RFC 9438 section 4.7: a window that no longer reaches the last
+        // plateau leaves room for others.
+        self.plateau = if self.window < self.plateau {
+            self.window * 17 / 20
+        } else {
+            self.window
+        };
+        self.threshold = (self.window * 7 / 10).max(self.minimum);
+        self.window = self.threshold;
+        self.epoch = None;
+        self.arrived = 0;
+    }
+
     fn grow(&mut self, now: Time, rtt: &Rtt, arrived: u64) {
         if self.window < self.threshold {
             self.window = (self.window + arrived).min(self.maximum);
@@ -146,7 +193,7 @@ impl Congestion for Cubic {
         }
     }
 
-    fn on_ranges(&mut self, now: Time, rtt: &Rtt) {
+    fn on_ranges(&mut self, now: Time, rtt: &Rtt, _: &Sample) {
         match core::mem::take(&mut self.arrived) {
             0 => {
                 if let Some(epoch) = &mut self.epoch {
@@ -157,23 +204,14 @@ impl Congestion for Cubic {
         }
     }
 
-    fn on_lost(&mut self, now: Time, last_sent_at: Time, persistent: bool) {
-        if self.recovery_from.is_none_or(|from| last_sent_at > from) {
-            self.recovery_from = Some(now);
-            self.prior = self.window;
-            // Fast convergence, RFC 9438 section 4.7: a window that no longer reaches the last
-            // plateau leaves room for others.
-            self.plateau = if self.window < self.plateau {
-                self.window * 17 / 20
-            } else {
-                self.window
-            };
-            self.threshold = (self.window * 7 / 10).max(self.minimum);
-            self.window = self.threshold;
-            self.epoch = None;
-            self.arrived = 0;
+    fn on_lost(&mut self, now: Time, losses: &Losses) {
+        if self
+            .recovery_from
+            .is_none_or(|from| losses.last_sent_at > from)
+        {
+            self.reduce(now);
         }
-        if persistent {
+        if losses.persistent {
             self.window = self.minimum;
             self.recovery_from = None;
             self.epoch = None;

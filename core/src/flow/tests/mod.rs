@@ -3,8 +3,10 @@
     reason = "one run of counters is a list of runs"
 )]
 
+mod bottleneck;
 mod journey;
 mod link;
+mod model;
 mod protocol;
 mod receiving;
 mod sending;
@@ -116,7 +118,7 @@ fn flow_at_rest_is_small() {
 
 #[test]
 fn flow_counts_in_the_packet_size_that_the_path_has() {
-    for (algorithm, window) in [(Algorithm::Cubic, 12_000)] {
+    for (algorithm, window) in [(Algorithm::Cubic, 12_000), (Algorithm::Model, 12_000)] {
         let config = Config {
             algorithm,
             window_min_packets: 4,

@@ -167,6 +167,7 @@ fn flow_probe_limits_are_in_the_config() {
 fn flow_persistent_congestion_collapses_the_window() {
     let run = |pause_ms: u64, hole: bool, periods: u8| {
         let config = Config {
+            algorithm: Algorithm::Cubic,
             persistent_periods: periods,
             ..Config::default()
         };
@@ -239,19 +240,27 @@ fn flow_window_and_packets_remembered_are_bounded() {
 
 #[test]
 fn flow_window_grows_only_when_it_was_full() {
-    let mut flow = measured(&Config::default(), 40);
-    send(&mut flow, ms(40), 1..6);
-    tell(&mut flow, ms(80), &[0..6]).0.unwrap();
-    assert_eq!(flow.window_bytes(), 12_000, "half of it was not used");
-    send(&mut flow, ms(80), 6..16);
-    tell(&mut flow, ms(120), &[0..8]).0.unwrap();
-    tell(&mut flow, ms(120), &[0..16]).0.unwrap();
-    assert_eq!(flow.window_bytes(), 24_000, "however the answers come");
+    for algorithm in [Algorithm::Model, Algorithm::Cubic] {
+        let config = Config {
+            algorithm,
+            ..Config::default()
+        };
+        let mut flow = measured(&config, 40);
+        send(&mut flow, ms(40), 1..6);
+        tell(&mut flow, ms(80), &[0..6]).0.unwrap();
+        assert_eq!(flow.window_bytes(), 12_000, "half of it was not used");
+        send(&mut flow, ms(80), 6..16);
+        assert_eq!(flow.allowance(ms(81)), Allowance::Congested);
+        tell(&mut flow, ms(120), &[0..8]).0.unwrap();
+        tell(&mut flow, ms(120), &[0..16]).0.unwrap();
+        assert_eq!(flow.window_bytes(), 24_000, "however the answers come");
+    }
 }
 
 #[test]
 fn flow_pacing_refuses_until_its_deadline() {
     let config = Config {
+        algorithm: Algorithm::Cubic,
         pacing_gain_percent: 100,
         ..Config::default()
     };
@@ -293,6 +302,7 @@ fn flow_bursts_and_bucket_are_in_the_config() {
         (flow.allowance(ms(0)), flow)
     };
     let config = Config {
+        algorithm: Algorithm::Cubic,
         window_initial_packets: 1000,
         ..Config::default()
     };

@@ -6,6 +6,14 @@ use core::net::SocketAddr;
 use super::{Config, Doubt, Known, Paths, Route, Time, is_same};
 
 impl Paths {
+    /// Gives up what is kept for later.
+    pub(in crate::line) fn rest(&mut self) {
+        self.known.shrink_to_fit();
+        self.opened.shrink_to_fit();
+        self.lost.shrink_to_fit();
+        self.responses.shrink_to_fit();
+    }
+
     /// Keeps where the peer was said to be.
     pub(in crate::line) fn remember(&mut self, routes: &[Route], most: u32) {
         for route in routes {

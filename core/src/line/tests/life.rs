@@ -15,17 +15,19 @@ fn line_comes_up_in_one_round_trip_in_both_suites() {
             (true, false)
         );
         let [one, other] =
-            [(0, a), (1, b)].map(|(of, slot)| *world.sides[of].lines.info(slot).unwrap());
+            [(0, a), (1, b)].map(|(of, slot)| world.sides[of].lines.info(slot).unwrap().clone());
         assert_eq!((one.suite, other.suite), (suite, suite));
         assert_eq!(
-            (one.peer, other.peer),
+            (one.who.peer, other.who.peer),
             (world.sides[1].key, world.sides[0].key)
         );
         assert_eq!(
-            (one.peer_hashname, other.local),
+            (one.who.peer_hashname, other.who.local),
             (world.sides[1].name, world.sides[1].name)
         );
         assert_eq!((one.route, other.route), (route_to(1), route_to(0)));
+        let [one, other] =
+            [(0, a), (1, b)].map(|(of, slot)| *world.sides[of].lines.greeting(slot).unwrap());
         assert_eq!(one.seen, Some(route_to(0).path.remote));
         assert_eq!(other.seen, None);
     }
@@ -59,7 +61,7 @@ fn line_open_is_repeated_byte_for_byte_and_given_up() {
     let slot = lines
         .open(Time::ZERO, name, secret(2).public(), &routes, 0)
         .unwrap();
-    let peer = lines.info(slot).unwrap().peer_hashname;
+    let peer = lines.info(slot).unwrap().who.peer_hashname;
     assert_eq!(lines.state(name, peer), PeerState::Connecting);
     let mut fx = effects();
     let mut sent = Vec::new();
@@ -166,7 +168,7 @@ fn line_takes_effect_only_with_the_first_sealed_packet() {
         }]
     );
     assert_eq!(b.state(b_name, a_name), PeerState::Connected);
-    let info = *b.info(there).unwrap();
+    let info = b.info(there).unwrap();
     assert_eq!(
         (info.route, info.first_stream, info.peer_first_stream),
         (route_to(9), 40, Some(8))
@@ -286,7 +288,7 @@ fn line_reopen_finds_a_peer_that_started_again() {
         let downs = core::mem::take(&mut world.sides[1 - of].downs);
         assert_eq!(downs, [Down::Restarted]);
         world.assert_one_line();
-        let info = |of: usize| *world.sides[of].lines.info(world.up(of).unwrap()).unwrap();
+        let info = |of: usize| world.sides[of].lines.info(world.up(of).unwrap()).unwrap();
         let told = (info(1 - of).first_stream, info(of).peer_first_stream);
         assert_eq!(told, (77, Some(77)), "no stream's id comes twice");
     }

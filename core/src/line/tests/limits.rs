@@ -101,7 +101,7 @@ fn line_peers_without_a_line_are_bounded_and_the_oldest_goes() {
     let slot = lines
         .open(Time::ZERO, name, secret(2).public(), &[route_to(2)], 0)
         .unwrap();
-    let there = lines.info(slot).unwrap().peer_hashname;
+    let there = lines.info(slot).unwrap().who.peer_hashname;
     for n in 10..20 {
         lines.note(name, peer(n), PeerState::Seen);
     }

@@ -145,10 +145,10 @@ fn check(vector: &mut Vector, provider: &'static dyn Provider) -> Verdict {
     let (plain, counter) = (vector.bytes("plain")?, vector.one("counter")?);
     let mut packet = vec![0; plain.len() + SEALED_OVERHEAD];
     packet[SEALED_PREFIX..][..plain.len()].copy_from_slice(&plain);
-    session.seal(counter, &mut packet, plain.len());
+    session.seal(provider, counter, &mut packet, plain.len());
     vector.same_bytes("sealed", &packet)?;
     let mut session = Session::new(suite, false, (ids.1, ids.0), opened.handshake.split());
-    assert!(session.open(counter, &mut packet));
+    assert!(session.open(provider, counter, &mut packet));
     Ok(())
 }
 

@@ -71,3 +71,29 @@ fn line_window_remembers_at_least_1024() {
         assert_eq!(window.check(u64::MAX), Ok(()));
     }
 }
+
+#[test]
+fn line_window_without_gaps_needs_no_map_and_one_that_is_closed_takes_nothing_from_before() {
+    for received in 0..200 {
+        let mut window = Window::default();
+        for counter in 0..received {
+            assert!(window.mark(counter));
+        }
+        // From the run without a map to one with gaps.
+        assert!(window.mark(received + 70));
+        for counter in 0..received {
+            assert_eq!(window.check(counter), Err(Dropped::Replayed));
+        }
+        for counter in received..received + 70 {
+            assert_eq!(window.check(counter), Ok(()));
+        }
+        window.close();
+        for counter in 0..=received + 70 {
+            assert_eq!(window.check(counter), Err(Dropped::Replayed));
+        }
+        assert_eq!(window.check(received + 71), Ok(()));
+        assert!(window.mark(received + 73));
+        assert_eq!(window.check(received + 70), Err(Dropped::Replayed));
+        assert_eq!(window.check(received + 72), Ok(()));
+    }
+}

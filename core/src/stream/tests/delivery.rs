@@ -63,7 +63,7 @@ fn head_of(id: u64) -> String {
 impl Side {
     fn new(config: &Config, smaller: bool, to_open: u64) -> Self {
         let mut end = End::new(config, smaller);
-        end.streams.set_rtt(3000);
+        end.streams.set_path(3000, 0);
         Self {
             end,
             name: u64::from(!smaller),

@@ -34,6 +34,36 @@ fn stream_after_stream_leaves_nothing_behind() {
 }
 
 #[test]
+fn stream_send_buffers_follow_what_the_path_carries() {
+    let config = Config {
+        send_buffer_stream_initial_bytes: 20_000,
+        send_buffer_stream_max_bytes: 100_000,
+        send_buffer_line_initial_bytes: 50_000,
+        send_buffer_line_max_bytes: 150_000,
+        ..Config::default()
+    };
+    for (window_bytes, stream, line) in [
+        (0, 20_000, 50_000),
+        (5_000, 20_000, 50_000),
+        (30_000, 60_000, 120_000),
+        (1 << 60, 100_000, 150_000),
+    ] {
+        let (mut a, _) = ends(&config);
+        a.streams.set_path(1_000, window_bytes);
+        let data = vec![1; 1 << 20];
+        let ids = [(); 10].map(|()| a.streams.open("").unwrap());
+        let taken = ids.map(|id| a.streams.write(id, &data).unwrap_or(0) as u64);
+        // A head of no bytes takes two.
+        assert_eq!(taken[0], stream - 2, "of {window_bytes}");
+        let heads = 2 * ids.len() as u64;
+        assert_eq!(taken.iter().sum::<u64>(), line - heads, "of {window_bytes}");
+        // A path that carries less again takes nothing back, and lets nothing more in.
+        a.streams.set_path(1_000, 0);
+        assert_eq!(a.streams.write(ids[0], &data), Err(WriteError::Blocked));
+    }
+}
+
+#[test]
 fn stream_in_steady_use_keeps_its_buffers() {
     let (mut a, mut b) = ends(&Config::default());
     let id = a.streams.open("").unwrap();

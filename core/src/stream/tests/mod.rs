@@ -35,7 +35,7 @@ impl End {
         config.check().unwrap();
         let (ours, peers) = if smaller { (3, 8) } else { (8, 3) };
         Self {
-            streams: Streams::new(config, smaller, ours, Some(peers)),
+            streams: Streams::new(config.clone().into(), smaller, ours, Some(peers)),
             fx: Effects::new(config.effects_max()),
         }
     }

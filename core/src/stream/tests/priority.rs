@@ -82,6 +82,7 @@ fn stream_priority_equals_get_equal_shares_within_one_turn() {
     });
     a.streams.on_streams_credit(200, &mut a.fx);
     a.streams.on_line_credit(1 << 30);
+    a.streams.set_path(1_000, 4 << 20);
     let ids: Vec<_> = (0..100).map(|_| a.streams.open("").unwrap()).collect();
     for id in &ids {
         write(&mut a, *id, &[1; 60_000]);

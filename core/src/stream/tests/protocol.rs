@@ -8,8 +8,8 @@ use crate::wire::vector::{Vector, Verdict, demand, of_protocol};
 /// Two ends of a line on which the first, with the smaller hashname, opens from this number.
 fn ends_from(first: u64) -> (End, End) {
     let (mut a, mut b) = ends(&Config::default());
-    a.streams = Streams::new(&Config::default(), true, first, Some(8));
-    b.streams = Streams::new(&Config::default(), false, 8, Some(first));
+    a.streams = Streams::new(Config::default().into(), true, first, Some(8));
+    b.streams = Streams::new(Config::default().into(), false, 8, Some(first));
     (a, b)
 }
 

@@ -1,17 +1,17 @@
 //! Lines that came up or went down.
 
-use alloc::{boxed::Box, string::ToString as _};
+use alloc::{boxed::Box, string::ToString as _, sync::Arc};
 
 use crate::{
-    base::{Bounded, Share, Slot, Time, Why},
+    base::{Share, Slot, Time, Why},
     flow::Flow,
     line::{self, Effect},
     stream::Streams,
     switch::{
-        ConnectError, DownReason, Event, InstallError, LineEvent, LineId, Misbehaviour, Peer,
-        Switch,
+        ConnectError, DownReason, Event, InstallError, LineEvent, LineId, Misbehaviour, Switch,
         commands::packet_room,
-        link::{End, Info, Link, Phase},
+        link::{End, Link, Phase},
+        packets::Packets,
         system::System,
         wants::Wants,
     },
@@ -59,12 +59,8 @@ impl Switch {
         let Some(info) = self.lines.info(line) else {
             return;
         };
-        let peer = Peer {
-            hashname: info.peer_hashname,
-            key: info.peer,
-        };
-        let local = info.local;
-        let (limits, document) = (info.peer_limits, info.peer_document);
+        let limits = info.peer_limits;
+        let document = self.lines.greeting(line).and_then(|it| it.document);
         let route = info.route;
         self.next_first = self.next_first.max(info.first_stream);
         let first = info
@@ -73,7 +69,9 @@ impl Switch {
         let phase = Phase::Up { line };
         let slot = match self.link_of(line) {
             Some(slot) => slot,
-            None => self.new_link(now, line, Info { local, peer, ours }, phase.clone()),
+            None => self
+                .new_link(now, line, phase.clone())
+                .expect("a line that comes up is there"),
         };
         let link = self
             .links
@@ -81,23 +79,18 @@ impl Switch {
             .expect("a link that was just found or made");
         link.phase = phase;
         link.heard = now;
-        link.info.ours = ours;
+        link.ours = ours;
         link.streams.set_peer_first(first);
         let delay_ms = u64::from(limits.ranges_delay_ms);
         link.flow.set_peer_ranges_delay_ms(delay_ms);
         let sizes = self.config.life.sizes(&route, &limits);
         link.flow.set_sizes(sizes, None);
         let room = packet_room(self.config.life.datagram_bytes.min(limits.datagram_bytes));
-        let bytes = &mut link.packet_bytes;
-        link.packets_out.retain(|packet| {
-            let fits = packet.len() <= room;
-            *bytes -= if fits { 0 } else { packet.len() as u64 };
-            fits
-        });
+        link.packets.shorten(room);
         // The peer takes the line for open once it hears something sealed.
         link.ping |= ours;
         self.stats.lines_up += 1;
-        let line = link.id;
+        let (line, local, peer) = (link.id, link.who.local, link.peer());
         self.events.push_back(Event::Line(LineEvent::Up {
             line,
             local,
@@ -133,26 +126,24 @@ impl Switch {
         &mut self,
         now: Time,
         line: Slot,
-        info: Info,
         phase: Phase,
-    ) -> Slot {
+    ) -> Option<Slot> {
+        let info = self.lines.info(line)?;
+        let (who, ours, first) = (Arc::clone(&info.who), info.ours, info.first_stream);
         let id = LineId(self.next_id);
         self.next_id += 1;
-        let smaller = info.local < info.peer.hashname;
-        let first = self.lines.info(line).map_or(0, |line| line.first_stream);
-        let packets = self.config.life.packets_max as usize;
+        let smaller = who.local < who.peer_hashname;
         let slot = self.links.insert(Link {
             id,
-            info,
+            who,
+            ours,
             phase,
             wants: Wants::default(),
             flow: Flow::new(&self.config.flow),
-            streams: Streams::new(&self.config.stream, smaller, first, None),
+            streams: Streams::new(Arc::clone(&self.config.stream), smaller, first, None),
             system: System::default(),
-            packets_out: Bounded::new(packets),
-            packets_in: Bounded::new(packets),
+            packets: Packets::default(),
             packets_told: false,
-            packet_bytes: 0,
             share: Share::default(),
             starves: false,
             heard: now,
@@ -167,12 +158,14 @@ impl Switch {
             queued: false,
             why: Why::Idle,
         });
-        self.ids.insert(id.0, slot);
+        let links = &self.links;
+        let id_at = |at| links.get(at).expect("what can be found is there").id.0;
+        self.ids.insert(&id.0, slot, id_at);
         if self.by_line.len() <= line as usize {
             self.by_line.resize(line as usize + 1, None);
         }
         self.by_line[line as usize] = Some(slot);
-        slot
+        Some(slot)
     }
 
     /// A link's line is no more: its streams learn it, and the caller.
@@ -183,15 +176,13 @@ impl Switch {
         let Some(line) = link.line() else { return };
         link.phase = Phase::Down(reason.clone());
         link.wants = Wants::default();
-        while let Some(packet) = link.packets_out.pop() {
-            link.packet_bytes -= packet.len() as u64;
-        }
+        link.packets.clear_out();
         // What was in flight is of no use to anybody, and may be much.
         link.flow = Flow::new(&self.config.flow);
         self.next_first = self.next_first.max(link.streams.next_number());
         link.streams.on_down(&mut self.stream_effects);
         let id = link.id;
-        let pair = (link.info.local, link.info.peer.key);
+        let pair = (link.who.local, link.who.peer);
         self.by_line[line as usize] = None;
         self.on_known_down(&pair, &reason);
         self.settle_streams(slot);
@@ -288,7 +279,9 @@ impl Switch {
     pub(in crate::switch) fn forget_link(&mut self, slot: Slot) {
         if let Some(mut link) = self.links.remove(slot) {
             self.ledger.settle(&mut link.share, 0, 0);
-            self.ids.remove(&link.id.0);
+            let links = &self.links;
+            let id_at = |at| links.get(at).expect("what can be found is there").id.0;
+            self.ids.remove(&link.id.0, slot, id_at);
             self.timers.set(slot, None);
             self.down.retain(|down| *down != slot);
         }

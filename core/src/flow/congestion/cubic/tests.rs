@@ -17,6 +17,15 @@ fn rtt(us: u64) -> Rtt {
     rtt
 }
 
+fn lose(cubic: &mut Cubic, now: Time, last_sent_at: Time, persistent: bool) {
+    let losses = Losses {
+        bytes: PACKET,
+        last_sent_at,
+        persistent,
+    };
+    cubic.on_lost(now, &losses);
+}
+
 /// RFC 9438 written down in seconds, packets and floats.
 struct Reference {
     window: f64,
@@ -103,7 +112,7 @@ fn run(
     while now_us < from_us + seconds * 1_000_000 {
         now_us += rtt_us * 2 * PACKET / cubic.window_bytes();
         cubic.on_arrived(Time::from_us(now_us - 1), 2 * PACKET, true);
-        cubic.on_ranges(Time::from_us(now_us), &rtt);
+        cubic.on_ranges(Time::from_us(now_us), &rtt, &Sample::default());
         reference.arrive(now_us as f64 / 1e6, rtt_us as f64 / 1e6, 2.0);
         look(
             now_us,
@@ -131,7 +140,7 @@ fn flow_cubic_agrees_with_a_float_reference_through_losses() {
         let mut now_us = 1_000_000;
         for _ in 0..5 {
             let lost_at = Time::from_us(now_us);
-            cubic.on_lost(lost_at, lost_at, false);
+            lose(&mut cubic, lost_at, lost_at, false);
             reference.lose(&cubic);
             let seconds = 1 + rng.below(12);
             now_us = run(
@@ -153,7 +162,7 @@ fn flow_cubic_follows_the_published_curve() {
     // W_max = 1000, so K = cbrt(300 / 0.4) = 9.086 s; the window trails the curve by less than a
     // round trip.
     let (mut cubic, mut reference) = (Cubic::new(&config(1000)), Reference::new(1000.0));
-    cubic.on_lost(Time::from_us(1), Time::from_us(1), false);
+    lose(&mut cubic, Time::from_us(1), Time::from_us(1), false);
     reference.lose(&cubic);
     let middle = (300.0f64 / 0.4).cbrt();
     run(
@@ -177,7 +186,7 @@ fn flow_cubic_follows_the_published_curve() {
 fn flow_cubic_is_as_fast_as_reno_on_short_paths() {
     // 50 packets at 5 ms: 9/17 packets a round trip until the old window, then a whole one.
     let (mut cubic, mut reference) = (Cubic::new(&config(50)), Reference::new(50.0));
-    cubic.on_lost(Time::from_us(1), Time::from_us(1), false);
+    lose(&mut cubic, Time::from_us(1), Time::from_us(1), false);
     reference.lose(&cubic);
     let rounds = (15.0 * 17.0 / 9.0) + 20.0;
     let mut last = 0.0;
@@ -202,18 +211,18 @@ fn flow_cubic_is_as_fast_as_reno_on_short_paths() {
 #[test]
 fn flow_cubic_reacts_once_to_what_was_sent_before_the_reaction() {
     let mut cubic = Cubic::new(&config(100));
-    cubic.on_lost(Time::from_us(500), Time::from_us(100), false);
+    lose(&mut cubic, Time::from_us(500), Time::from_us(100), false);
     assert_eq!(cubic.window_bytes(), 70 * PACKET);
-    cubic.on_lost(Time::from_us(600), Time::from_us(500), false);
+    lose(&mut cubic, Time::from_us(600), Time::from_us(500), false);
     assert_eq!(cubic.window_bytes(), 70 * PACKET);
     cubic.on_arrived(Time::from_us(500), 9 * PACKET, true);
-    cubic.on_ranges(Time::from_us(601), &rtt(100));
+    cubic.on_ranges(Time::from_us(601), &rtt(100), &Sample::default());
     assert_eq!(
         cubic.window_bytes(),
         70 * PACKET,
         "no growth during recovery"
     );
-    cubic.on_lost(Time::from_us(700), Time::from_us(501), false);
+    lose(&mut cubic, Time::from_us(700), Time::from_us(501), false);
     assert_eq!(cubic.window_bytes(), 49 * PACKET);
     assert_eq!(
         cubic.plateau,
@@ -228,10 +237,10 @@ fn flow_cubic_persistent_congestion_begins_again_at_the_minimum() {
         window_min_packets: 3,
         ..config(100)
     });
-    cubic.on_lost(Time::from_us(500), Time::from_us(100), true);
+    lose(&mut cubic, Time::from_us(500), Time::from_us(100), true);
     assert_eq!(cubic.window_bytes(), 3 * PACKET);
     cubic.on_arrived(Time::from_us(400), 3 * PACKET, true);
-    cubic.on_ranges(Time::from_us(600), &rtt(100));
+    cubic.on_ranges(Time::from_us(600), &rtt(100), &Sample::default());
     assert_eq!(cubic.window_bytes(), 6 * PACKET, "it doubles");
 }
 
@@ -239,10 +248,10 @@ fn flow_cubic_persistent_congestion_begins_again_at_the_minimum() {
 fn flow_cubic_does_not_grow_for_what_the_application_limits() {
     let (mut cubic, rtt) = (Cubic::new(&config(10)), rtt(100_000));
     cubic.on_arrived(Time::from_us(1), 5 * PACKET, false);
-    cubic.on_ranges(Time::from_us(2), &rtt);
+    cubic.on_ranges(Time::from_us(2), &rtt, &Sample::default());
     assert_eq!(cubic.window_bytes(), 10 * PACKET);
     // Nor does the curve run on meanwhile: ten quiet minutes leave the window where it was.
-    cubic.on_lost(Time::from_us(3), Time::from_us(3), false);
+    lose(&mut cubic, Time::from_us(3), Time::from_us(3), false);
     let minutes = Time::from_us(600_000_000);
     for (at, filled) in [
         (Time::from_us(9), true),
@@ -250,7 +259,7 @@ fn flow_cubic_does_not_grow_for_what_the_application_limits() {
         (minutes, true),
     ] {
         cubic.on_arrived(at, PACKET, filled);
-        cubic.on_ranges(at, &rtt);
+        cubic.on_ranges(at, &rtt, &Sample::default());
     }
     assert!(cubic.window_bytes() <= 7_200, "{}", cubic.window_bytes());
 }
@@ -271,8 +280,8 @@ fn flow_cubic_window_stays_within_its_bounds_whatever_comes() {
             let now = Time::from_us(at);
             cubic.on_arrived(now, any(&mut rng), true);
             match rng.below(8) {
-                0 => cubic.on_lost(now, now, rng.below(4) == 0),
-                _ => cubic.on_ranges(now, &rtt(1 + any(&mut rng))),
+                0 => lose(&mut cubic, now, now, rng.below(4) == 0),
+                _ => cubic.on_ranges(now, &rtt(1 + any(&mut rng)), &Sample::default()),
             }
             assert!((2 * PACKET..=most).contains(&cubic.window_bytes()));
             assert!(cubic.rate(&rtt(1 + rng.below(1 << 40))) < u64::MAX);

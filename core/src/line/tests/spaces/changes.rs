@@ -78,7 +78,7 @@ fn line_of_a_member_who_is_put_out_is_known_by_its_refusal() {
     let theirs = met.assert_up();
     assert_eq!(met.b.refusal(met.now, theirs), None);
     let out = club.revoke(&secret(9), &[key(1)], gate(2)).unwrap();
-    let local = met.b.info(theirs).unwrap().local;
+    let local = met.b.info(theirs).unwrap().who.local;
     let renewed = met.b.renew(local, &admit(&out, 2, 0));
     assert!(renewed.document && !renewed.membership);
     assert_eq!(met.b.refusal(met.now, theirs), Some(Refusal::Revoked));
@@ -115,7 +115,7 @@ fn line_membership_that_ends_while_the_line_lives_is_told_when_it_does() {
     assert_eq!(drain(&mut fx), [Effect::Refused { slot: theirs, why }]);
     assert_eq!(met.b.deadline(), None);
     // Its holder knows it, too, and dials nobody any more.
-    let local = met.a.info(met.slot).unwrap().local;
+    let local = met.a.info(met.slot).unwrap().who.local;
     met.a.on_deadline(at, &mut fx);
     assert_eq!(drain(&mut fx), [Effect::Expelled { local, why }]);
     let result = met.a.open(at, local, key(3), &[route_to(3)], 0);
@@ -343,7 +343,7 @@ fn line_identity_that_is_gone_asks_nothing_more_by_a_line_that_is_being_closed()
     );
     met.assert_up();
     let (a, now) = (&mut met.a, met.now);
-    let name = a.info(met.slot).unwrap().local;
+    let name = a.info(met.slot).unwrap().who.local;
     a.reopen(now, met.slot, &[route_to(2)], 77);
     assert!(poll(a, now).is_some(), "it asks whether the peer is there");
     assert!(a.uninstall(name));

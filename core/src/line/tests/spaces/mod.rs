@@ -137,15 +137,18 @@ fn line_of_members_comes_up_and_tells_roles_limits_and_documents() {
     });
     let mut met = Met::of((a, name), member(2, &admit(&club, 2, 0)));
     let theirs = met.assert_up();
-    let info = *met.b.info(theirs).unwrap();
+    let info = met.b.info(theirs).unwrap().clone();
     let told = (
         info.peer_limits.capabilities,
         info.peer_limits.ranges_delay_ms,
     );
     assert_eq!((told, info.peer_limits.datagram_bytes), ((5, 7), 1300));
     let document = (1, club.document().mark());
-    assert_eq!(info.peer_document, Some(document));
-    assert_eq!(met.a.info(met.slot).unwrap().peer_document, Some(document));
+    let greetings = [met.b.greeting(theirs), met.a.greeting(met.slot)];
+    assert_eq!(
+        greetings.map(|it| it.unwrap().document),
+        [Some(document); 2]
+    );
     assert_eq!(met.a.info(met.slot).unwrap().peer_limits, Limits::default());
     assert_eq!(met.b.roles(theirs), Some(Roles::SPACER));
     assert_eq!(met.a.roles(met.slot), Some(Roles::SPACER));
@@ -160,7 +163,7 @@ fn line_operator_is_one_by_the_document_only() {
     assert_eq!(met.b.roles(theirs), Some(Roles::NONE));
     let named = club.appoint(&secret(9), &[key(1)]).unwrap();
     let (document, gate) = (named.document().clone(), gate(1));
-    let local = met.b.info(theirs).unwrap().local;
+    let local = met.b.info(theirs).unwrap().who.local;
     assert!(met.b.renew_document(local, document, gate));
     assert_eq!(met.b.roles(theirs), Some(Roles::OPERATOR));
 }
