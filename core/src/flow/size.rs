@@ -270,7 +270,7 @@ impl<R: Copy + fmt::Debug> Flow<R> {
         sending
             .sent
             .push((now, stamp), counter, TRY_BYTES, true, &[]);
-        sending.pacer.on_sent(u64::from(bytes));
+        sending.pacer.on_extra_sent(u64::from(bytes));
         sending.probe.on_asked(now);
         sending.search.on_tried(counter, bytes);
     }
