@@ -195,6 +195,7 @@ fn limits_unreliable_packets_block_when_sent_and_drop_the_oldest_when_unread() {
 fn limits_datagrams_are_no_longer_than_the_config_says() {
     let config = with(Life {
         datagram_bytes: 900,
+        datagram_most_bytes: 900,
         ..Life::default()
     });
     let mut world = World::new(4, 2, &config, CLEAN);
