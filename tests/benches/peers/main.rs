@@ -144,7 +144,7 @@ fn runtime(work: Work) -> Outcome<Runtime> {
 fn once<N: Net>(work: Work) -> Outcome<Took> {
     // A task like any other: what stands outside of the runtime costs it a look at its events.
     let task = async move {
-        let net = Arc::new(N::new(work.at_once())?);
+        let net = Arc::new(N::new(work.at_once(), work.is_free())?);
         let ready = work::prepare(&*net, work).await?;
         let (begun, before) = (Instant::now(), cpu_ns()?);
         let done = work::perform(&net, ready, work).await?;

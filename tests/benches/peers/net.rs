@@ -10,8 +10,9 @@ pub(super) trait Net: Sized + Send + Sync + 'static {
     type Write: AsyncWrite + Unpin + Send + 'static;
     type Read: AsyncRead + Unpin + Send + 'static;
 
-    /// Both, ready for so many lines at once.
-    fn new(at_once: usize) -> Outcome<Self>;
+    /// Both, ready for so many lines at once. Packets grow to what quinn's grow to as it comes, 1,452
+    /// bytes, or if they are `free` to what the interface carries.
+    fn new(at_once: usize, free: bool) -> Outcome<Self>;
 
     /// A line, set up, in one of as many places as there are lines at once.
     fn dial(&self, place: usize) -> impl Future<Output = Outcome<Self::Line>> + Send;

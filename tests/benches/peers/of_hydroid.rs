@@ -5,6 +5,9 @@ use hydroid_tokio::{Config, Endpoint, Line, ReadHalf, WriteHalf, fresh_secret};
 
 use super::{Outcome, net::Net};
 
+/// Bytes of the largest datagram that quinn tries as it comes.
+const QUINN_BYTES: u16 = 1_452;
+
 pub(super) struct Hydroid {
     dialling: Endpoint,
     dialled: Endpoint,
@@ -33,8 +36,13 @@ impl Net for Hydroid {
     type Write = WriteHalf;
     type Read = ReadHalf;
 
-    fn new(at_once: usize) -> Outcome<Self> {
-        let (dialling, dialled) = (endpoint(|_| ())?, endpoint(|_| ())?);
+    fn new(at_once: usize, free: bool) -> Outcome<Self> {
+        let change = |config: &mut Config| {
+            if !free {
+                config.switch.life.datagram_most_bytes = QUINN_BYTES;
+            }
+        };
+        let (dialling, dialled) = (endpoint(change)?, endpoint(change)?);
         let (secret, space) = (fresh_secret()?, Space::open("bench")?);
         dialled.install(&secret, &space)?;
         let identities = (0..at_once).map(|_| Ok(dialling.install(&fresh_secret()?, &space)?));

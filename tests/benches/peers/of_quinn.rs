@@ -3,7 +3,8 @@
 use std::{net::SocketAddr, sync::Arc};
 
 use quinn::{
-    ClientConfig, Connection, Endpoint, Incoming, RecvStream, SendStream, ServerConfig,
+    ClientConfig, Connection, Endpoint, EndpointConfig, Incoming, MtuDiscoveryConfig, RecvStream,
+    SendStream, ServerConfig, TokioRuntime, TransportConfig,
     crypto::rustls::{QuicClientConfig, QuicServerConfig},
     rustls::{
         self, RootCertStore,
@@ -23,6 +24,9 @@ use super::{Outcome, net::Net};
 /// A certificate of `localhost` that signs itself, with an Ed25519 key; it guards nothing.
 const CERTIFICATE: &[u8] = include_bytes!("certificate.der");
 const KEY: &[u8] = include_bytes!("key.der");
+
+/// The longest datagram of IPv4.
+const PAYLOAD_MAX: u16 = 65_507;
 
 type Stream = (Connection, SendStream, RecvStream);
 
@@ -73,6 +77,25 @@ pub(super) fn client() -> Outcome<ClientConfig> {
     )?)))
 }
 
+/// Packets as large as the interface carries.
+fn free_transport() -> Arc<TransportConfig> {
+    let mut discovery = MtuDiscoveryConfig::default();
+    discovery.upper_bound(PAYLOAD_MAX);
+    let mut transport = TransportConfig::default();
+    transport.mtu_discovery_config(Some(discovery));
+    Arc::new(transport)
+}
+
+fn endpoint(server: Option<ServerConfig>, free: bool) -> Outcome<Endpoint> {
+    let mut config = EndpointConfig::default();
+    if free {
+        config.max_udp_payload_size(PAYLOAD_MAX)?;
+    }
+    let socket = std::net::UdpSocket::bind("127.0.0.1:0")?;
+    let runtime = Arc::new(TokioRuntime);
+    Ok(Endpoint::new(config, server, socket, runtime)?)
+}
+
 async fn serve(incoming: Incoming, streams: UnboundedSender<Stream>) -> Outcome<()> {
     let connection = incoming.await?;
     while let Ok((write, read)) = connection.accept_bi().await {
@@ -86,11 +109,15 @@ impl Net for Quinn {
     type Write = SendStream;
     type Read = RecvStream;
 
-    fn new(_at_once: usize) -> Outcome<Self> {
-        let any = "127.0.0.1:0".parse()?;
-        let dialled = Endpoint::server(server()?, any)?;
-        let mut dialling = Endpoint::client(any)?;
-        dialling.set_default_client_config(client()?);
+    fn new(_at_once: usize, free: bool) -> Outcome<Self> {
+        let (mut server, mut client) = (server()?, client()?);
+        if free {
+            server.transport_config(free_transport());
+            client.transport_config(free_transport());
+        }
+        let dialled = endpoint(Some(server), free)?;
+        let mut dialling = endpoint(None, free)?;
+        dialling.set_default_client_config(client);
         let (into, streams) = unbounded_channel();
         let address = dialled.local_addr()?;
         tokio::spawn(async move {

@@ -17,7 +17,12 @@ pub(super) fn limit(work: Work, runtime: &Runtime) -> Outcome<Option<f64>> {
         Work::Trips | Work::TripsApart => runtime
             .block_on(async { tokio::spawn(trips()).await? })
             .map(Some),
-        Work::Bulk | Work::Streams | Work::Lines | Work::LinesAtOnce | Work::Messages => Ok(None),
+        Work::Bulk
+        | Work::BulkFree
+        | Work::Streams
+        | Work::Lines
+        | Work::LinesAtOnce
+        | Work::Messages => Ok(None),
     }
 }
 

@@ -36,6 +36,8 @@ static PIECE: [u8; 1 << 16] = [9; 1 << 16];
 pub(super) enum Work {
     /// One stream of 1 GiB.
     Bulk,
+    /// The same, with packets as large as the interface carries.
+    BulkFree,
     /// 100 streams of 4 MiB at once.
     Streams,
     /// 2,000 lines, one after the other.
@@ -51,8 +53,9 @@ pub(super) enum Work {
 }
 
 impl Work {
-    pub(super) const ALL: [Self; 7] = [
+    pub(super) const ALL: [Self; 8] = [
         Self::Bulk,
+        Self::BulkFree,
         Self::Streams,
         Self::Lines,
         Self::LinesAtOnce,
@@ -64,6 +67,7 @@ impl Work {
     pub(super) const fn name(self) -> &'static str {
         match self {
             Self::Bulk => "bulk",
+            Self::BulkFree => "bulk-free",
             Self::Streams => "streams",
             Self::Lines => "lines",
             Self::LinesAtOnce => "lines-at-once",
@@ -75,7 +79,7 @@ impl Work {
 
     pub(super) const fn unit(self) -> &'static str {
         match self {
-            Self::Bulk | Self::Streams => "MiB",
+            Self::Bulk | Self::BulkFree | Self::Streams => "MiB",
             Self::Lines | Self::LinesAtOnce => "lines",
             Self::Trips | Self::TripsApart => "trips",
             Self::Messages => "messages",
@@ -87,6 +91,7 @@ impl Work {
         match self {
             Self::Trips => 1,
             Self::Bulk
+            | Self::BulkFree
             | Self::Streams
             | Self::Lines
             | Self::LinesAtOnce
@@ -100,12 +105,18 @@ impl Work {
         match self {
             Self::LinesAtOnce => AT_ONCE,
             Self::Bulk
+            | Self::BulkFree
             | Self::Streams
             | Self::Lines
             | Self::Trips
             | Self::TripsApart
             | Self::Messages => 1,
         }
+    }
+
+    /// True if packets may be as large as the interface carries.
+    pub(super) const fn is_free(self) -> bool {
+        matches!(self, Self::BulkFree)
     }
 
     /// True if the setting up is the work itself.
@@ -153,7 +164,7 @@ pub(super) async fn perform<N: Net>(
 ) -> Outcome<Done> {
     let pair = ready.ok_or("a line");
     match work {
-        Work::Bulk => streams(net, &pair?[0], 1, BULK_MIB).await,
+        Work::Bulk | Work::BulkFree => streams(net, &pair?[0], 1, BULK_MIB).await,
         Work::Streams => streams(net, &pair?[0], STREAMS, STREAM_MIB).await,
         Work::Lines | Work::LinesAtOnce => lines(net, work.at_once()).await,
         Work::Trips | Work::TripsApart => trips(&**net, &pair?[0]).await,
