@@ -161,6 +161,10 @@ fn limits_unreliable_packets_block_when_sent_and_drop_the_oldest_when_unread() {
     let sent: Vec<_> = (0..4).map(|n| switch.send(now, line, &packet(n))).collect();
     assert_eq!(sent, [Ok(()), Ok(()), Ok(()), Err(LineError::Blocked)]);
     world.run(100);
+    let node = &mut world.nodes[0];
+    let may_send = |event: &Event| (*event == Event::MaySend { line }).then_some(());
+    assert!(node.take(may_send).is_some(), "who was blocked is told");
+    assert!(node.take(may_send).is_none(), "once");
     world.nodes[0]
         .switch
         .send(world.now, line, &packet(9))
@@ -191,6 +195,7 @@ fn limits_unreliable_packets_block_when_sent_and_drop_the_oldest_when_unread() {
 fn limits_datagrams_are_no_longer_than_the_config_says() {
     let config = with(Life {
         datagram_bytes: 900,
+        datagram_most_bytes: 900,
         ..Life::default()
     });
     let mut world = World::new(4, 2, &config, CLEAN);

@@ -18,6 +18,8 @@ fn config(suite: Suite, after_ms: u64) -> Config {
     config.line.suite = suite;
     config.line.rekey_after_ms = after_ms;
     config.line.rekeys_min_ms = after_ms / 4;
+    // Many packets, so that many are on their way while keys change.
+    config.life.datagram_most_bytes = config.life.datagram_bytes;
     config
 }
 

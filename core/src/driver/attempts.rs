@@ -69,6 +69,20 @@ impl Driver {
         }
     }
 
+    /// As `Switch::send`, once there is room for the packet.
+    pub fn poll_send(
+        &mut self,
+        now: Time,
+        line: LineId,
+        packet: &[u8],
+        waker: &Waker,
+    ) -> Poll<Result<(), LineError>> {
+        match self.switch.send(now, line, packet) {
+            Err(LineError::Blocked) => self.wait_for(Wait::Send(line), waker),
+            sent => Poll::Ready(sent),
+        }
+    }
+
     /// As `Switch::recv`, once an unreliable packet has come on the line.
     pub fn poll_recv(
         &mut self,

@@ -31,6 +31,10 @@ impl Driver {
                     self.waiters.fire(Wait::Packet(line));
                     self.tell(Wait::Packet(line));
                 }
+                Event::MaySend { line } => {
+                    self.waiters.fire(Wait::Send(line));
+                    self.tell(Wait::Send(line));
+                }
             }
         }
         if self.end_by.is_some() {

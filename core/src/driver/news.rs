@@ -22,6 +22,8 @@ pub enum News {
     MayOpen(LineId),
     /// An unreliable packet came on the line: receive until there is none.
     Packet(LineId),
+    /// Unreliable packets find room on the line again, after one did not.
+    MaySend(LineId),
     /// A packet without a line came: receive until there is none.
     Anon,
     /// There is something to keep for the next start: take until there is none.
@@ -120,6 +122,7 @@ impl Driver {
             Wait::Ended => News::Ended,
             Wait::Room(line) => News::MayOpen(line),
             Wait::Packet(line) => News::Packet(line),
+            Wait::Send(line) => News::MaySend(line),
             Wait::Head(stream) => News::Answered(stream),
             Wait::Finished(stream) => News::Finished(stream),
             Wait::Read(stream) => match self.stream(stream)?.reset {
@@ -155,6 +158,7 @@ impl Driver {
         };
         told.forget(Wait::Room(line));
         told.forget(Wait::Packet(line));
+        told.forget(Wait::Send(line));
         let streams = self.records.streams.range(StreamId::of_number(line, 0)..);
         for (&stream, record) in streams.take_while(|(stream, _)| stream.line == line) {
             if record.reset.is_none() && !record.turned_away && !record.read {

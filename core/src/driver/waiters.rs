@@ -28,6 +28,8 @@ pub enum Wait {
     Line(LineId),
     /// The next unreliable packet on a line.
     Packet(LineId),
+    /// Room to send one.
+    Send(LineId),
     /// The peer's head of a stream.
     Head(StreamId),
     /// Something to read, or the end.
@@ -134,7 +136,7 @@ const fn scope(wait: Wait) -> Option<LineId> {
         | Wait::Anon
         | Wait::Need
         | Wait::Ended => None,
-        Wait::Line(line) | Wait::Packet(line) | Wait::Room(line) => Some(line),
+        Wait::Line(line) | Wait::Packet(line) | Wait::Send(line) | Wait::Room(line) => Some(line),
         Wait::Head(stream) | Wait::Read(stream) | Wait::Write(stream) | Wait::Finished(stream) => {
             Some(stream.line)
         }

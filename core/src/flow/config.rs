@@ -85,6 +85,22 @@ pub struct Config {
     pub pacing_burst_packets_min: u16,
     /// Sending that a late timer missed is made up for, up to this time's worth.
     pub pacing_slack_us: u32,
+
+    /// After so many full packets larger ones are tried: a line that says little gains nothing by
+    /// it. Each try is a packet that carries nothing else.
+    pub size_after_packets: u8,
+    /// A size is given up when it was lost so often. Fewer takes loss for size.
+    pub size_losses: u8,
+    /// Everything is tried again after this, since the path may be another one by then (RFC 8899
+    /// section 5.1.1). Shorter costs some tries more often.
+    pub size_again_ms: u32,
+    /// Larger packets are given up at once when so many in a row are lost while smaller ones
+    /// arrive. Fewer takes loss for size, more waits longer.
+    pub size_hole_packets: u8,
+    /// The same when none arrives of those that were sent in so many round trips.
+    pub size_hole_rounds: u8,
+    /// After that nothing is tried for this long.
+    pub size_hole_ms: u32,
 }
 
 impl Default for Config {
@@ -117,6 +133,12 @@ impl Default for Config {
             pacing_burst_us: 1000,
             pacing_burst_packets_min: 10,
             pacing_slack_us: 4000,
+            size_after_packets: 16,
+            size_losses: 3,
+            size_again_ms: 600_000,
+            size_hole_packets: 6,
+            size_hole_rounds: 3,
+            size_hole_ms: 5_000,
         }
     }
 }

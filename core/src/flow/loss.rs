@@ -1,6 +1,11 @@
 use alloc::vec::Vec;
 
-use super::{Fate, rtt::Rtt, sent::Sent};
+use super::{
+    Config, Fate,
+    rtt::Rtt,
+    sent::Sent,
+    size::{Blame, Search, Size},
+};
 use crate::base::Time;
 
 /// What one search for lost packets found.
@@ -14,6 +19,8 @@ pub(super) struct Found {
     pub(super) last_sent_at: Option<Time>,
     /// True if everything sent over a long time is lost (RFC 9002 section 7.6).
     pub(super) persistent: bool,
+    /// True if they were too large, and not too many.
+    pub(super) fell: bool,
 }
 
 /// A row of packets, one sent after the other, that were all lost.
@@ -42,6 +49,7 @@ pub(super) struct Measure<'a> {
     pub(super) overtaken_us: u64,
     pub(super) persistent_us: u64,
     pub(super) rtt: &'a Rtt,
+    pub(super) config: &'a Config,
 }
 
 impl Loss {
@@ -61,7 +69,7 @@ impl Loss {
         &mut self,
         now: Time,
         measure: &Measure<'_>,
-        sent: &mut Sent<R>,
+        (sent, search, size): (&mut Sent<R>, &mut Search, &mut Size),
         fates: &mut Vec<(Fate, R)>,
     ) -> Found {
         let mut found = Found::default();
@@ -77,7 +85,11 @@ impl Loss {
             let end = end.unwrap_or(run.end);
             sent.settle(run.start..end, Fate::Lost, fates, |ordinal, packet| {
                 found.packets += 1;
-                let asked_at = packet.eliciting.then_some(packet.sent_at);
+                let lost = (packet.counter, packet.bytes, packet.sent_at);
+                let blame = search.on_lost(size, now, lost, measure.config);
+                found.fell |= blame == Blame::Fall;
+                let is_asking = packet.eliciting && blame == Blame::Congestion;
+                let asked_at = is_asking.then_some(packet.sent_at);
                 found.bytes += asked_at.map_or(0, |_| u64::from(packet.bytes));
                 found.last_sent_at = asked_at.or(found.last_sent_at);
                 found.persistent |= self.on_lost(ordinal, asked_at, measure);

@@ -3,6 +3,7 @@
 //! window; what a packet carried is an opaque record to it, whose fate it tells. It never seals,
 //! queues or resends anything, and it sends nothing by itself: it is asked and it answers.
 
+mod before;
 mod config;
 mod congestion;
 mod delivery;
@@ -14,24 +15,28 @@ mod received;
 mod rtt;
 mod sending;
 mod sent;
+mod size;
 #[cfg(test)]
 mod tests;
 
 use alloc::{boxed::Box, vec::Vec};
 use core::fmt;
 
+use self::{
+    before::Before,
+    congestion::Control,
+    pacing::Bucket,
+    received::Received,
+    sending::{Known, Sending},
+    size::Size,
+};
 pub use self::{
     config::{Algorithm, Config},
     congestion::{Congestion, Cubic, Losses, Model},
     delivery::Sample,
     outcome::{Allowance, Due, Fate, Progress, RangesOfUnsent},
     rtt::Rtt,
-};
-use self::{
-    congestion::Control,
-    pacing::Bucket,
-    received::Received,
-    sending::{Known, Sending},
+    size::Sizes,
 };
 use crate::{
     base::{Deadline, Time, Why},
@@ -45,10 +50,13 @@ pub struct Flow<R> {
     config: Config,
     received: Received,
     rtt: Rtt,
+    size: Size,
     peer_ranges_delay_us: u64,
     /// What only a path needs that packets of ours are on: made for the first of them, and given
     /// up at rest.
     sending: Option<Box<Sending<R>>>,
+    /// What is in flight on the path before, if it was left for a better one.
+    before: Option<Box<Before<R>>>,
 }
 
 impl<R: Copy + fmt::Debug> Flow<R> {
@@ -58,8 +66,10 @@ impl<R: Copy + fmt::Debug> Flow<R> {
             config: *config,
             received: Received::new(),
             rtt: Rtt::new(u64::from(config.initial_rtt_ms) * 1000),
+            size: Size::new(config.packet_bytes),
             peer_ranges_delay_us: u64::from(config.ranges_delay_ms) * 1000,
             sending: None,
+            before: None,
         }
     }
 
@@ -127,7 +137,7 @@ impl<R: Copy + fmt::Debug> Flow<R> {
             now,
             (counter, bytes, eliciting),
             carried,
-            &self.config,
+            (&self.config, &self.size),
         );
     }
 
@@ -155,15 +165,28 @@ impl<R: Copy + fmt::Debug> Flow<R> {
         if frame.highest >= next_counter {
             return Err(RangesOfUnsent);
         }
+        let before = self.settle_before(now, frame, fates);
+        let mut progress = self.settle_current(now, frame, fates);
+        progress.arrived_packets += before.arrived_packets;
+        progress.lost_packets += before.lost_packets;
+        Ok(progress)
+    }
+
+    fn settle_current(
+        &mut self,
+        now: Time,
+        frame: &RangesFrame<'_>,
+        fates: &mut Vec<(Fate, R)>,
+    ) -> Progress {
         let mut progress = Progress::default();
         let packet_bytes = self.config.packet_bytes();
         let Some(sending) = self.sending.as_deref_mut() else {
-            return Ok(progress);
+            return progress;
         };
-        let (asked, highest_sent_at) =
-            sending.take_arrived(frame, packet_bytes, &mut progress, fates);
+        let told = (&mut progress, &mut self.size);
+        let (asked, highest_sent_at) = sending.take_arrived(frame, packet_bytes, told, fates);
         if progress.arrived_packets == 0 {
-            return Ok(progress);
+            return progress;
         }
         let mut adjusted_us = None;
         let sampled = highest_sent_at.filter(|sent_at| *sent_at >= sending.paused);
@@ -181,7 +204,8 @@ impl<R: Copy + fmt::Debug> Flow<R> {
             }
             sending.sent.trim();
         }
-        Ok(progress)
+        progress.resized = self.follow_size();
+        progress
     }
 
     fn find_lost(&mut self, now: Time, fates: &mut Vec<(Fate, R)>) -> u32 {
@@ -189,8 +213,8 @@ impl<R: Copy + fmt::Debug> Flow<R> {
         let Some(sending) = self.sending.as_deref_mut() else {
             return 0;
         };
-        let found = sending.find_lost(now, &known, fates);
-        if found.persistent {
+        let found = sending.find_lost(now, &known, &mut self.size, fates);
+        if found.persistent && !found.fell {
             self.rtt.forget_minimum();
         }
         found.packets
@@ -207,11 +231,16 @@ impl<R: Copy + fmt::Debug> Flow<R> {
     ) -> u32 {
         let sending = self.sending.take();
         let lost = sending.map_or(0, |mut sending| sending.abandon(fates));
+        let lost = lost + self.abandon_before(fates);
+        self.begin(now, rtt_us);
+        lost
+    }
+
+    fn begin(&mut self, now: Time, rtt_us: Option<u64>) {
         self.rtt = Rtt::new(u64::from(self.config.initial_rtt_ms) * 1000);
         if let Some(rtt_us) = rtt_us {
             self.rtt.on_sample(now, rtt_us, 0);
         }
-        lost
     }
 
     /// When the oldest packet was sent that asks for ranges and has no fate.
@@ -229,7 +258,9 @@ impl<R: Copy + fmt::Debug> Flow<R> {
         let overdue = self.sending.as_deref().is_some_and(overdue);
         if overdue {
             due.lost_packets = self.find_lost(now, fates);
+            due.resized = self.follow_size();
         }
+        due.lost_packets += self.on_before_due(now, fates);
         let known = Known::new(&self.config, &self.rtt, self.peer_ranges_delay_us);
         if let Some(sending) = self.sending.as_deref_mut() {
             if overdue {
@@ -249,6 +280,8 @@ impl<R: Copy + fmt::Debug> Flow<R> {
     pub fn deadline(&self) -> Option<Deadline> {
         let at = |time: Option<Time>, why| time.map(|at| Deadline::new(at, why));
         let ranges = at(self.received.at(&self.config), Why::Ranges);
+        let before = self.before.as_deref().map(Before::at);
+        let ranges = Deadline::earlier(ranges, at(before, Why::Loss));
         let Some(sending) = self.sending.as_deref() else {
             return ranges;
         };
@@ -281,7 +314,9 @@ impl<R: Copy + fmt::Debug> Flow<R> {
     /// Bytes of the packets that ask for ranges and have no fate.
     pub fn bytes_in_flight(&self) -> u64 {
         let sending = self.sending.as_ref();
-        sending.map_or(0, |it| it.sent.bytes_in_flight())
+        let before = self.before.as_ref().map(|it| &it.sending);
+        let all = sending.into_iter().chain(before);
+        all.map(|it| it.sent.bytes_in_flight()).sum()
     }
 
     /// The smoothed round trip in microseconds, once one was measured.
@@ -306,7 +341,7 @@ impl<R: Copy + fmt::Debug> Flow<R> {
     /// begun when there is something to send or something comes.
     pub fn is_at_rest(&self) -> bool {
         let eliciting = self.sending.as_ref().map_or(0, |it| it.sent.eliciting());
-        eliciting == 0 && !self.received.owes()
+        eliciting == 0 && self.before.is_none() && !self.received.owes()
     }
 
     /// The path is at rest: gives up everything that the next packet makes again, and what was

@@ -35,6 +35,8 @@ pub struct Progress {
     pub lost_packets: u32,
     /// The round trip in microseconds, if one was measured.
     pub sample_us: Option<u64>,
+    /// True if full packets have another size now.
+    pub resized: bool,
 }
 
 /// What a deadline asks for.
@@ -51,6 +53,8 @@ pub struct Due {
     pub ranges: bool,
     /// True if the pacer lets the next packets go.
     pub paced: bool,
+    /// True if full packets have another size now.
+    pub resized: bool,
 }
 
 /// The peer says that it received a counter that this line never sent.

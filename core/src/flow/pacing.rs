@@ -4,12 +4,15 @@ use crate::base::Time;
 /// Millionths of a byte in a byte: a rate in bytes a second times microseconds.
 const SCALE: u64 = 1_000_000;
 
+/// Where so much has come together a packet may go, however large.
+const LEAST_BYTES: u64 = 1_200;
+
 /// A bucket that fills at the rate of the path and that sending empties, so that a window leaves
 /// over a round trip and not in one burst (RFC 9002 section 7.7).
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Pacer {
-    /// Millionths of bytes.
-    tokens: u64,
+    /// Millionths of bytes; less than none after a packet that was larger than what was there.
+    tokens: i64,
     filled_at: Time,
     until: Option<Time>,
 }
@@ -39,7 +42,8 @@ impl Bucket {
         Self {
             rate,
             burst,
-            least: ready.min(most).max(packet),
+            // A small packet need not wait until a full one could go: see `Pacer::on_sent`.
+            least: ready.min(most).max(packet.min(LEAST_BYTES)),
             depth: burst.max(within(config.pacing_slack_us)),
         }
     }
@@ -49,7 +53,7 @@ impl Pacer {
     /// A full bucket.
     pub(super) const fn new(now: Time) -> Self {
         Self {
-            tokens: u64::MAX,
+            tokens: i64::MAX,
             filled_at: now,
             until: None,
         }
@@ -76,23 +80,34 @@ impl Pacer {
             return Err(until);
         }
         let new = now.since_us(self.filled_at).saturating_mul(bucket.rate);
-        let depth = bucket.depth.saturating_mul(SCALE);
-        self.tokens = self.tokens.saturating_add(new).min(depth);
+        let depth = signed(bucket.depth.saturating_mul(SCALE));
+        self.tokens = self.tokens.saturating_add(signed(new)).min(depth);
         self.filled_at = self.filled_at.max(now);
-        let missing = bucket
-            .least
-            .saturating_mul(SCALE)
-            .saturating_sub(self.tokens);
+        let missing = signed(bucket.least.saturating_mul(SCALE)).saturating_sub(self.tokens);
+        let missing = u64::try_from(missing).unwrap_or(0);
         if missing == 0 {
-            return Ok(bucket.burst.min(self.tokens / SCALE));
+            let tokens = u64::try_from(self.tokens).unwrap_or(0);
+            return Ok(bucket.burst.min(tokens / SCALE));
         }
         let until = now.plus_us(missing.div_ceil(bucket.rate));
         self.until = Some(until);
         Err(until)
     }
 
-    /// Takes what was sent out of the bucket.
+    /// Takes what was sent out of the bucket. What was not there is owed.
     pub(super) fn on_sent(&mut self, bytes: u64) {
-        self.tokens = self.tokens.saturating_sub(bytes.saturating_mul(SCALE));
+        let tokens = signed(bytes.saturating_mul(SCALE));
+        self.tokens = self.tokens.saturating_sub(tokens);
     }
+
+    /// The same for a packet that nobody waited for: nothing is owed for it.
+    pub(super) fn on_extra_sent(&mut self, bytes: u64) {
+        let tokens = signed(bytes.saturating_mul(SCALE));
+        let least = self.tokens.min(0);
+        self.tokens = self.tokens.saturating_sub(tokens).max(least);
+    }
+}
+
+fn signed(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
 }

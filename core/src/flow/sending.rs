@@ -9,6 +9,7 @@ use super::{
     pacing::Pacer,
     probe::Probe,
     sent::Sent,
+    size::{Search, Size},
 };
 use crate::{base::Time, wire::frame::RangesFrame};
 
@@ -20,6 +21,7 @@ pub(super) struct Sending<R> {
     pub(super) probe: Probe,
     pub(super) pacer: Pacer,
     pub(super) control: Control,
+    pub(super) search: Search,
     pub(super) delivery: Delivery,
     /// The window was full after a packet of this ordinal or a later one had been sent.
     filled_before: u64,
@@ -61,6 +63,7 @@ impl<R: Copy + fmt::Debug> Sending<R> {
             probe: Probe::new(now),
             pacer: Pacer::new(now),
             control: Control::new(config),
+            search: Search::default(),
             delivery: Delivery::default(),
             filled_before: 0,
             silent_since: None,
@@ -76,7 +79,7 @@ impl<R: Copy + fmt::Debug> Sending<R> {
         now: Time,
         (counter, bytes, eliciting): (u64, u16, bool),
         carried: &[R],
-        config: &Config,
+        (config, size): (&Config, &Size),
     ) {
         if !eliciting {
             self.unasked_in_a_row = self.unasked_in_a_row.saturating_add(1);
@@ -90,6 +93,7 @@ impl<R: Copy + fmt::Debug> Sending<R> {
         self.unasked_in_a_row = 0;
         let stamp = self.delivery.on_sent(now, self.sent.bytes_in_flight());
         self.sent.push((now, stamp), counter, bytes, true, carried);
+        self.search.on_sent(size, bytes);
         self.pacer.on_sent(u64::from(bytes));
         self.probe.on_asked(now);
         self.silent_since = self.silent_since.or(Some(now));
@@ -105,10 +109,11 @@ impl<R: Copy + fmt::Debug> Sending<R> {
         &mut self,
         frame: &RangesFrame<'_>,
         packet_bytes: u64,
-        progress: &mut Progress,
+        (progress, size): (&mut Progress, &mut Size),
         fates: &mut Vec<(Fate, R)>,
     ) -> (bool, Option<Time>) {
         let (mut asked, mut highest_sent_at) = (false, None);
+        let search = &mut self.search;
         let (control, loss, filled_before) =
             (&mut self.control, &mut self.loss, self.filled_before);
         let delivery = &mut self.delivery;
@@ -131,6 +136,7 @@ impl<R: Copy + fmt::Debug> Sending<R> {
                     .settle(open, Fate::Arrived, fates, |ordinal, packet| {
                         progress.arrived_packets += 1;
                         loss.on_arrived(ordinal);
+                        search.on_arrived(size, packet.counter, packet.bytes);
                         if packet.counter == frame.highest {
                             highest_sent_at = Some(packet.sent_at);
                         }
@@ -165,6 +171,7 @@ impl<R: Copy + fmt::Debug> Sending<R> {
         &mut self,
         now: Time,
         known: &Known<'_>,
+        size: &mut Size,
         fates: &mut Vec<(Fate, R)>,
     ) -> Found {
         let config = known.config;
@@ -175,9 +182,11 @@ impl<R: Copy + fmt::Debug> Sending<R> {
                 .period_us
                 .saturating_mul(u64::from(config.persistent_periods)),
             rtt: known.rtt,
+            config,
         };
-        let found = self.loss.find(now, &measure, &mut self.sent, fates);
-        if let Some(sent_at) = found.last_sent_at {
+        let packets = (&mut self.sent, &mut self.search, size);
+        let found = self.loss.find(now, &measure, packets, fates);
+        if let Some(sent_at) = found.last_sent_at.filter(|_| !found.fell) {
             let losses = Losses {
                 bytes: found.bytes,
                 last_sent_at: sent_at,

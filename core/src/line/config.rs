@@ -79,6 +79,13 @@ pub struct Config {
     /// Once a path in use answered although the peer was heard elsewhere, it is asked again for
     /// that reason after this, in milliseconds; the first time the others are asked, too.
     pub path_again_ms: u64,
+    /// A path takes over from one that works if its round trip is shorter by this many percent, and
+    /// by `path_better_ms`. Less moves for what is only chance.
+    pub path_better_percent: u8,
+    /// See `path_better_percent`, in milliseconds.
+    pub path_better_ms: u64,
+    /// So many challenges in a row must say so.
+    pub path_better_times: u8,
     /// Packets of the peer may name one new path in this time, and eight at once, in milliseconds.
     /// Each costs a challenge there and one on the path in use.
     pub path_named_ms: u64,
@@ -117,6 +124,9 @@ impl Default for Config {
             path_probe_ms: 15_000,
             path_grace_ms: 200,
             path_again_ms: 1000,
+            path_better_percent: 10,
+            path_better_ms: 5,
+            path_better_times: 3,
             path_named_ms: 250,
             outputs: 1024,
         }

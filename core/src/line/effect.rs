@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use super::versions::Versions;
+use super::{Departure, versions::Versions};
 use crate::{
     base::Slot,
     identity::{Hashname, Refusal},
@@ -55,8 +55,8 @@ pub enum Effect {
     Paths {
         /// Where the line lives.
         slot: Slot,
-        /// True if another path carries the traffic from now on.
-        moved: bool,
+        /// Why another path carries the traffic from now on, if one does.
+        moved: Option<Departure>,
     },
 }
 

@@ -56,7 +56,7 @@ pub use closing::EFFECTS_MAX;
 pub use config::Config;
 pub use effect::{Down, Dropped, Effect, InstallError, OpenError};
 pub use head::{Kind, is_anonymous, kind};
-pub use path::{Pace, PathFrame, PathInfo};
+pub use path::{Departure, Pace, PathFrame, PathInfo};
 pub use peers::PeerState;
 #[cfg(feature = "fast")]
 pub use provider::fast;

@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use super::{Effect, Lines, Pace, PathFrame, PathInfo};
+use super::{Departure, Effect, Lines, Pace, PathFrame, PathInfo};
 use crate::{
     base::{Effects, Slot, Time},
     wire::{Route, SocketId},
@@ -38,9 +38,9 @@ impl Lines {
         let Some(line) = self.slots.get_mut(slot) else {
             return;
         };
-        if line.paths.on_response(now, &route, bytes, &self.config) {
-            fx.push(Effect::Paths { slot, moved: true });
-        }
+        let (config, rng) = (&self.config, &mut self.rng);
+        let moved = line.paths.on_response(now, (&route, bytes), config, rng);
+        fx.push(Effect::Paths { slot, moved });
         self.set_active(slot);
     }
 
@@ -114,6 +114,7 @@ impl Lines {
         let is_gone = |route: &Route| gone.contains(&route.socket);
         let moved = line.paths.on_gone(now, is_gone, &self.config);
         if moved {
+            let moved = Some(Departure::Dead);
             fx.push(Effect::Paths { slot, moved });
         }
         for (socket, is_v4) in tried {
@@ -155,6 +156,13 @@ impl Lines {
         found
     }
 
+    /// The path in use was found to carry datagrams of so many bytes.
+    pub fn set_packet_bytes(&mut self, slot: Slot, bytes: u16) {
+        if let Some(line) = self.slots.get_mut(slot) {
+            line.paths.set_packet_bytes(bytes);
+        }
+    }
+
     /// What is known of the paths of a line, the one in use first.
     pub fn paths(&self, slot: Slot) -> impl Iterator<Item = PathInfo> + '_ {
         let line = self.slots.get(slot);
@@ -193,7 +201,7 @@ impl Lines {
         line.paths.add(now, route, &self.config, &mut self.rng);
         line.paths
             .on_silence(now, pace, &self.config, &mut self.rng);
-        fx.push(Effect::Paths { slot, moved: false });
+        fx.push(Effect::Paths { slot, moved: None });
         self.set_active(slot);
     }
 
@@ -206,6 +214,7 @@ impl Lines {
             return;
         }
         let moved = line.paths.on_deadline(now, &self.config, &mut self.rng);
+        let moved = moved.then_some(Departure::Dead);
         fx.push(Effect::Paths { slot, moved });
         self.set_active(slot);
     }

@@ -23,6 +23,15 @@ pub enum PathFrame {
     Response([u8; 8]),
 }
 
+/// Why another path carries the traffic from now on.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Departure {
+    /// The one before answers no more, or cannot be used.
+    Dead,
+    /// This one is better; what is on its way on the other may arrive.
+    Better,
+}
+
 /// What a switch may know of a path.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct PathInfo {
@@ -30,8 +39,11 @@ pub struct PathInfo {
     pub route: Route,
     /// True if the peer answered there when it was last asked.
     pub proven: bool,
-    /// The round trip of the last answered challenge in microseconds, at most.
+    /// The round trip of its challenges in microseconds: the shortest, and more only as far as all
+    /// have been longer for a while.
     pub rtt_us: Option<u64>,
+    /// Bytes of the largest datagram that it was found to carry.
+    pub packet_bytes: Option<u16>,
 }
 
 /// A challenge that was not answered yet.
@@ -61,8 +73,12 @@ pub(super) struct Known {
     pub(super) challenge: Option<Challenge>,
     /// Rounds that were not answered.
     pub(super) rounds: u8,
+    /// So often in a row it was found to be better than the path in use.
+    pub(super) wins: u8,
     /// When it is asked again while the line is held.
     pub(super) again: Time,
+    /// Bytes of the largest datagram that it was found to carry.
+    pub(super) packet_bytes: Option<u16>,
 }
 
 /// The path in use may be dead.
@@ -96,7 +112,9 @@ impl Known {
             allowed,
             challenge: None,
             rounds: 0,
+            wins: 0,
             again,
+            packet_bytes: None,
         }
     }
 
@@ -113,6 +131,14 @@ impl Known {
             due: now,
             period_us,
         });
+    }
+
+    /// A challenge took so long. What the traffic on its own way, or a loss, adds to one says
+    /// nothing about the path.
+    pub(super) fn measure(&mut self, sample_us: u64) {
+        let before_us = self.rtt_us.unwrap_or(sample_us);
+        let longer_us = sample_us.saturating_sub(before_us);
+        self.rtt_us = Some(before_us.min(sample_us) + longer_us / 4);
     }
 
     /// Takes its challenge to be sent, if one waits and may go.

@@ -1,6 +1,7 @@
 //! The ways to one peer: which one carries the traffic, which others answer, and when the first is
 //! left for another (PROTOCOL, section Paths).
 
+mod better;
 mod places;
 
 use alloc::vec::Vec;
@@ -8,7 +9,7 @@ use core::net::SocketAddr;
 
 use super::{
     Config,
-    path::{Doubt, Known, Pace, PathFrame, PathInfo, is_same},
+    path::{Departure, Doubt, Known, Pace, PathFrame, PathInfo, is_same},
 };
 use crate::{
     base::{Rng, Time},
@@ -69,7 +70,15 @@ impl Paths {
             route: path.route,
             proven: path.proven,
             rtt_us: path.rtt_us,
+            packet_bytes: path.packet_bytes,
         })
+    }
+
+    /// The path in use was found to carry datagrams of so many bytes.
+    pub(super) fn set_packet_bytes(&mut self, bytes: u16) {
+        if let Some(active) = self.known.first_mut() {
+            active.packet_bytes = Some(bytes);
+        }
     }
 
     /// Where ranges go: to where the peer was heard last, if it answers there and the path in use is
@@ -159,27 +168,24 @@ impl Paths {
         self.responses.push((route, bytes));
     }
 
-    /// The peer answers; true if the path in use is another one now. It counts only on the path
+    /// The peer answers; tells if the path in use is another one now. It counts only on the path
     /// that the challenge was sent on.
     pub(super) fn on_response(
         &mut self,
         now: Time,
-        route: &Route,
-        bytes: [u8; 8],
+        (route, bytes): (&Route, [u8; 8]),
         config: &Config,
-    ) -> bool {
+        rng: &mut Rng,
+    ) -> Option<Departure> {
         let asked = |path: &Known| {
             path.challenge.as_ref().and_then(|challenge| {
                 (challenge.bytes == bytes && is_same(&path.route, route)).then_some(challenge.first)
             })?
         };
         let found = self.known.iter().enumerate();
-        let Some((place, first)) = found
+        let (place, first) = found
             .filter_map(|(place, path)| Some((place, asked(path)?)))
-            .next()
-        else {
-            return false;
-        };
+            .next()?;
         let path = &mut self.known[place];
         path.challenge = None;
         path.proven = true;
@@ -187,18 +193,17 @@ impl Paths {
         path.rounds = 0;
         path.heard = now;
         path.answered = Some(now);
-        path.rtt_us = Some(now.since_us(first));
+        path.measure(now.since_us(first));
         path.again = now.plus_ms(config.path_probe_ms);
         if place == 0 {
             self.on_heard(now, route, config);
             self.on_answered(now, first, config);
-            return false;
-        }
-        let over = self.doubt.is_some_and(|doubt| doubt.over);
-        if over {
+        } else if self.doubt.is_some_and(|doubt| doubt.over) {
             self.move_to(place, now, config);
+            return Some(Departure::Dead);
         }
-        over
+        let is_better = self.compare(place, now, config, rng);
+        is_better.then_some(Departure::Better)
     }
 
     /// Nothing answers on the path in use, or nothing can be sent there: every path is asked.
@@ -280,7 +285,12 @@ impl Paths {
                 }
                 Some(_) => self.on_unanswered(place, now, config),
                 None if place > 0 && self.held && path.again <= now => {
+                    let is_rival = path.proven;
                     self.ask(place, now, 1, config, rng);
+                    if is_rival {
+                        // Only what was measured at the same time can be compared.
+                        self.ask(0, now, 1, config, rng);
+                    }
                 }
                 None => {}
             }

@@ -87,6 +87,9 @@ impl Switch {
             let due = link.flow.on_deadline(now, &mut self.fates);
             self.stats.packets_lost += u64::from(due.lost_packets);
             self.settle_fates(slot);
+            if due.resized {
+                self.note_size(slot);
+            }
             if due.silence || due.probes > 0 {
                 self.on_silence(now, slot);
             }

@@ -200,7 +200,7 @@ impl Switch {
     /// Packets, and fit one datagram.
     ///
     /// # Errors
-    /// [`LineError`]; the packet is not taken.
+    /// [`LineError`]; the packet is not taken. After `Blocked`, `MaySend` tells when there is room.
     pub fn send(&mut self, now: Time, line: LineId, packet: &[u8]) -> Result<(), LineError> {
         self.advance(now);
         let slot = self.slot(line).ok_or(LineError::UnknownLine)?;
@@ -218,10 +218,11 @@ impl Switch {
             Phase::Connecting { .. } | Phase::Up { .. } => {}
             Phase::Closing { .. } | Phase::Down(_) => return Err(LineError::UnknownLine),
         }
-        if !link.has_packet_room(packet.len()) {
-            return Err(LineError::Blocked);
-        }
-        if !link.packets.push_out(packet, self.config.life.packets_max) {
+        let (most, has_room) = (
+            self.config.life.packets_max,
+            link.has_packet_room(packet.len()),
+        );
+        if !link.packets.push_out(packet, most, has_room) {
             return Err(LineError::Blocked);
         }
         self.touch(slot);

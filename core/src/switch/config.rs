@@ -78,8 +78,12 @@ pub struct Life {
     /// the oldest is dropped and counted. Each holds up to a datagram. Anybody can send them, and
     /// nothing proves who did.
     pub anon_max: u32,
-    /// Bytes of a datagram that is sent; what every path carries is 1,200.
+    /// Bytes of a datagram that every path carries.
     pub datagram_bytes: u16,
+    /// Bytes of the largest datagram that is tried on a path that has much to carry, and sent there
+    /// if it passes; more than UDP carries is taken for that. A peer that is sent such takes them
+    /// with one call of its system each.
+    pub datagram_most_bytes: u16,
 }
 
 impl Default for Life {
@@ -103,9 +107,10 @@ impl Default for Life {
             close_timeout_ms: 5_000,
             down_lines_max: 64,
             events_max: 100_000,
-            packets_max: 64,
+            packets_max: 1_024,
             anon_max: 0,
             datagram_bytes: 1_200,
+            datagram_most_bytes: 65_507,
         }
     }
 }
@@ -123,6 +128,9 @@ impl Config {
         }
         if !(600..=65_000).contains(&life.datagram_bytes) {
             return Err(ConfigError::Illegal("life.datagram_bytes"));
+        }
+        if life.datagram_most_bytes < life.datagram_bytes {
+            return Err(ConfigError::Illegal("life.datagram_most_bytes"));
         }
         if life.redial_first_ms == 0 || life.redial_first_ms > life.redial_most_ms {
             return Err(ConfigError::Illegal("life.redial_first_ms"));

@@ -115,14 +115,20 @@ impl Switch {
     fn build_run(&mut self, now: Time, slot: Slot, buf: &mut [u8]) -> Option<Transmit> {
         let line = self.links.get(slot)?.line()?;
         let info = self.lines.info(line)?;
-        let (route, limits) = (info.route, info.peer_limits);
-        let most = self.config.life.datagram_bytes.min(limits.datagram_bytes);
-        let most = usize::from(most).min(buf.len());
-        if self.links.get_mut(slot)?.grant(now) == Grant::Ranges
-            && let Some(elsewhere) = self.lines.route_for_ranges(line)
-            && let Some(transmit) = self.build_ranges(now, (slot, line), elsewhere, buf)
-        {
-            return Some(transmit);
+        let route = info.route;
+        let link = self.links.get_mut(slot)?;
+        let most = usize::from(link.flow.next_bytes()).min(buf.len());
+        let alone = match link.grant(now) {
+            Grant::Nothing => None,
+            Grant::Ranges => {
+                let elsewhere = self.lines.route_for_ranges(line);
+                elsewhere.and_then(|route| self.build_ranges(now, (slot, line), route, buf))
+            }
+            Grant::Anything if link.end_is_due(now) => None,
+            Grant::Anything => self.build_size_probe(now, (slot, line), route, buf),
+        };
+        if alone.is_some() {
+            return alone;
         }
         let (mut len, mut segment) = (0, 0);
         while buf.len() - len >= most.max(segment) && most > SEALED_OVERHEAD {

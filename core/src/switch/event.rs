@@ -146,6 +146,14 @@ pub enum Event {
         /// The line.
         line: LineId,
     },
+    /// Unreliable packets find room on a line again. Told once after [`Switch::send`] gave
+    /// `Blocked`.
+    ///
+    /// [`Switch::send`]: super::Switch::send
+    MaySend {
+        /// The line.
+        line: LineId,
+    },
 }
 
 /// What happened to an identity of ours in a closed space.

@@ -220,6 +220,9 @@ impl Switch {
         if let Some(rtt_us) = link.flow.rtt_us() {
             link.streams.set_path(rtt_us, link.flow.window_bytes());
         }
+        if progress.resized {
+            self.note_size(slot);
+        }
         self.settle_fates(slot);
         Ok(())
     }

@@ -1,9 +1,12 @@
 //! Memory: each line is told how far it may go before anything happens to it, and what it takes is
 //! noted afterwards.
 
-use super::{Switch, link::Link};
+use super::{Event, Switch, link::Link};
 use crate::base::Slot;
 
+/// Who waits for memory for a packet is told once there is so much of it: the longest packet that
+/// every path carries.
+const WAKES: usize = 1_200;
 /// Places that each list of a switch keeps whatever is in it.
 const SCRATCH_KEPT: usize = 16;
 
@@ -34,7 +37,10 @@ impl Switch {
             return;
         };
         link.streams.on_room(&mut self.stream_effects);
-        if self.ledger.is_near() && !link.starves && link.streams.lacks_memory() {
+        if link.may_send_again(self.config.life.packets_max) {
+            self.events.push_back(Event::MaySend { line: link.id });
+        }
+        if self.ledger.is_near() && !link.starves && link.lacks_memory() {
             link.starves = true;
             self.starving.push_back(slot);
         }
@@ -58,6 +64,9 @@ impl Switch {
         if let Some(link) = self.links.get_mut(slot).filter(|link| link.starves) {
             link.starves = false;
             link.streams.on_room(&mut self.stream_effects);
+            if link.may_send_again(self.config.life.packets_max) {
+                self.events.push_back(Event::MaySend { line: link.id });
+            }
             self.settle_streams(slot);
             self.lend(slot);
         }
@@ -96,8 +105,18 @@ impl Switch {
 
 impl Link {
     /// Bytes that everything takes that the ledger counts.
-    const fn charged_bytes(&self) -> u64 {
+    fn charged_bytes(&self) -> u64 {
         self.streams.charged_bytes() + self.packets.bytes()
+    }
+
+    /// True if somebody waits for memory.
+    fn lacks_memory(&self) -> bool {
+        self.streams.lacks_memory() || (self.packets.is_blocked() && !self.has_packet_room(WAKES))
+    }
+
+    /// True once if an unreliable packet found no room among `most`, and now one would.
+    fn may_send_again(&mut self, most: u32) -> bool {
+        self.has_packet_room(WAKES) && self.packets.take_unblocked(most)
     }
 
     /// True if an unreliable packet of so many bytes finds room, one that goes out or one that

@@ -3,10 +3,11 @@
 
 use alloc::{collections::VecDeque, vec::Vec};
 
-use super::{Event, Interface, LineEvent, SentError, Switch, Transmit, link::Phase};
+use super::{Event, Interface, Life, LineEvent, SentError, Switch, Transmit, link::Phase};
 use crate::{
     base::{Slot, Time, grow},
-    line::{Pace, PathFrame},
+    flow::Sizes,
+    line::{Departure, Limits, Pace, PathFrame},
     wire::{Route, SEALED_OVERHEAD, SEALED_PREFIX, SocketId, TAG_LEN, frame::Writer},
 };
 
@@ -18,6 +19,23 @@ pub(super) const PLAIN_LEAST: usize = 9;
 
 /// Which links the last transmits were of.
 pub(super) type SentLately = VecDeque<(Route, Slot)>;
+
+/// Bytes of the headers of IP and UDP.
+const HEADERS: [u16; 2] = [28, 48];
+
+impl Life {
+    /// What datagrams to a peer of these limits may have on this way.
+    pub(super) fn sizes(&self, route: &Route, limits: &Limits) -> Sizes {
+        let is_v6 = route.path.remote.ip().to_canonical().is_ipv6();
+        let headers = HEADERS[usize::from(is_v6)];
+        let most = self.datagram_most_bytes.min(limits.datagram_bytes);
+        Sizes {
+            base: self.datagram_bytes.min(limits.datagram_bytes),
+            most: most.min(u16::MAX - headers),
+            headers,
+        }
+    }
+}
 
 impl Switch {
     /// Tells which sockets there are and what they are bound to; called at the start, and whenever
@@ -69,12 +87,43 @@ impl Switch {
             return;
         };
         match error {
+            SentError::TooLarge if self.on_too_large(slot, &route, transmit.segment) => {}
             SentError::TooLarge | SentError::Unreachable => {
                 if let Some((line, pace)) = self.path_pace(now, slot) {
                     self.lines.on_unsent(now, line, &route, pace);
                     self.touch(slot);
                 }
             }
+        }
+    }
+
+    /// The system takes no datagram of so many bytes. True if a smaller one goes instead.
+    fn on_too_large(&mut self, slot: Slot, route: &Route, bytes: usize) -> bool {
+        let Some(link) = self.links.get_mut(slot).filter(|link| link.can_seal()) else {
+            return false;
+        };
+        let line = link.line();
+        let info = line.and_then(|line| self.lines.info(line));
+        let bytes = u16::try_from(bytes).unwrap_or(u16::MAX);
+        let is_small = info.is_none_or(|info| {
+            let sizes = self.config.life.sizes(route, &info.peer_limits);
+            info.route != *route || bytes <= sizes.base
+        });
+        if !is_small {
+            link.flow.on_too_large(bytes);
+            self.note_size(slot);
+            self.touch(slot);
+        }
+        !is_small
+    }
+
+    /// What the path in use was found to carry is known of it from now on.
+    pub(super) fn note_size(&mut self, slot: Slot) {
+        if let Some(link) = self.links.get(slot)
+            && let Some(line) = link.line()
+        {
+            let bytes = link.flow.packet_bytes();
+            self.lines.set_packet_bytes(line, bytes);
         }
     }
 
@@ -113,7 +162,7 @@ impl Switch {
     }
 
     /// Another path of a line carries the traffic from now on.
-    pub(super) fn on_moved(&mut self, now: Time, slot: Slot) {
+    pub(super) fn on_moved(&mut self, now: Time, slot: Slot, departure: Departure) {
         let Some(link) = self.links.get_mut(slot) else {
             return;
         };
@@ -121,8 +170,21 @@ impl Switch {
         let Some(path) = self.lines.paths(line).next() else {
             return;
         };
-        let lost = link.flow.on_path_change(now, path.rtt_us, &mut self.fates);
+        let lost = match (departure, path.rtt_us) {
+            (Departure::Better, Some(rtt_us)) => {
+                link.flow.on_better_path(now, rtt_us, &mut self.fates)
+            }
+            (Departure::Dead | Departure::Better, rtt_us) => {
+                link.flow.on_path_change(now, rtt_us, &mut self.fates)
+            }
+        };
         self.stats.packets_lost += u64::from(lost);
+        let limits = self.lines.info(line).map(|info| info.peer_limits);
+        let sizes = self
+            .config
+            .life
+            .sizes(&path.route, &limits.unwrap_or_default());
+        link.flow.set_sizes(sizes, path.packet_bytes);
         let line = link.id;
         let pair = (link.who.local, link.who.peer);
         self.events.push_back(Event::Line(LineEvent::Moved {
@@ -155,6 +217,37 @@ impl Switch {
         };
         let plain = writer.len();
         let (len, _) = self.lines.seal(line, buf, plain)?;
+        self.note_sent(route, slot);
+        Some(Transmit::of(route, len, len))
+    }
+
+    /// Writes a packet of the size that is to be tried, with a ping and padding and nothing else.
+    /// Who calls may send, and has something to.
+    pub(super) fn build_size_probe(
+        &mut self,
+        now: Time,
+        (slot, line): (Slot, Slot),
+        route: Route,
+        buf: &mut [u8],
+    ) -> Option<Transmit> {
+        let link = self.links.get_mut(slot)?;
+        let bytes = loop {
+            let bytes = link.flow.size_probe_due(now)?;
+            if usize::from(bytes) <= buf.len() {
+                break bytes;
+            }
+            // The shell's buffer is an interface, too.
+            link.flow.on_too_large(bytes);
+        };
+        let buf = &mut buf[..usize::from(bytes)];
+        let room = buf.len() - TAG_LEN;
+        let mut writer = Writer::new(&mut buf[SEALED_PREFIX..room]);
+        let _fits = writer.ping();
+        writer.padding(writer.room());
+        let plain = writer.len();
+        let (len, counter) = self.lines.seal(line, buf, plain)?;
+        link.on_moved(now);
+        link.flow.on_size_probe_sent(now, counter, bytes);
         self.note_sent(route, slot);
         Some(Transmit::of(route, len, len))
     }

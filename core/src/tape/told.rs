@@ -139,6 +139,10 @@ impl Recorder {
                 self.word("event", "packet");
                 self.line(*line);
             }
+            Event::MaySend { line } => {
+                self.word("event", "may-send");
+                self.line(*line);
+            }
         }
     }
 

@@ -1,6 +1,7 @@
 //! Two switches that hand each other what they send, and a clock for each stage.
 
 use std::{
+    collections::BTreeMap,
     net::SocketAddr,
     time::{Duration, Instant},
 };
@@ -271,16 +272,25 @@ impl Pair {
     /// So many streams with so many bytes in each; gives how many datagrams carried them.
     pub(super) fn bulk(&mut self, streams: usize, bytes: usize) -> u64 {
         let streams: Vec<_> = (0..streams).map(|_| self.open()).collect();
+        let places = |at: usize| -> BTreeMap<StreamId, usize> {
+            let ids = streams.iter().map(|ids| ids[at]);
+            ids.zip(0..).collect()
+        };
+        let places = [places(0), places(1)];
         let mut left = vec![[bytes; 2]; streams.len()];
+        // Whose turn it is to write, and to read: who was told so.
+        let mut told: [Vec<usize>; 2] = [(0..streams.len()).collect(), Vec::new()];
         self.took = Default::default();
         let before = self.ends[0].switch.stats().datagrams_out;
         let mut buf = vec![0; PIECE.len()];
         while left.iter().any(|[_, unread]| *unread > 0) {
             self.timed(Stage::Write, |pair| {
-                for ([ours, _], [unwritten, _]) in streams.iter().zip(&mut left) {
-                    loop {
+                let (switch, now) = (&mut pair.ends[0].switch, pair.now);
+                for place in told[0].drain(..) {
+                    let unwritten = &mut left[place][0];
+                    while *unwritten > 0 {
                         let piece = &PIECE[..PIECE.len().min(*unwritten)];
-                        match write(&mut pair.ends[0].switch, pair.now, *ours, piece) {
+                        match write(switch, now, streams[place][0], piece) {
                             0 => break,
                             taken => *unwritten -= taken,
                         }
@@ -289,15 +299,28 @@ impl Pair {
             });
             self.turn();
             self.timed(Stage::Read, |pair| {
-                for ([_, theirs], [_, unread]) in streams.iter().zip(&mut left) {
-                    let switch = &mut pair.ends[1].switch;
-                    while let Ok(Read::Bytes(taken)) = read(switch, pair.now, *theirs, &mut buf) {
+                let (switch, now) = (&mut pair.ends[1].switch, pair.now);
+                for place in told[1].drain(..) {
+                    let unread = &mut left[place][1];
+                    while let Ok(Read::Bytes(taken)) =
+                        read(switch, now, streams[place][1], &mut buf)
+                    {
                         *unread -= taken;
                     }
                 }
             });
-            self.happened(0);
-            self.happened(1);
+            for at in 0..2 {
+                let happened = self.happened(at).iter().filter_map(|event| {
+                    let Event::Stream(
+                        StreamEvent::Writable { stream } | StreamEvent::Readable { stream },
+                    ) = event
+                    else {
+                        return None;
+                    };
+                    places[at].get(stream).copied()
+                });
+                told[at].extend(happened);
+            }
         }
         self.ends[0].switch.stats().datagrams_out - before
     }

@@ -1,5 +1,5 @@
 //! Ours beside quinn, over loopback, both ends in one process under the same runtime:
-//! `cargo bench -p hydroid-tests --bench peers [-- --only WORK] [--json] [--rounds N]`.
+//! `cargo bench -p hydroid-tests --bench peers [-- --only WORK] [--json] [--rounds N] [--ours]`.
 //!
 //! The two do each work in turn, round after round, so that a machine that has other things to do
 //! slows both; a ratio is the median of the rounds' own ratios. Processor time is that of the
@@ -7,6 +7,7 @@
 //! AES-128-GCM by ring and asks its clients for a certificate, since every line of ours knows both
 //! ends.
 
+mod link;
 mod memory;
 mod net;
 mod of_hydroid;
@@ -52,14 +53,19 @@ fn run() -> Outcome<()> {
         arguments.get(at + 1)
     };
     let rounds = of("--rounds").map_or(Ok(ROUNDS), |it| it.parse())?;
-    let json = arguments.iter().any(|it| it == "--json");
+    let has = |flag: &str| arguments.iter().any(|it| it == flag);
+    // Ours alone is what one looks at through a profiler.
+    let (json, alone) = (has("--json"), has("--ours"));
     let only = of("--only");
     let chosen = |work: &&Work| only.is_none_or(|only| only == work.name());
     let all: Vec<_> = Work::ALL.iter().filter(chosen).collect();
     let counts = only.is_none_or(|only| only == memory::NAME);
-    if all.is_empty() && !counts {
+    let lossy = |row: &&(&str, u64)| only.is_none_or(|only| only == row.0);
+    let lossy: Vec<_> = link::ROWS.iter().filter(lossy).collect();
+    if all.is_empty() && lossy.is_empty() && !counts {
         let names = Work::ALL.map(Work::name).join(", ");
-        let names = format!("{names}, {}", memory::NAME);
+        let links = link::ROWS.map(|row| row.0).join(", ");
+        let names = format!("{names}, {links}, {}", memory::NAME);
         return Err(format!("no such work; there are {names}").into());
     }
     if !json {
@@ -67,7 +73,10 @@ fn run() -> Outcome<()> {
         println!("|---|---|---|---|---|---|---|---|");
     }
     for work in all {
-        row(*work, rounds.max(1), json)?;
+        row(*work, rounds.max(1), (json, alone))?;
+    }
+    for lossy in lossy {
+        link::row(*lossy, rounds.max(1), json)?;
     }
     if counts {
         memory::row(json)?;
@@ -76,42 +85,50 @@ fn run() -> Outcome<()> {
 }
 
 /// Does a work so many times by ours and by quinn, in turn, and tells what came of it.
-fn row(work: Work, rounds: usize, json: bool) -> Outcome<()> {
+fn row(work: Work, rounds: usize, (json, alone): (bool, bool)) -> Outcome<()> {
     let (mut ours, mut peer, mut limit) = (Vec::new(), Vec::new(), Vec::new());
     for _round in 0..rounds {
         ours.push(once::<Hydroid>(work)?);
-        if std::env::var("ALONE").is_ok() {
-            peer.push(ours[ours.len() - 1]);
-            continue;
+        if !alone {
+            peer.push(once::<Quinn>(work)?);
+            limit.extend(raw::limit(work, &runtime(work)?)?);
         }
-        peer.push(once::<Quinn>(work)?);
-        limit.extend(raw::limit(work, &runtime(work)?)?);
     }
-    let rate = |all: &[Took]| median(all.iter().map(|it| it.rate));
-    let cpu_us = |all: &[Took]| median(all.iter().map(|it| it.cpu_us));
-    let paired = |of: fn(&Took) -> f64| median(ours.iter().zip(&peer).map(|(a, b)| of(a) / of(b)));
-    let (rates, cpus) = ([rate(&ours), rate(&peer)], [cpu_us(&ours), cpu_us(&peer)]);
-    let most = (!limit.is_empty()).then(|| median(limit.into_iter()));
-    let (ratio, cpu_ratio) = (paired(|it| it.rate), paired(|it| it.cpu_us));
+    let figures = |of: fn(&Took) -> f64| {
+        let pairs = ours.iter().zip(&peer);
+        [
+            median(ours.iter().map(of)),
+            median(peer.iter().map(of)),
+            median(pairs.map(|(ours, peer)| of(ours) / of(peer))),
+        ]
+    };
+    let [rate_ours, rate_peer, ratio] = figures(|it| it.rate);
+    let [cpu_ours, cpu_peer, cpu_ratio] = figures(|it| it.cpu_us);
+    let most = median(limit.into_iter());
     if json {
         let row = serde_json::json!({
-            "work": work.name(), "unit": work.unit(), "ours": rates[0], "peer": rates[1],
-            "limit": most, "ratio": ratio, "cpu_us_ours": cpus[0], "cpu_us_peer": cpus[1],
+            "work": work.name(), "unit": work.unit(), "ours": rate_ours, "peer": rate_peer,
+            "limit": most, "ratio": ratio, "cpu_us_ours": cpu_ours, "cpu_us_peer": cpu_peer,
             "cpu_ratio": cpu_ratio, "rounds": rounds,
         });
         println!("{row}");
-    } else {
-        let most = most.map_or_else(String::new, |most| format!("{most:.0}"));
-        println!(
-            "| {}, {}/s | {:.0} | {:.0} | {most} | {ratio:.2} | {:.2} | {:.2} | {cpu_ratio:.2} |",
-            work.name(),
-            work.unit(),
-            rates[0],
-            rates[1],
-            cpus[0],
-            cpus[1],
-        );
+        return Ok(());
     }
+    let cell = |figure: Option<f64>, places: usize| {
+        figure.map_or_else(String::new, |figure| format!("{figure:.places$}"))
+    };
+    println!(
+        "| {}, {}/s | {} | {} | {} | {} | {} | {} | {} |",
+        work.name(),
+        work.unit(),
+        cell(rate_ours, 0),
+        cell(rate_peer, 0),
+        cell(most, 0),
+        cell(ratio, 2),
+        cell(cpu_ours, 2),
+        cell(cpu_peer, 2),
+        cell(cpu_ratio, 2),
+    );
     Ok(())
 }
 
@@ -152,9 +169,9 @@ fn cpu_ns() -> Outcome<u64> {
     Ok(ns)
 }
 
-/// The one in the middle.
-fn median(all: impl Iterator<Item = f64>) -> f64 {
+/// The one in the middle, if there is any.
+fn median(all: impl Iterator<Item = f64>) -> Option<f64> {
     let mut all: Vec<_> = all.collect();
     all.sort_by(f64::total_cmp);
-    all[all.len() / 2]
+    all.get(all.len() / 2).copied()
 }

@@ -2,7 +2,6 @@
 
 use hydroid_core::identity::{Hashname, Space, Ticket};
 use hydroid_tokio::{Config, Endpoint, Line, ReadHalf, WriteHalf, fresh_secret};
-use tokio::task::yield_now;
 
 use super::{Outcome, net::Net};
 
@@ -76,10 +75,7 @@ impl Net for Hydroid {
             .get_mut(..message.len() + 2)
             .ok_or("a short message")?;
         packet[2..].copy_from_slice(message);
-        while line.send(packet).is_err() {
-            yield_now().await;
-        }
-        Ok(())
+        Ok(line.send_wait(packet).await?)
     }
 
     async fn hear(line: &Line) -> Outcome<()> {

@@ -81,6 +81,8 @@ pub(super) struct App {
     pub(super) streams: BTreeMap<StreamId, End>,
     /// Streams that an event or a wish has given something to do.
     busy: BTreeSet<StreamId>,
+    /// Lines on which an unreliable packet found no room, and nobody said since that there is some.
+    pub(super) send_blocked: BTreeSet<LineId>,
     /// Lines of which unreliable packets wait.
     pub(super) packets: BTreeSet<LineId>,
     /// Numbers of the unreliable packets that came.
@@ -119,6 +121,10 @@ impl App {
             Event::Packet { line } => {
                 self.packets.insert(*line);
                 Ok(())
+            }
+            Event::MaySend { line } => {
+                let caused = self.send_blocked.remove(line);
+                checks::edge(&line.to_string(), Edge::Other { caused })
             }
             Event::Space(_) => {
                 let caused = self.in_closed;

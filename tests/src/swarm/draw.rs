@@ -123,6 +123,31 @@ impl Draw {
         config.ledger.line_bytes = config.ledger.line_least_bytes << self.below(4);
     }
 
+    /// A machine has another address, too, or loses the one that it used.
+    fn address(&mut self) -> Act {
+        let host = 1 + self.below(200) as u8;
+        self.of(&[Act::Give { host }, Act::Lose, Act::Lose])
+    }
+
+    fn one_way(&mut self, to: u8, ms: u64) -> Act {
+        let back = self.chance(50);
+        Act::OneWay { to, back, ms }
+    }
+
+    /// Never below what every path carries.
+    fn shrink(&mut self, to: u8, ms: u64) -> Act {
+        let bytes = self.of(&[1_200, 1_252, 1_472, 4_000]);
+        Act::Shrink { to, bytes, ms }
+    }
+
+    /// Packets whose size is tried early and again soon.
+    fn hasty_sizes(&mut self, config: &mut Config) {
+        let flow = &mut config.flow;
+        flow.size_after_packets = 1 + self.rng.below(16) as u8;
+        flow.size_again_ms = 500 + self.rng.below(5_000) as u32;
+        flow.size_hole_ms = 200 + self.rng.below(2_000) as u32;
+    }
+
     /// Keys that are renewed often.
     fn hasty_keys(&mut self, config: &mut Config) {
         config.line.suite = self.of(&[Suite::Aes256Gcm, Suite::ChaCha20Poly1305]);

@@ -1,9 +1,11 @@
 //! What each operation of a plan does.
 
+use std::net::SocketAddr;
+
 use hydroid_core::{
     base::Time,
-    identity::Gate,
-    switch::{LineId, StreamId},
+    identity::{Gate, PublicKey},
+    switch::{LineError, LineId, StreamId},
     tape::Recorded,
 };
 
@@ -19,9 +21,14 @@ const FORGOTTEN_MS: u64 = 15_000;
 
 impl Plan {
     /// Where a machine is after it moved; host 0 is where it was first.
-    pub(super) fn address(node: usize, host: u8) -> std::net::SocketAddr {
+    pub(super) fn address(node: usize, host: u8) -> SocketAddr {
         let network = if host == 0 { 0 } else { 7 };
         ([10, host, network, node as u8], 4000).into()
+    }
+
+    /// Where else a machine is.
+    pub(super) fn other_address(node: usize, host: u8) -> SocketAddr {
+        ([10, host, 9, node as u8], 4000).into()
     }
 }
 
@@ -34,6 +41,8 @@ impl Run<'_> {
             Act::Part { group, ways, ms } => self.part_group(group, ways, ms),
             Act::Weather { link, ms } => self.weather(link, ms),
             Act::Bad { to, link, ms } => self.spoil(node, usize::from(to), link, ms),
+            Act::OneWay { to, back, ms } => self.cut_one_way(node, usize::from(to), back, ms),
+            Act::Shrink { to, bytes, ms } => self.shrink(node, usize::from(to), bytes, ms),
             Act::Kick => return self.kick(node),
             _ if !self.is_there(node) => {}
             Act::Restart { kept } => self.restart(node, kept),
@@ -41,6 +50,8 @@ impl Run<'_> {
             Act::Sleep { ms, counted } => self.sleep(node, ms, counted),
             Act::Silence { ms } => self.silence(node, ms),
             Act::Move { host, how } => self.relocate(node, host, how),
+            Act::Give { host } => self.world.give(node, &[Plan::other_address(node, host)]),
+            Act::Lose => self.lose_address(node),
             Act::Clock { ms, off_ms } => self.set_clock(node, ms, off_ms),
             Act::Connect { to } => self.connect(node, usize::from(to)),
             Act::Forget { to } => self.forget(node, usize::from(to)),
@@ -101,10 +112,13 @@ impl Run<'_> {
     fn send(&mut self, node: usize, line: u32) {
         self.cast.packets += 1;
         let number = self.cast.packets.to_be_bytes();
+        let mut blocked = None;
         self.with_line(node, line, |switch, now, line| {
             let packet = [[0; 2].as_slice(), &number].concat();
-            let _full = switch.send(now, line, &packet);
+            let sent = switch.send(now, line, &packet);
+            blocked = (sent == Err(LineError::Blocked)).then_some(line);
         });
+        self.cast.apps[node].send_blocked.extend(blocked);
     }
 
     fn receive(&mut self, node: usize, line: u32) -> Verdict {
@@ -135,12 +149,21 @@ impl Run<'_> {
 
     fn connect(&mut self, node: usize, to: usize) {
         let now = self.world.nodes[node].time(self.world.now);
-        let (key, address) = (self.world.nodes[to].key, self.world.nodes[to].seen());
+        let (key, addresses) = self.said_of(to);
         let here = &mut self.world.nodes[node];
         // A node that was put out, or is full, dials nobody.
-        if let Ok(line) = here.switch.connect(now, here.hashname, &key, &[address]) {
+        let line = here.switch.connect(now, here.hashname, &key, &addresses);
+        if let Ok(line) = line {
             self.cast.apps[node].lines.entry(line).or_default();
         }
+    }
+
+    /// The key of a node, and where it is said to be.
+    fn said_of(&self, node: usize) -> (PublicKey, Vec<SocketAddr>) {
+        let node = &self.world.nodes[node];
+        let also = node.also.iter().copied();
+        let addresses = [node.seen()].into_iter().chain(also);
+        (node.key, addresses.collect())
     }
 
     fn forget(&mut self, node: usize, to: usize) {
@@ -216,11 +239,10 @@ impl Run<'_> {
         }
         let kept = self.plan.kept.iter();
         for (_, to) in kept.filter(|(from, _)| usize::from(*from) == node) {
-            let to = &self.world.nodes[usize::from(*to)];
-            let (key, address) = (to.key, to.seen());
+            let (key, addresses) = self.said_of(usize::from(*to));
             let now = self.world.nodes[node].time(self.world.now);
             let here = &mut self.world.nodes[node];
-            let kept = here.switch.keep_line(now, here.hashname, &key, &[address]);
+            let kept = here.switch.keep_line(now, here.hashname, &key, &addresses);
             demand(
                 "lines",
                 kept.is_ok() || self.cast.out.contains(&node),

@@ -123,6 +123,14 @@ pub enum Act {
     Weather { link: Link, ms: u64 },
     /// The link from it to another is like this for a while.
     Bad { to: u8, link: Link, ms: u64 },
+    /// Its machine has another address, too.
+    Give { host: u8 },
+    /// It loses the first of its addresses, if it has another, and nobody notices.
+    Lose,
+    /// From the first address of it to that of another, or back, nothing goes.
+    OneWay { to: u8, back: bool, ms: u64 },
+    /// Between it and another nothing longer goes for a while; no line may die of it.
+    Shrink { to: u8, bytes: u64, ms: u64 },
 }
 
 /// Who notices that a machine has moved.

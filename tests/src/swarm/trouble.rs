@@ -1,7 +1,10 @@
 //! What goes wrong for a while: it is set off by an operation and ends by itself, or when the world
 //! heals.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::SocketAddr,
+};
 
 use hydroid_core::{base::Time, identity::Admission, switch::Interface};
 
@@ -22,6 +25,10 @@ pub(super) struct Trouble {
     parts: BTreeMap<u64, [Vec<usize>; 2]>,
     bad: BTreeMap<u64, (usize, usize, Link)>,
     weather: BTreeMap<u64, Link>,
+    /// Ways that carry nothing.
+    ways: BTreeMap<u64, (SocketAddr, SocketAddr)>,
+    /// Nodes between which nothing longer goes.
+    shrunk: BTreeMap<u64, (usize, usize, u64)>,
     pub(super) crashed: BTreeSet<usize>,
 }
 
@@ -144,6 +151,36 @@ impl Run<'_> {
         self.set_links();
     }
 
+    /// Nothing goes from the first address of a node to that of another, or back.
+    pub(super) fn cut_one_way(&mut self, node: usize, to: usize, back: bool, ms: u64) {
+        let until = self.world.now.plus_ms(ms);
+        self.cast.cuts.part(node, to, until);
+        let (one, other) = (self.world.nodes[node].seen(), self.world.nodes[to].seen());
+        let way = if back { (other, one) } else { (one, other) };
+        let id = self.trouble.until(until, |id| Ended::Mended { id });
+        self.trouble.ways.insert(id, way);
+        self.world.faults.fire(Fault::OneWay);
+        self.set_links();
+    }
+
+    /// Between two nodes nothing longer than this goes. That is no cause for any line to end.
+    pub(super) fn shrink(&mut self, node: usize, to: usize, bytes: u64, ms: u64) {
+        let until = self.world.now.plus_ms(ms);
+        let id = self.trouble.until(until, |id| Ended::Mended { id });
+        self.trouble.shrunk.insert(id, (node, to, bytes));
+        self.world.faults.fire(Fault::Shrink);
+        self.set_links();
+    }
+
+    /// A machine has lost the address that it used.
+    pub(super) fn lose_address(&mut self, node: usize) {
+        if self.world.lose_address(node) {
+            let now = self.world.now;
+            self.cast.cuts.moved(now, node);
+            self.cast.cuts.cut(node, now);
+        }
+    }
+
     /// Nothing goes from ours to theirs, or back.
     pub(super) fn part(&mut self, ours: &[usize], theirs: &[usize], ways: [bool; 2], ms: u64) {
         let until = self.world.now.plus_ms(ms);
@@ -177,6 +214,12 @@ impl Run<'_> {
         }
         let weather = trouble.weather.values().next_back();
         self.world.link = weather.copied().unwrap_or(self.plan.link);
+        for (one, other, bytes) in trouble.shrunk.values() {
+            self.world.narrow(*one, *other, *bytes);
+        }
+        for (from, to) in trouble.ways.values() {
+            self.world.cut(*from, *to, [true, false]);
+        }
     }
 
     /// A machine is somewhere else.
@@ -221,6 +264,10 @@ impl Run<'_> {
                 self.trouble.parts.remove(&id);
                 self.trouble.bad.remove(&id);
                 self.trouble.weather.remove(&id);
+                self.trouble.ways.remove(&id);
+                if self.trouble.shrunk.remove(&id).is_some() {
+                    self.world.faults.fire(Fault::Grow);
+                }
                 self.set_links();
             }
         }

@@ -31,11 +31,19 @@ pub enum Fault {
     Move,
     /// A host's clock was put wrong.
     Clock,
+    /// A host lost one of its addresses, and nobody told it.
+    AddressLost,
+    /// A path carried nothing in one direction from then on.
+    OneWay,
+    /// A link carried no datagrams as long as before.
+    Shrink,
+    /// A link carried longer ones again.
+    Grow,
 }
 
 impl Fault {
     /// All of them.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 17] = [
         Self::Loss,
         Self::Double,
         Self::Reorder,
@@ -49,6 +57,10 @@ impl Fault {
         Self::Sleep,
         Self::Move,
         Self::Clock,
+        Self::AddressLost,
+        Self::OneWay,
+        Self::Shrink,
+        Self::Grow,
     ];
 
     /// A word for figures.
@@ -67,6 +79,10 @@ impl Fault {
             Self::Sleep => "sleep",
             Self::Move => "move",
             Self::Clock => "clock",
+            Self::AddressLost => "address_lost",
+            Self::OneWay => "one_way",
+            Self::Shrink => "shrink",
+            Self::Grow => "grow",
         }
     }
 }

@@ -135,6 +135,18 @@ impl World {
         node.tell_sockets(now, any);
     }
 
+    /// Node `n` loses the address that it is reached at first, and goes on with the next of its
+    /// others. Its shell does not notice. False if it has no other.
+    pub fn lose_address(&mut self, n: usize) -> bool {
+        if self.nodes[n].also.is_empty() {
+            return false;
+        }
+        self.faults.fire(Fault::AddressLost);
+        let node = &mut self.nodes[n];
+        node.address = node.also.remove(0);
+        true
+    }
+
     /// Node `n` has these sockets from now on, each with one address, and its shell tells so.
     pub fn bind(&mut self, n: usize, sockets: &[Interface]) {
         let now = self.nodes[n].time(self.now);

@@ -84,6 +84,8 @@ pub struct World {
     /// Tapes of switches that are no more.
     past: Vec<(usize, Vec<u8>)>,
     links: BTreeMap<(usize, usize), Link>,
+    /// The links between addresses, which go before those between nodes.
+    ways: BTreeMap<(SocketAddr, SocketAddr), Link>,
     pipes: BTreeMap<(usize, usize), link::Pipe>,
     partitions: Vec<Partition>,
     /// Nodes whose outputs are to be taken.
@@ -161,6 +163,7 @@ impl World {
             past: Vec::new(),
             providers,
             links: BTreeMap::new(),
+            ways: BTreeMap::new(),
             pipes: BTreeMap::new(),
             partitions: Vec::new(),
             busy: VecDeque::new(),
@@ -336,8 +339,14 @@ impl World {
         while let Some(transmit) = self.nodes.all[n].switch.inner().poll_transmit(now, buf) {
             step.took_transmit(&transmit, buf.len());
             let node = &mut self.nodes.all[n];
-            let Some(from) = node.source(transmit.socket, transmit.path) else {
-                let error = SentError::Unreachable;
+            let source = node.source(transmit.socket, transmit.path);
+            let fits = transmit.segment <= node.interface_bytes;
+            let Some(from) = source.filter(|_| fits) else {
+                let error = if fits {
+                    SentError::Unreachable
+                } else {
+                    SentError::TooLarge
+                };
                 node.switch.inner().handle_sent_error(now, &transmit, error);
                 continue;
             };

@@ -21,9 +21,16 @@ impl World {
         self.pipes.remove(&(from, to));
     }
 
+    /// What goes from one of these addresses to the other takes this link, both ways.
+    pub fn way_between(&mut self, one: SocketAddr, other: SocketAddr, link: Link) {
+        self.ways.insert((one, other), link);
+        self.ways.insert((other, one), link);
+    }
+
     /// The link of the world is between all nodes again.
     pub fn forget_links(&mut self) {
         self.links.clear();
+        self.ways.clear();
         self.pipes.clear();
     }
 
@@ -51,6 +58,18 @@ impl World {
     pub fn mend(&mut self) {
         self.cuts.clear();
         self.partitions.clear();
+    }
+
+    /// Between two nodes nothing longer than this goes, whatever link there is otherwise.
+    pub fn narrow(&mut self, one: usize, other: usize, mtu_bytes: u64) {
+        for way in [(one, other), (other, one)] {
+            let link = self.links.get(&way).copied().unwrap_or(self.link);
+            let mtu_bytes = match link.mtu_bytes {
+                0 => mtu_bytes,
+                least => least.min(mtu_bytes),
+            };
+            self.links.insert(way, Link { mtu_bytes, ..link });
+        }
     }
 
     /// Puts a datagram on its way to node `to`, as if `from` had sent it.
@@ -86,6 +105,9 @@ impl World {
         }
         let given = to.filter(|_| !self.links.is_empty());
         let given = given.and_then(|to| self.links.get(&(from, to)));
+        let way = (from_address, to_address);
+        let way = Some(way).filter(|_| !self.ways.is_empty());
+        let given = way.and_then(|way| self.ways.get(&way)).or(given);
         let link = given.copied().unwrap_or(self.link);
         let bytes = datagram.len() as u64;
         if link.mtu_bytes > 0 && bytes > link.mtu_bytes {

@@ -82,6 +82,8 @@ pub struct Node {
     pub events: VecDeque<Event>,
     /// False while it is cut off: nothing comes to it and nothing leaves it.
     pub online: bool,
+    /// Bytes of the longest datagram that its interface takes; of longer ones its system says so.
+    pub interface_bytes: usize,
     /// What its switch asked to be kept.
     pub disk: Disk,
     /// How often it asked.
@@ -124,6 +126,7 @@ impl Node {
             key,
             events: VecDeque::new(),
             online: true,
+            interface_bytes: usize::MAX,
             disk: Disk::default(),
             needs: 0,
             asleep: None,

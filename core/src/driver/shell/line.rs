@@ -88,6 +88,15 @@ impl<S> Line<S> {
         self.shared().command(send)?.map_err(packet_error)
     }
 
+    /// As [`Line::send_wait`]; `waker` is woken to look again.
+    pub fn poll_send(&self, packet: &[u8], waker: &Waker) -> Poll<io::Result<()>> {
+        let line = self.id();
+        let sent = self
+            .shared()
+            .attempt(|driver, now| driver.poll_send(now, line, packet, waker));
+        sent.map(|sent| sent?.map_err(packet_error))
+    }
+
     /// Closes the line: what was written is delivered first, then the peer is told `code` (0 is a
     /// graceful end) and `reason`.
     pub fn close(&self, code: u64, reason: &str) {
@@ -150,6 +159,15 @@ impl<S: Runtime> Line<S> {
     /// If the head is illegal or the line is no more.
     pub async fn open_stream(&self, head: &str) -> Result<S::Stream, OpenError> {
         poll_fn(|cx| self.poll_open_stream(head, cx.waker())).await
+    }
+
+    /// As [`Line::send`], once there is room for the packet. It is not held back for others: what
+    /// is sent is still unreliable.
+    ///
+    /// # Errors
+    /// The [`LineError`](crate::switch::LineError) inside says why it will never be taken.
+    pub async fn send_wait(&self, packet: &[u8]) -> io::Result<()> {
+        poll_fn(|cx| self.poll_send(packet, cx.waker())).await
     }
 
     /// The length of the next unreliable packet that the peer sent. Where nobody asks for them the

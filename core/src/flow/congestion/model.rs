@@ -305,11 +305,13 @@ impl Model {
             // No timer is that fine: the window alone holds back.
             RATE_MAX
         } else {
-            let mut rate = bandwidth;
-            if self.phase == Phase::Startup {
-                // What little was sent before was not the path's limit.
-                rate = rate.max(self.window * SECOND_US / minimum_us / 2);
-            }
+            // What little was sent before was not the path's limit, and after an outage what was
+            // measured over it is not either: some packets a round trip may always leave.
+            let least = match self.phase {
+                Phase::Startup => self.window / 2,
+                Phase::Drain | Phase::Up | Phase::Down | Phase::Cruise => self.minimum(),
+            };
+            let rate = bandwidth.max(least * SECOND_US / minimum_us);
             (rate * self.gain() / ONE).max(1)
         };
     }

@@ -238,3 +238,18 @@ fn flow_model_is_at_home_on_short_and_on_long_paths() {
     link.until(s(20));
     assert!(share(&mut link, 10) >= 93);
 }
+
+#[test]
+fn flow_model_is_itself_again_soon_after_an_outage() {
+    for (outage_ms, lost_permille) in [(700, 1000), (4000, 1000), (20_000, 1000), (4000, 900)] {
+        let mut link = lone(&Config::default(), 0);
+        link.until(s(2));
+        link.lost_permille = lost_permille;
+        link.until(s(2).plus_ms(outage_ms));
+        link.lost_permille = 0;
+        // A probe may just have left: the next one comes after as long again, at most 64 periods.
+        link.until(s(9).plus_ms(outage_ms * 2));
+        let share = share(&mut link, 2);
+        assert!(share >= 90, "{share} % after {outage_ms} ms");
+    }
+}

@@ -47,8 +47,11 @@ impl Ways {
     }
 
     fn answer(&mut self, n: u8, bytes: [u8; 8]) -> bool {
+        let from = (&route_to(n), bytes);
+        let (config, rng) = (&self.config, &mut self.rng);
         self.paths
-            .on_response(self.now, &route_to(n), bytes, &self.config)
+            .on_response(self.now, from, config, rng)
+            .is_some()
     }
 
     /// All that goes out now: where to, and which challenge.
@@ -146,9 +149,10 @@ fn line_response_counts_only_with_its_bytes_and_on_its_path() {
     assert!(ways.paths.infos().skip(1).all(|path| !path.proven));
     let mut other_socket = route_to(2);
     other_socket.socket = SocketId(1);
-    let config = ways.config.clone();
-    ways.paths
-        .on_response(ways.now, &other_socket, sent[1].1, &config);
+    let (config, rng) = (&ways.config, &mut ways.rng);
+    let from = (&other_socket, sent[1].1);
+    let moved = ways.paths.on_response(ways.now, from, config, rng);
+    assert_eq!(moved, None);
     assert!(ways.paths.infos().skip(1).all(|path| !path.proven));
     ways.answer(2, sent[1].1);
     assert!(ways.paths.infos().skip(1).all(|path| path.proven));
@@ -256,4 +260,110 @@ fn line_challenges_are_answered_one_a_path() {
         .map(|n| (route_to(n % 10), PathFrame::Response([n; 8])))
         .collect();
     assert_eq!(answers, expected);
+}
+
+/// The path in use answers after `one_ms` and the other after `two_ms`, each time that they are
+/// asked; tells how often the path in use became another one.
+fn moves(ways: &mut Ways, one_ms: u64, two_ms: u64, seconds: u64) -> u32 {
+    ways.paths.set_held(true);
+    let end = ways.now.plus_ms(seconds * 1000);
+    let mut waiting = Vec::new();
+    let mut moves = 0;
+    while ways.now < end {
+        for (route, bytes) in ways.sent() {
+            let n = if route == route_to(1) { 1 } else { 2 };
+            let ms = if n == 1 { one_ms } else { two_ms };
+            waiting.push((ways.now.plus_ms(ms), n, bytes));
+        }
+        ways.now = ways.now.plus_ms(1);
+        let (now, mut due) = (ways.now, Vec::new());
+        waiting.retain(|it: &(Time, u8, [u8; 8])| {
+            due.extend(Some(*it).filter(|it| it.0 <= now));
+            it.0 > now
+        });
+        for (_, n, bytes) in due {
+            moves += u32::from(ways.answer(n, bytes));
+        }
+        if ways.paths.deadline().is_some_and(|at| at <= now) {
+            ways.paths.on_deadline(now, &ways.config, &mut ways.rng);
+        }
+    }
+    moves
+}
+
+fn two_ways(config: Config) -> Ways {
+    let mut ways = Ways::new(config);
+    let (config, rng) = (&ways.config, &mut ways.rng);
+    ways.paths.add(ways.now, route_to(2), config, rng);
+    ways
+}
+
+#[test]
+fn line_path_that_is_clearly_better_takes_over_and_the_other_stays_proven() {
+    for (one_ms, two_ms, expected) in [
+        (40, 20, 1),
+        (20, 40, 0),
+        (100, 91, 0),
+        (100, 85, 1),
+        (9, 5, 0),
+    ] {
+        let mut ways = two_ways(Config::default());
+        let moved = moves(&mut ways, one_ms, two_ms, 120);
+        assert_eq!(moved, expected, "{one_ms} and {two_ms} ms");
+        let infos: Vec<_> = ways.paths.infos().collect();
+        let best = if expected == 1 {
+            route_to(2)
+        } else {
+            route_to(1)
+        };
+        assert_eq!(infos[0].route, best);
+        assert!(infos[1].proven, "it may be needed");
+    }
+    let config = Config {
+        path_better_percent: 50,
+        path_better_ms: 1,
+        ..Config::default()
+    };
+    assert_eq!(moves(&mut two_ways(config.clone()), 20, 11, 60), 0);
+    assert_eq!(moves(&mut two_ways(config), 20, 9, 60), 1);
+}
+
+#[test]
+fn line_path_has_to_be_better_so_often_in_a_row() {
+    for times in [1, 5] {
+        let mut ways = two_ways(Config {
+            path_better_times: times,
+            ..Config::default()
+        });
+        ways.paths.set_held(true);
+        let mut answers = 0;
+        let is_moved = (0..100).any(|_| {
+            let sent = ways.sent();
+            ways.now = ways.now.plus_ms(10);
+            let moved = sent.iter().any(|(route, bytes)| {
+                let is_two = *route == route_to(2);
+                answers += u8::from(is_two);
+                is_two && ways.answer(2, *bytes)
+            });
+            ways.now = ways.now.plus_ms(30);
+            for (route, bytes) in &sent {
+                if *route == route_to(1) {
+                    ways.answer(1, *bytes);
+                }
+            }
+            moved
+        });
+        assert!(is_moved);
+        // The first says only that there is something to compare.
+        assert_eq!(answers, times + 1);
+    }
+}
+
+#[test]
+fn line_path_of_a_line_that_nobody_holds_is_not_compared() {
+    let mut ways = two_ways(Config::default());
+    let sent = ways.sent_to(2).expect("a new one is asked");
+    ways.now = ways.now.plus_ms(1);
+    assert!(!ways.answer(2, sent));
+    assert_eq!(ways.run(100_000), (false, 0));
 }

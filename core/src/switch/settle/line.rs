@@ -34,8 +34,8 @@ impl Switch {
                 Effect::Renewed { slot } => self.on_renewal(slot, true),
                 Effect::Paths { slot, moved } => {
                     if let Some(link) = self.link_of(slot) {
-                        if moved {
-                            self.on_moved(now, link);
+                        if let Some(departure) = moved {
+                            self.on_moved(now, link, departure);
                         }
                         self.touch(link);
                     }
@@ -61,6 +61,7 @@ impl Switch {
         };
         let limits = info.peer_limits;
         let document = self.lines.greeting(line).and_then(|it| it.document);
+        let route = info.route;
         self.next_first = self.next_first.max(info.first_stream);
         let first = info
             .peer_first_stream
@@ -82,6 +83,8 @@ impl Switch {
         link.streams.set_peer_first(first);
         let delay_ms = u64::from(limits.ranges_delay_ms);
         link.flow.set_peer_ranges_delay_ms(delay_ms);
+        let sizes = self.config.life.sizes(&route, &limits);
+        link.flow.set_sizes(sizes, None);
         let room = packet_room(self.config.life.datagram_bytes.min(limits.datagram_bytes));
         link.packets.shorten(room);
         // The peer takes the line for open once it hears something sealed.

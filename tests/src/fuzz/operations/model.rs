@@ -84,6 +84,7 @@ impl Model {
                     | Event::Space(_)
                     | Event::Anon
                     | Event::Packet { .. }
+                    | Event::MaySend { .. }
                     | _ => {}
                 }
             }

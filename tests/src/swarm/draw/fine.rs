@@ -84,6 +84,9 @@ fn operation(draw: &mut Draw, nodes: u8, faults: u64) {
             host: draw.of(&[0, 1, 1, 1]) * (1 + draw.below(200) as u8),
             how: draw.of(&[Moving::Told, Moving::Untold, Moving::Outside]),
         },
+        96 => draw.address(),
+        97 => draw.one_way(to, ms),
+        98 => draw.shrink(to, ms),
         _ => Act::Cut {
             to,
             ways: [true, false],
@@ -108,7 +111,9 @@ fn config(draw: &mut Draw) -> Config {
         down_lines_max: DOWN_LINES,
         packets_max: 1 + draw.below(4) as u32,
         datagram_bytes: 600 + draw.below(600) as u16,
+        datagram_most_bytes: draw.of(&[1_200, 3_000, 65_507]),
         ..Life::default()
     };
+    draw.hasty_sizes(&mut config);
     config
 }

@@ -13,7 +13,7 @@ const KICKED_MAX: usize = 2;
 /// The kinds of what applications do, and how much of each.
 const APPLICATION: [u64; 9] = [4, 3, 1, 24, 30, 4, 4, 4, 8];
 /// How many kinds of fault operations set off.
-const FAULTS: usize = 11;
+const FAULTS: usize = 14;
 
 pub(super) fn plan(draw: &mut Draw, seed: u64) -> Plan {
     let closed = draw.chance(33);
@@ -25,6 +25,12 @@ pub(super) fn plan(draw: &mut Draw, seed: u64) -> Plan {
         if closed && node > 0 {
             // From the founder everybody learns who is out.
             kept.push((node, 0));
+        }
+    }
+    for node in 0..NODES {
+        if draw.chance(50) {
+            let host = 1 + draw.below(200) as u8;
+            draw.push(node, Act::Give { host });
         }
     }
     let mut rates = APPLICATION.to_vec();
@@ -120,11 +126,14 @@ fn fault(draw: &mut Draw, kind: usize, to: u8) -> Act {
             link: bad_link(draw),
             ms: ms / 2,
         },
-        _ => Act::Bad {
+        10 => Act::Bad {
             to,
             link: bad_link(draw),
             ms,
         },
+        11 => draw.address(),
+        12 => draw.one_way(to, ms),
+        _ => draw.shrink(to, ms),
     }
 }
 
@@ -177,7 +186,9 @@ fn config(draw: &mut Draw) -> Config {
         keep_every_ms: 100 + draw.below(1_000),
         packets_max: 1 + draw.below(4) as u32,
         datagram_bytes: 600 + draw.below(600) as u16,
+        datagram_most_bytes: draw.of(&[1_200, 3_000, 65_507]),
         ..Life::default()
     };
+    draw.hasty_sizes(&mut config);
     config
 }

@@ -135,6 +135,33 @@ fn sockets_errors_of_the_system_say_what_they_mean() {
     assert_eq!(send(&sockets, &nowhere, b"x"), unreachable);
 }
 
+/// The interface of loopback carries what UDP does; of more the system says that it is too much, at
+/// once and without sending a part of it. Elsewhere the interface says so for less.
+#[test]
+fn sockets_say_at_once_what_the_interface_does_not_carry() {
+    let (sender, receiver) = (one(), one());
+    let path = Path::to(receiver.addresses().next().unwrap());
+    let bytes = std::vec![7; 65_508];
+    let sent = send(&sender, &piece(path, 65_508, 65_508), &bytes);
+    assert_eq!(sent, Sent::Failed(SentError::TooLarge));
+    let sent = send(&sender, &piece(path, 65_507, 65_507), &bytes[..65_507]);
+    assert!(matches!(
+        sent,
+        Sent::Done | Sent::Failed(SentError::TooLarge)
+    ));
+    if sent == Sent::Done {
+        let mut inbox = Inbox::new();
+        let socket = &receiver.all[0];
+        let taken = (0..1_000_000).find_map(|_| {
+            thread::yield_now();
+            socket.try_receive(&mut inbox).ok()
+        });
+        assert_eq!(taken.map(|it| it.0), Some(1));
+        let (meta, received) = inbox.received(SocketId(0), 1).next().unwrap();
+        assert_eq!((meta.stride, received.len()), (65_507, 65_507), "whole");
+    }
+}
+
 #[test]
 fn sockets_a_batch_with_room_left_says_that_the_socket_is_empty() {
     let sockets = one();

@@ -1,0 +1,131 @@
+use std::net::SocketAddr;
+
+use hydroid_core::{
+    base::{Seed, Time},
+    identity::{SecretKey, Space},
+    line::{PureRust, fast},
+    switch::{
+        Config, Ecn, Event, Interface, LineEvent, LineId, Meta, Path, Read, SocketId, StreamEvent,
+        StreamId, Switch,
+    },
+};
+
+use super::{Ends, Outcome};
+
+/// Two switches, as they come.
+pub(super) struct Ours {
+    ends: [Switch; 2],
+    line: LineId,
+    up: bool,
+    streams: [Option<StreamId>; 2],
+    buf: Vec<u8>,
+}
+
+fn address(end: usize) -> SocketAddr {
+    SocketAddr::from(([192, 0, 2, end as u8 + 1], 4000))
+}
+
+impl Ours {
+    pub(super) fn new() -> Outcome<Self> {
+        let now = Time::from_us(1000);
+        let space = Space::open("bench")?;
+        let keys = [1, 2].map(|byte| SecretKey::from_bytes(&[byte; 32]));
+        let mut ends = Vec::new();
+        for (end, key) in keys.iter().enumerate() {
+            let seed = Seed::new([end as u8 + 3; 32]);
+            let mut switch =
+                Switch::with_provider(Config::default(), &seed, fast().unwrap_or(&PureRust))?;
+            let (socket, local) = (SocketId(0), address(end));
+            switch.handle_network_change(now, &[Interface { socket, local }]);
+            let name = switch.install(now, key, &space)?;
+            ends.push((switch, name));
+        }
+        let [(mut first, name), (second, _)] = <[_; 2]>::try_from(ends).map_err(|_| "two ends")?;
+        let line = first.connect(now, name, &keys[1].public(), &[address(1)])?;
+        Ok(Self {
+            ends: [first, second],
+            line,
+            up: false,
+            streams: [None; 2],
+            buf: vec![0; 65_535],
+        })
+    }
+
+    fn hear(&mut self, now: Time) {
+        for end in 0..2 {
+            while let Some(event) = self.ends[end].poll_event() {
+                match event {
+                    Event::Line(LineEvent::Up { .. }) if end == 0 => self.up = true,
+                    Event::Stream(StreamEvent::Opened { stream }) if end == 1 => {
+                        self.streams[1] = Some(stream);
+                    }
+                    _ => {}
+                }
+            }
+            while self.ends[end].poll_need().is_some() {}
+        }
+        if self.up && self.streams[0].is_none() {
+            let stream = self.ends[0].open_stream(now, self.line, "{}");
+            self.streams[0] = stream.ok();
+        }
+    }
+}
+
+impl Ends for Ours {
+    fn poll(&mut self, now_us: u64, end: usize) -> Option<Vec<u8>> {
+        let now = Time::from_us(now_us);
+        self.hear(now);
+        // One datagram at a time.
+        let room = Config::default().life.datagram_bytes;
+        let transmit = self.ends[end].poll_transmit(now, &mut self.buf[..usize::from(room)])?;
+        Some(self.buf[..transmit.len].to_vec())
+    }
+
+    fn deliver(&mut self, now_us: u64, end: usize, mut datagram: Vec<u8>) {
+        let meta = Meta {
+            socket: SocketId(0),
+            path: Path::new(Some(address(end).ip()), address(1 - end)),
+            interface: 0,
+            ecn: Ecn::None,
+            stride: datagram.len(),
+        };
+        self.ends[end].handle_datagram(Time::from_us(now_us), &meta, &mut datagram);
+    }
+
+    fn deadline_us(&mut self, end: usize) -> Option<u64> {
+        self.ends[end].poll_timeout().map(|it| it.at.as_us())
+    }
+
+    fn on_deadline(&mut self, now_us: u64, end: usize) {
+        self.ends[end].handle_timeout(Time::from_us(now_us));
+    }
+
+    fn write(&mut self, now_us: u64, bytes: u64) -> Option<u64> {
+        static PIECE: [u8; 1 << 16] = [9; 1 << 16];
+        let now = Time::from_us(now_us);
+        self.hear(now);
+        let stream = self.streams[0]?;
+        let mut taken = 0;
+        while taken < bytes {
+            let piece = (bytes - taken).min(PIECE.len() as u64) as usize;
+            match self.ends[0].write(now, stream, &PIECE[..piece]) {
+                Ok(more @ 1..) => taken += more as u64,
+                Ok(0) | Err(_) => break,
+            }
+        }
+        Some(taken)
+    }
+
+    fn read(&mut self, now_us: u64) -> u64 {
+        let Some(stream) = self.streams[1] else {
+            return 0;
+        };
+        let mut got = 0;
+        let mut buf = [0; 1 << 14];
+        let now = Time::from_us(now_us);
+        while let Ok(Read::Bytes(bytes @ 1..)) = self.ends[1].read(now, stream, &mut buf) {
+            got += bytes as u64;
+        }
+        got
+    }
+}
