@@ -4,7 +4,7 @@
 use std::net::SocketAddr;
 
 use hydroid_core::{
-    base::{Seed, Time, Wall},
+    base::{Seed, Time, Wall, Why},
     identity::{Hashname, PublicKey, SecretKey, Space},
     switch::{
         Config, Ecn, Event, Interface, LineId, Meta, Path, PureRust, Read, SocketId, StreamEvent,
@@ -159,6 +159,12 @@ fn memory_of_an_idle_line_is_within_its_budget() {
     let used = pair.bytes();
     pair.pass(12_000);
     let lines = dialled.len() as i64;
+    for end in &pair.ends {
+        let next = end.switch.poll_timeout().expect("lines are kept alive");
+        // At the end where nobody holds them they end some time.
+        let why = [Why::KeepAlive, Why::Idle].contains(&next.why);
+        assert!(why && next.at > pair.now, "{next:?}");
+    }
     for (of, end) in pair.ends.iter().enumerate() {
         assert_eq!(end.switch.status().lines as i64, lines);
         println!(

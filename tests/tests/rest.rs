@@ -18,7 +18,7 @@ use hydroid_tests::{
 const SOCKET: SocketId = SocketId(0);
 const LINES: u8 = 32;
 /// What one end of a line at rest may cost, with its part of the tables of the switch.
-const LINE_BYTES_MAX: i64 = 5_888;
+const LINE_BYTES_MAX: i64 = 4_608;
 
 fn switch(n: u8) -> (Switch, SocketAddr, PublicKey) {
     let address = SocketAddr::from(([10, 0, 0, n], 4000));

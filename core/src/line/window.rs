@@ -63,7 +63,7 @@ impl Window {
     fn full(next: u64) -> Box<[u64; WORDS as usize]> {
         let all = if next == 0 { 0 } else { u64::MAX };
         let mut map = Box::new([all; WORDS as usize]);
-        if next % 64 > 0 {
+        if !next.is_multiple_of(64) {
             map[Self::word(next)] = Self::bit(next) - 1;
         }
         map
