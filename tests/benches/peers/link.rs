@@ -170,14 +170,16 @@ pub(super) fn row((name, lost_percent): (&str, u64), rounds: usize, json: bool) 
         all[1].push(once(&bbr, lost_percent, seed)?);
         all[2].push(once(&cubic, lost_percent, seed)?);
     }
-    let rates = all.each_ref().map(|of| median(of.iter().map(|it| it.rate)));
+    let rates = all
+        .each_ref()
+        .map(|of| median(of.iter().map(|it| it.rate)).unwrap_or(0.0));
     let shares = all
         .each_ref()
-        .map(|of| median(of.iter().map(|it| it.share)));
+        .map(|of| median(of.iter().map(|it| it.share)).unwrap_or(0.0));
     let better = if rates[1] >= rates[2] { 1 } else { 2 };
     let (peer, named) = (rates[better], ["", "bbr", "cubic"][better]);
     let paired = all[0].iter().zip(&all[better]);
-    let ratio = median(paired.map(|(a, b)| a.rate / b.rate));
+    let ratio = median(paired.map(|(a, b)| a.rate / b.rate)).unwrap_or(0.0);
     let limit = RATE as f64 / MIB;
     if json {
         let row = serde_json::json!({
