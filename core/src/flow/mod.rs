@@ -268,6 +268,11 @@ impl<R: Copy + fmt::Debug> Flow<R> {
             }
             due.paced = sending.pacer.on_deadline(now);
             due.silence = sending.on_silence(now, &known);
+            if due.silence && self.size.is_beyond_base() {
+                // Whoever goes on to send would wait long for a tail to look for.
+                sending.probe.owe_one();
+                due.probes = sending.probe.owed();
+            }
             if sending.probe_at(&known).is_some_and(|at| at <= now) {
                 due.probes = sending.probe.on_deadline(now, &self.config);
             }
