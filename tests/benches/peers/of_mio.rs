@@ -231,22 +231,17 @@ impl End for Dialled {
     }
 
     fn on_event(&mut self, event: &Event) -> Outcome<()> {
-        match event {
-            Event::Accept => {
-                while let Some(stream) = self.endpoint.accept() {
-                    self.line = Some(stream.line().clone());
-                    let id = stream.id();
-                    self.streams.insert(id, stream);
-                    did(self.serve(id))?;
-                }
+        if *event == Event::Accept {
+            while let Some(stream) = self.endpoint.accept() {
+                self.line = Some(stream.line().clone());
+                let id = stream.id();
+                self.streams.insert(id, stream);
+                did(self.serve(id))?;
             }
-            Event::Readable(id) => {
-                did(self.serve(*id))?;
-            }
-            Event::Packet(_) => {
-                did(self.hear())?;
-            }
-            _ => {}
+        } else if let Event::Readable(id) = event {
+            did(self.serve(*id))?;
+        } else if let Event::Packet(_) = event {
+            did(self.hear())?;
         }
         Ok(())
     }

@@ -57,9 +57,9 @@ pub(super) fn limit(work: Work, runtime: &Runtime) -> Outcome<f64> {
         Work::Lines => lines(1),
         // Each thread has a processor of its own.
         Work::LinesAtOnce => lines(work.threads()),
-        Work::Bulk | Work::Streams => carried(runtime, Datagrams::of(1_452)),
-        Work::BulkFree => carried(runtime, Datagrams::of(RUN_BYTES)),
-        Work::Messages => carried(runtime, Datagrams::MESSAGES),
+        Work::Bulk | Work::Streams => carried(runtime, &Datagrams::of(1_452)),
+        Work::BulkFree => carried(runtime, &Datagrams::of(RUN_BYTES)),
+        Work::Messages => carried(runtime, &Datagrams::MESSAGES),
     }
 }
 
@@ -91,7 +91,7 @@ fn lines(at_once: usize) -> Outcome<f64> {
 
 /// Datagrams that are sealed, sent as many at once as the system takes, received as many at once as
 /// it gives and opened, one task each; those that arrive count. Nothing is acknowledged.
-fn carried(runtime: &Runtime, datagrams: Datagrams) -> Outcome<f64> {
+fn carried(runtime: &Runtime, datagrams: &Datagrams) -> Outcome<f64> {
     runtime.block_on(async {
         let (one, other) = (socket()?, socket()?);
         let to = other.0.local_addr()?;

@@ -273,20 +273,20 @@ impl End for Dialling {
     }
 
     fn on_event(&mut self, event: &Event) -> Outcome<()> {
-        match event {
-            Event::Line(event) => self.on_line(event),
-            Event::MayOpen(_) => self.open(),
-            Event::MaySend(_) => self.say(),
-            Event::Readable(id) => self.on_readable(*id),
-            Event::Writable(id) => {
-                if let Doing::Streams { given, .. } = &mut self.doing
-                    && let Some(one) = given.get_mut(id)
-                {
-                    did(one.write())?;
-                }
-                Ok(())
-            }
-            _ => Ok(()),
+        if let Event::Line(event) = event {
+            self.on_line(event)?;
+        } else if let Event::MayOpen(_) = event {
+            self.open()?;
+        } else if let Event::MaySend(_) = event {
+            self.say()?;
+        } else if let Event::Readable(id) = event {
+            self.on_readable(*id)?;
+        } else if let Event::Writable(id) = event
+            && let Doing::Streams { given, .. } = &mut self.doing
+            && let Some(one) = given.get_mut(id)
+        {
+            did(one.write())?;
         }
+        Ok(())
     }
 }
