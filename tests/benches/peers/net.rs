@@ -44,7 +44,11 @@ pub(super) trait Under<W, R> {
         task: impl Future<Output = Outcome<T>> + Send + 'static,
     ) -> impl Future<Output = Outcome<T>> + Send + 'static;
 
-    fn sleep(time: Duration) -> impl Future<Output = ()> + Send;
+    /// What the future gives, unless that takes longer.
+    fn within<T: Send>(
+        time: Duration,
+        future: impl Future<Output = T> + Send,
+    ) -> impl Future<Output = Option<T>> + Send;
 
     /// Writes all of it.
     fn write(write: &mut W, data: &[u8]) -> impl Future<Output = Outcome<()>> + Send;

@@ -7,9 +7,12 @@ use std::{
     collections::BTreeMap,
     io::{self, ErrorKind, Read as _, Write as _},
     process,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, AtomicUsize, Ordering},
+    },
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use hydroid_core::switch::StreamId;
@@ -20,7 +23,7 @@ use self::dialling::Dialling;
 use super::{
     Clock, Outcome, Took,
     of_hydroid::{With, config},
-    work::{Done, Heard, Work},
+    work::{Done, MESSAGES, SILENCE, Work},
 };
 
 /// Nobody sleeps longer, though nothing happens.
@@ -59,6 +62,39 @@ pub(super) fn once(work: Work) -> Outcome<Took> {
         Done::all(units)
     };
     clock.stop(&done)
+}
+
+/// How many messages came, and when the last one did.
+struct Heard {
+    begun: Instant,
+    count: AtomicUsize,
+    last_us: AtomicU64,
+}
+
+impl Heard {
+    fn new() -> Arc<Self> {
+        Arc::new(Self {
+            begun: Instant::now(),
+            count: AtomicUsize::new(0),
+            last_us: AtomicU64::new(0),
+        })
+    }
+
+    fn on_message(&self) {
+        let us = self.begun.elapsed().as_micros();
+        let us = u64::try_from(us).unwrap_or(u64::MAX);
+        self.last_us.store(us, Ordering::Relaxed);
+        self.count.fetch_add(1, Ordering::Release);
+    }
+
+    /// Once all came, or none for so long that the rest was lost.
+    fn done(&self) -> Option<Done> {
+        let count = self.count.load(Ordering::Acquire);
+        let last = Duration::from_micros(self.last_us.load(Ordering::Relaxed));
+        let idle = self.begun.elapsed().saturating_sub(last);
+        let units = count as f64;
+        (count == MESSAGES || idle >= SILENCE).then_some(Done { units, idle })
+    }
 }
 
 /// The end that is dialled, in a loop of its own, until the process ends.

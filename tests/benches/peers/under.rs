@@ -21,8 +21,8 @@ where
         async move { task.await? }
     }
 
-    async fn sleep(time: Duration) {
-        tokio::time::sleep(time).await;
+    async fn within<T: Send>(time: Duration, future: impl Future<Output = T> + Send) -> Option<T> {
+        tokio::time::timeout(time, future).await.ok()
     }
 
     async fn write(write: &mut W, data: &[u8]) -> Outcome<()> {
@@ -47,8 +47,8 @@ impl Under<WriteHalf, ReadHalf> for AsyncStd {
         async_std::task::spawn(task)
     }
 
-    async fn sleep(time: Duration) {
-        async_std::task::sleep(time).await;
+    async fn within<T: Send>(time: Duration, future: impl Future<Output = T> + Send) -> Option<T> {
+        async_std::future::timeout(time, future).await.ok()
     }
 
     async fn write(write: &mut WriteHalf, data: &[u8]) -> Outcome<()> {

@@ -3,7 +3,7 @@
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicU64, AtomicUsize, Ordering},
+        atomic::{AtomicUsize, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -164,40 +164,6 @@ impl Done {
     }
 }
 
-/// How many messages came, and when the last one did.
-pub(super) struct Heard {
-    begun: Instant,
-    count: AtomicUsize,
-    last_us: AtomicU64,
-}
-
-impl Heard {
-    pub(super) fn new() -> Arc<Self> {
-        Arc::new(Self {
-            begun: Instant::now(),
-            count: AtomicUsize::new(0),
-            last_us: AtomicU64::new(0),
-        })
-    }
-
-    /// One more; true if it was the last one.
-    pub(super) fn on_message(&self) -> bool {
-        let us = self.begun.elapsed().as_micros();
-        let us = u64::try_from(us).unwrap_or(u64::MAX);
-        self.last_us.store(us, Ordering::Relaxed);
-        self.count.fetch_add(1, Ordering::Release) + 1 == MESSAGES
-    }
-
-    /// Once all came, or none for so long that the rest was lost.
-    pub(super) fn done(&self) -> Option<Done> {
-        let count = self.count.load(Ordering::Acquire);
-        let last = Duration::from_micros(self.last_us.load(Ordering::Relaxed));
-        let idle = self.begun.elapsed().saturating_sub(last);
-        let units = count as f64;
-        (count == MESSAGES || idle >= SILENCE).then_some(Done { units, idle })
-    }
-}
-
 /// Does it.
 pub(super) async fn perform<N: Net>(
     net: &Arc<N>,
@@ -311,24 +277,20 @@ async fn lines<N: Net>(net: &Arc<N>, at_once: usize) -> Outcome<Done> {
 
 /// Tells how many arrived.
 async fn messages<N: Net>([line, theirs]: [N::Line; 2]) -> Outcome<Done> {
-    let heard = Heard::new();
-    let count = Arc::clone(&heard);
-    // Where some are lost it ends with the endpoint.
-    let _hears = N::Under::spawn(async move {
-        loop {
-            N::hear(&theirs).await?;
-            if count.on_message() {
-                return Ok(theirs);
-            }
+    let send = N::Under::spawn(async move {
+        for _message in 0..MESSAGES {
+            N::say(&line, &[7; MESSAGE_BYTES]).await?;
         }
+        Ok(())
     });
-    for _message in 0..MESSAGES {
-        N::say(&line, &[7; MESSAGE_BYTES]).await?;
+    let (mut heard, mut last) = (0, Instant::now());
+    while heard < MESSAGES && N::Under::within(SILENCE, N::hear(&theirs)).await.is_some() {
+        (heard, last) = (heard + 1, Instant::now());
     }
-    loop {
-        if let Some(done) = heard.done() {
-            return Ok(done);
-        }
-        N::Under::sleep(Duration::from_millis(1)).await;
-    }
+    let idle = last.elapsed();
+    send.await?;
+    Ok(Done {
+        units: heard as f64,
+        idle,
+    })
 }
