@@ -34,13 +34,13 @@ pub struct Config {
     /// How far the window of the line may grow: the most that a peer can make us hold.
     pub line_window_max_bytes: u64,
     /// Bytes written to one stream that may wait to be sent or acknowledged, at first. It follows
-    /// what the path carries: twice the congestion window, so that there is always something to
+    /// what the path carries: one and a half times the congestion window, so that there is always something to
     /// send, and no more, so that what is written is still in the processor's cache when it goes.
     pub send_buffer_stream_initial_bytes: u64,
     /// The most that it comes to, and that it begins with. Less than what the path carries in a
     /// round trip makes the stream slower.
     pub send_buffer_stream_max_bytes: u64,
-    /// The same two for all streams of the line together, which follow four times the congestion
+    /// The same two for all streams of the line together, which follow twice the congestion
     /// window; an answer's head goes beyond it if need be.
     pub send_buffer_line_initial_bytes: u64,
     /// See `send_buffer_line_initial_bytes`.

@@ -124,7 +124,7 @@ impl Pool {
     /// Bytes that one stream may have written and not yet acknowledged.
     pub(super) fn stream_most(&self) -> u64 {
         let config = &self.config;
-        let stream = self.window_bytes.saturating_mul(2);
+        let stream = self.window_bytes.saturating_add(self.window_bytes / 2);
         stream
             .max(config.send_buffer_stream_initial_bytes)
             .min(config.send_buffer_stream_max_bytes)
@@ -138,7 +138,7 @@ impl Pool {
 
     fn line_most(&self) -> u64 {
         let config = &self.config;
-        let line = self.window_bytes.saturating_mul(4);
+        let line = self.window_bytes.saturating_mul(2);
         line.max(config.send_buffer_line_initial_bytes)
             .min(config.send_buffer_line_max_bytes)
     }

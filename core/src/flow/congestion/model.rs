@@ -283,8 +283,12 @@ impl Model {
             return;
         }
         let product = self.product();
-        // Both ends may hold something back for a while, and a short path is empty meanwhile.
-        let slack = product + bandwidth * self.slack_us / SECOND_US;
+        // Both ends may hold something back for a while, and a short path is empty meanwhile. What
+        // waits beyond that only leaves the processor's cache.
+        let slack_us = self
+            .slack_us
+            .min(self.trip.minimum_us().max(GRANULARITY_US));
+        let slack = product + bandwidth * slack_us / SECOND_US;
         let mut target = slack.max(product * self.gain_percent / 100) + SPARE_PACKETS * self.packet;
         if let Some(ceiling) = &self.ceiling {
             target = target.min(ceiling.window_bytes());
