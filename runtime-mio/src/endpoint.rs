@@ -10,7 +10,7 @@ use std::{
 };
 
 use hydroid_core::{
-    driver::shell::{self, Engine, Rest},
+    driver::shell::{self, Attempt, Engine, Rest, Side},
     identity::{Hashname, Ticket},
     switch::{LineId, Need},
 };
@@ -59,12 +59,7 @@ impl Endpoint {
     /// If a call from another thread panicked inside the endpoint; it is no more then. Errors of the
     /// sockets are no errors here: they lose datagrams, and that is made up for.
     pub fn turn(&mut self) -> io::Result<()> {
-        let rest = self.engine.turn(&self.waker, |socket, _, attempt| {
-            match socket.try_io(attempt) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => Poll::Pending,
-                done => Poll::Ready(done),
-            }
-        });
+        let rest = self.engine.turn(&self.waker, attempt_io);
         self.is_over = rest == Rest::Over;
         if self.common.is_broken() {
             return Err(io::ErrorKind::NotConnected.into());
@@ -83,8 +78,15 @@ impl Endpoint {
     }
 
     /// The oldest event that was not yet taken. The events of one turn are in their order; each is
-    /// told once, and as long as it was not taken not again.
+    /// told once, and as long as it was not taken not again. Where there is none, what was done
+    /// about those before is sent: the loop need not look at its sockets again for that.
     pub fn next_event(&mut self) -> Option<Event> {
+        let event = self.common.next_news();
+        if event.is_some() || self.is_over || !self.engine.wait().is_zero() {
+            return event;
+        }
+        let rest = self.engine.flush(&self.waker, attempt_io);
+        self.is_over = rest == Rest::Over;
         self.common.next_news()
     }
 
@@ -164,6 +166,14 @@ impl Deref for Endpoint {
 
     fn deref(&self) -> &Self::Target {
         &self.common
+    }
+}
+
+/// Tries something on a socket.
+fn attempt_io(socket: &UdpSocket, _: Side, attempt: &mut Attempt<'_>) -> Poll<io::Result<usize>> {
+    match socket.try_io(attempt) {
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Poll::Pending,
+        done => Poll::Ready(done),
     }
 }
 

@@ -1,8 +1,16 @@
-//! What lines cost on which nothing happens: a row of its own, since it counts and does not race.
+//! What lines cost on which nothing happens: `cargo bench -p hydroid-tests --bench memory [-- --json]`.
+//! A bench of its own, since it counts and does not race: what counts the heap would slow the works.
 //! Both ends are in the process and on one thread, whose heap is counted: everything above what the
 //! two endpoints took before the first line, tables, tasks and handles included.
 
-use std::time::{Duration, Instant};
+mod ends;
+mod measure;
+
+use std::{
+    env,
+    process::ExitCode,
+    time::{Duration, Instant},
+};
 
 use hydroid_core::identity::{Hashname, Space, Ticket};
 use hydroid_tokio::{Endpoint, Line, fresh_secret};
@@ -12,9 +20,9 @@ use tokio::{
     time::{Instant as Moment, sleep, sleep_until},
 };
 
-use super::{Outcome, cpu_ns, of_hydroid, of_quinn};
+use self::measure::{Outcome, cpu_ns};
 
-pub(super) const NAME: &str = "memory";
+const NAME: &str = "memory";
 const LINES: usize = 5_000;
 /// Bytes that one end of a line may take.
 const LIMIT_BYTES: f64 = 2_048.0;
@@ -39,8 +47,18 @@ struct Took {
     cpu_us: f64,
 }
 
+fn main() -> ExitCode {
+    match row(env::args().any(|it| it == "--json")) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("memory: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
 /// Prints the row.
-pub(super) fn row(json: bool) -> Outcome<()> {
+fn row(json: bool) -> Outcome<()> {
     let (ours, peer) = (once::<Ours>()?, once::<Quinns>()?);
     let ratio = ours.bytes / peer.bytes;
     if json {
@@ -106,11 +124,10 @@ impl Idle for Ours {
     const QUIET: Duration = Duration::from_secs(18);
 
     fn new() -> Outcome<Self> {
-        let many = |config: &mut hydroid_tokio::Config| {
-            config.switch.line.hashnames = IDENTITIES as u32;
-            config.switch.line.lines = LINES as u32;
-        };
-        let (dialling, dialled) = (of_hydroid::endpoint(many)?, of_hydroid::endpoint(many)?);
+        let mut config = ends::config()?;
+        config.switch.line.hashnames = IDENTITIES as u32;
+        config.switch.line.lines = LINES as u32;
+        let (dialling, dialled) = (Endpoint::bind(config.clone())?, Endpoint::bind(config)?);
         let space = Space::open("bench")?;
         let identities = (0..IDENTITIES).map(|_| Ok(dialling.install(&fresh_secret()?, &space)?));
         let tickets = (0..IDENTITIES).map(|_| {
@@ -142,9 +159,9 @@ impl Idle for Quinns {
 
     fn new() -> Outcome<Self> {
         let any = "127.0.0.1:0".parse()?;
-        let dialled = quinn::Endpoint::server(of_quinn::server()?, any)?;
+        let dialled = quinn::Endpoint::server(ends::server()?, any)?;
         let mut dialling = quinn::Endpoint::client(any)?;
-        dialling.set_default_client_config(of_quinn::client()?);
+        dialling.set_default_client_config(ends::client()?);
         let address = dialled.local_addr()?;
         let mut held = Vec::with_capacity(LINES);
         tokio::spawn(async move {

@@ -1,29 +1,17 @@
-//! quinn, as it comes, but for its suite and the certificate that it asks for.
+//! quinn under tokio.
 
 use std::{net::SocketAddr, sync::Arc};
 
 use quinn::{
-    ClientConfig, Connection, Endpoint, EndpointConfig, Incoming, MtuDiscoveryConfig, RecvStream,
-    SendStream, ServerConfig, TokioRuntime, TransportConfig,
-    crypto::rustls::{QuicClientConfig, QuicServerConfig},
-    rustls::{
-        self, RootCertStore,
-        crypto::{CryptoProvider, ring},
-        pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer},
-        server::WebPkiClientVerifier,
-        version::TLS13,
-    },
+    Connection, Endpoint, EndpointConfig, Incoming, MtuDiscoveryConfig, RecvStream, SendStream,
+    ServerConfig, TokioRuntime, TransportConfig,
 };
 use tokio::sync::{
     Mutex,
     mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel},
 };
 
-use super::{Outcome, net::Net};
-
-/// A certificate of `localhost` that signs itself, with an Ed25519 key; it guards nothing.
-const CERTIFICATE: &[u8] = include_bytes!("certificate.der");
-const KEY: &[u8] = include_bytes!("key.der");
+use super::{Outcome, ends, net::Net, under};
 
 /// The longest datagram of IPv4.
 const PAYLOAD_MAX: u16 = 65_507;
@@ -34,47 +22,6 @@ pub(super) struct Quinn {
     dialling: Endpoint,
     address: SocketAddr,
     streams: Mutex<UnboundedReceiver<Stream>>,
-}
-
-/// ring with one suite.
-fn provider() -> Arc<CryptoProvider> {
-    Arc::new(CryptoProvider {
-        cipher_suites: vec![ring::cipher_suite::TLS13_AES_128_GCM_SHA256],
-        ..ring::default_provider()
-    })
-}
-
-fn certificate() -> (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>) {
-    let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(KEY));
-    (vec![CertificateDer::from(CERTIFICATE)], key)
-}
-
-fn roots() -> Outcome<Arc<RootCertStore>> {
-    let mut roots = RootCertStore::empty();
-    roots.add(CertificateDer::from(CERTIFICATE))?;
-    Ok(Arc::new(roots))
-}
-
-pub(super) fn server() -> Outcome<ServerConfig> {
-    let verifier = WebPkiClientVerifier::builder_with_provider(roots()?, provider()).build()?;
-    let (chain, key) = certificate();
-    let config = rustls::ServerConfig::builder_with_provider(provider())
-        .with_protocol_versions(&[&TLS13])?
-        .with_client_cert_verifier(verifier)
-        .with_single_cert(chain, key)?;
-    let config = QuicServerConfig::try_from(config)?;
-    Ok(ServerConfig::with_crypto(Arc::new(config)))
-}
-
-pub(super) fn client() -> Outcome<ClientConfig> {
-    let (chain, key) = certificate();
-    let config = rustls::ClientConfig::builder_with_provider(provider())
-        .with_protocol_versions(&[&TLS13])?
-        .with_root_certificates(roots()?)
-        .with_client_auth_cert(chain, key)?;
-    Ok(ClientConfig::new(Arc::new(QuicClientConfig::try_from(
-        config,
-    )?)))
 }
 
 /// Packets as large as the interface carries.
@@ -108,9 +55,10 @@ impl Net for Quinn {
     type Line = Connection;
     type Write = SendStream;
     type Read = RecvStream;
+    type Under = under::Tokio;
 
     fn new(_at_once: usize, free: bool) -> Outcome<Self> {
-        let (mut server, mut client) = (server()?, client()?);
+        let (mut server, mut client) = (ends::server()?, ends::client()?);
         if free {
             server.transport_config(free_transport());
             client.transport_config(free_transport());

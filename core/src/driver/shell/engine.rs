@@ -143,7 +143,25 @@ impl<I: AsHandle> Engine<I> {
     pub fn turn(
         &mut self,
         waker: &Waker,
+        io: impl FnMut(&I, Side, &mut Attempt<'_>) -> Poll<io::Result<usize>>,
+    ) -> Rest {
+        self.half(waker, io, true)
+    }
+
+    /// The half of a turn that sends, for a shell that knows that nothing came since the last one.
+    pub fn flush(
+        &mut self,
+        waker: &Waker,
+        io: impl FnMut(&I, Side, &mut Attempt<'_>) -> Poll<io::Result<usize>>,
+    ) -> Rest {
+        self.half(waker, io, false)
+    }
+
+    fn half(
+        &mut self,
+        waker: &Waker,
         mut io: impl FnMut(&I, Side, &mut Attempt<'_>) -> Poll<io::Result<usize>>,
+        receives: bool,
     ) -> Rest {
         let (mut turn, now) = {
             let mut state = self.shared.lock();
@@ -157,11 +175,16 @@ impl<I: AsHandle> Engine<I> {
         if self.written_by.is_some() {
             return self.rest_at(now, waker);
         }
-        let now = self.receive(now, &mut io, &mut turn);
+        let mut more = self.ended.1;
+        let mut now = now;
+        if receives {
+            now = self.receive(now, &mut io, &mut turn);
+            more = !turn.may_receive();
+        }
         let wall = self.wall_at(now);
         self.shared.lock().driver.tick(now, wall);
         let (flushed, now) = self.send(now, &mut io, &mut turn);
-        self.ended = (flushed, !turn.may_receive());
+        self.ended = (flushed, more);
         self.rest_at(now, waker)
     }
 

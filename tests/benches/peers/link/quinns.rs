@@ -10,7 +10,7 @@ use quinn_proto::{
 };
 
 use super::{Ends, Outcome};
-use crate::of_quinn;
+use crate::ends;
 
 /// Two ends of quinn without its sockets, as they come but for the congestion control.
 pub(super) struct Quinns {
@@ -35,7 +35,7 @@ impl Quinns {
         let mut transport = TransportConfig::default();
         transport.congestion_controller_factory(Arc::new(control));
         let transport = Arc::new(transport);
-        let (mut server, mut client) = (of_quinn::server()?, of_quinn::client()?);
+        let (mut server, mut client) = (ends::server()?, ends::client()?);
         server.transport_config(transport.clone());
         client.transport_config(transport);
         let server = Arc::new(server);
