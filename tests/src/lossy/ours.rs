@@ -3,7 +3,7 @@ use std::net::SocketAddr;
 use hydroid_core::{
     base::{Seed, Time},
     identity::{SecretKey, Space},
-    line::{PureRust, fast},
+    line::Provider,
     switch::{
         Config, Ecn, Event, Interface, LineEvent, LineId, Meta, Path, Read, SocketId, StreamEvent,
         StreamId, Switch,
@@ -12,8 +12,9 @@ use hydroid_core::{
 
 use super::{Ends, Outcome};
 
-/// Two switches, as they come.
-pub(super) struct Ours {
+/// Two switches, the first of which sends.
+#[derive(Debug)]
+pub struct Ours {
     ends: [Switch; 2],
     line: LineId,
     up: bool,
@@ -26,15 +27,18 @@ fn address(end: usize) -> SocketAddr {
 }
 
 impl Ours {
-    pub(super) fn new() -> Outcome<Self> {
+    /// As they come, with the arithmetic of this provider.
+    ///
+    /// # Errors
+    /// There are no two such ends.
+    pub fn new(provider: &'static dyn Provider) -> Outcome<Self> {
         let now = Time::from_us(1000);
         let space = Space::open("bench")?;
         let keys = [1, 2].map(|byte| SecretKey::from_bytes(&[byte; 32]));
         let mut ends = Vec::new();
         for (end, key) in keys.iter().enumerate() {
             let seed = Seed::new([end as u8 + 3; 32]);
-            let mut switch =
-                Switch::with_provider(Config::default(), &seed, fast().unwrap_or(&PureRust))?;
+            let mut switch = Switch::with_provider(Config::default(), &seed, provider)?;
             let (socket, local) = (SocketId(0), address(end));
             switch.handle_network_change(now, &[Interface { socket, local }]);
             let name = switch.install(now, key, &space)?;
