@@ -19,6 +19,8 @@ pub const RATE: u64 = 12_500_000;
 /// A round trip.
 pub const ROUND_US: u64 = 2 * DELAY_US;
 const DELAY_US: u64 = 25_000;
+/// The largest datagram that it carries: that of an Ethernet.
+const DATAGRAM_MOST: u16 = 1472;
 const QUEUE_BYTES: u64 = RATE * 2 * DELAY_US / 1_000_000;
 const BYTES: u64 = 20 << 20;
 /// Bytes in a MiB.
@@ -90,7 +92,7 @@ impl Link {
         self.carried[from] += 1;
         let begun_us = self.free_at_us[from].max(self.now_us);
         let waiting = (begun_us - self.now_us) * RATE / 1_000_000;
-        if waiting > QUEUE_BYTES {
+        if waiting > QUEUE_BYTES || datagram.len() > usize::from(DATAGRAM_MOST) {
             return;
         }
         let takes_us = (datagram.len() as u64 * 1_000_000).div_ceil(RATE);

@@ -10,7 +10,7 @@ use hydroid_core::{
     },
 };
 
-use super::{Ends, Outcome};
+use super::{DATAGRAM_MOST, Ends, Outcome};
 
 /// Two switches, the first of which sends.
 #[derive(Debug)]
@@ -38,7 +38,9 @@ impl Ours {
         let mut ends = Vec::new();
         for (end, key) in keys.iter().enumerate() {
             let seed = Seed::new([end as u8 + 3; 32]);
-            let mut switch = Switch::with_provider(Config::default(), &seed, provider)?;
+            let mut config = Config::default();
+            config.life.datagram_most_bytes = DATAGRAM_MOST;
+            let mut switch = Switch::with_provider(config, &seed, provider)?;
             let (socket, local) = (SocketId(0), address(end));
             switch.handle_network_change(now, &[Interface { socket, local }]);
             let name = switch.install(now, key, &space)?;
@@ -80,7 +82,7 @@ impl Ends for Ours {
         let now = Time::from_us(now_us);
         self.hear(now);
         // One datagram at a time.
-        let room = Config::default().life.datagram_bytes;
+        let room = DATAGRAM_MOST;
         let transmit = self.ends[end].poll_transmit(now, &mut self.buf[..usize::from(room)])?;
         Some(self.buf[..transmit.len].to_vec())
     }
