@@ -18,11 +18,11 @@ use sha2::{Digest as _, Sha256};
 const PINNED: [(Suite, &str); 2] = [
     (
         Suite::Aes256Gcm,
-        "108ec58c4f4cc6cea8a8739f4cc10283a460c1ffa94738170680cc4639264763",
+        "83a57f603a165b21976cb5c3d6bb697e5eff4e3a4e74ab5f90b231b8990542b3",
     ),
     (
         Suite::ChaCha20Poly1305,
-        "df21dc90285026bd821bc4b6223c742644ccc7ccfacd7ebb5a9b3fefc1cac657",
+        "a12a8d31ad88c4b9ee05600ae2e8acd6d8cb8d388dc62db1b0c17a51c0db5594",
     ),
 ];
 

@@ -20,6 +20,11 @@ impl Ranges {
         if run.is_empty() {
             return 0;
         }
+        // Counters and offsets come in order but for a few.
+        if let Some(last) = self.runs.last_mut().filter(|last| last.end == run.start) {
+            last.end = run.end;
+            return run.end - run.start;
+        }
         let from = self.runs.partition_point(|r| r.end < run.start);
         let to = from + self.runs[from..].partition_point(|r| r.start <= run.end);
         let mut covered = 0;

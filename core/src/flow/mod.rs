@@ -126,7 +126,10 @@ impl<R: Copy + fmt::Debug> Flow<R> {
             sending.delivery.on_refused();
             return Allowance::Congested;
         }
-        let bucket = Bucket::new(config, sending.control.rate(&self.rtt));
+        // What was measured with small packets, or in a lull, must not hold a large one up.
+        let least = 2_000_000 * config.packet_bytes() / self.rtt.smoothed_us();
+        let rate = sending.control.rate(&self.rtt).max(least);
+        let bucket = Bucket::new(config, rate);
         match sending.pacer.release(now, &bucket) {
             Ok(bytes) => Allowance::Bytes(bytes.min(room)),
             Err(until) => {
@@ -275,6 +278,11 @@ impl<R: Copy + fmt::Debug> Flow<R> {
             }
             due.paced = sending.pacer.on_deadline(now);
             due.silence = sending.on_silence(now, &known);
+            if due.silence && self.size.is_beyond_base() {
+                // Whoever goes on to send would wait long for a tail to look for.
+                sending.probe.owe_one();
+                due.probes = sending.probe.owed();
+            }
             if sending.probe_at(&known).is_some_and(|at| at <= now) {
                 due.probes = sending.probe.on_deadline(now, &self.config);
             }

@@ -48,6 +48,11 @@ impl Probe {
         self.owed = 0;
     }
 
+    /// A packet is to go out now, although it is not time to look for a tail.
+    pub(super) fn owe_one(&mut self) {
+        self.owed = self.owed.max(1);
+    }
+
     /// Nothing is in flight any more.
     pub(super) fn on_rest(&mut self) {
         self.owed = 0;

@@ -110,6 +110,11 @@ impl Size {
         }
     }
 
+    /// True if packets are sent that not every path carries.
+    pub(super) const fn is_beyond_base(&self) -> bool {
+        self.found > self.sizes.base
+    }
+
     /// The largest first: what the interface itself does not carry is refused at once and costs
     /// nothing. What links usually carry comes before anything in between.
     fn next(&self) -> Option<u16> {

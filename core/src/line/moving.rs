@@ -20,6 +20,13 @@ impl Lines {
         self.set_active(slot);
     }
 
+    /// The same where nothing about the paths is open: true if it came on the path in use, and that
+    /// is all there is to know. Most packets do.
+    pub fn is_where_it_was(&mut self, now: Time, slot: Slot, route: &Route) -> bool {
+        let line = self.slots.get_mut(slot);
+        line.is_some_and(|line| line.paths.is_where_it_was(now, route))
+    }
+
     /// A challenge came in on `route`. The response is there to be polled.
     pub fn on_challenge(&mut self, slot: Slot, route: Route, bytes: [u8; 8]) {
         if let Some(line) = self.slots.get_mut(slot) {

@@ -135,6 +135,18 @@ impl Paths {
         }
     }
 
+    /// As [`Paths::on_newest`] for a packet on the path in use, if no doubt is to be ended by it and
+    /// nothing to be learned from it; false, and nothing is done, if there is.
+    pub(super) fn is_where_it_was(&mut self, now: Time, route: &Route) -> bool {
+        let is_plain = self.doubt.is_none() && self.elsewhere.is_none();
+        let active = self.known.first_mut();
+        let Some(active) = active.filter(|active| is_plain && active.route == *route) else {
+            return false;
+        };
+        active.heard = now;
+        true
+    }
+
     /// Something new came on the path in use: it lives.
     fn on_heard(&mut self, now: Time, route: &Route, config: &Config) {
         let active = &mut self.known[0];

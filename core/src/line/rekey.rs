@@ -121,8 +121,8 @@ fn is_worn(session: &Session, now: Time, config: &Config, larger: bool) -> bool 
 }
 
 impl Lines {
-    /// Asks for new keys of a line that is in use, if that is due. To be called for each packet
-    /// that is about to be sealed. True if [`Lines::rekey`] is to be sent, for the first time or
+    /// Asks for new keys of a line that is in use, if that is due. To be called before a
+    /// run of packets is sealed. True if [`Lines::rekey`] is to be sent, for the first time or
     /// again.
     pub fn rekey_if_due(&mut self, now: Time, slot: Slot) -> bool {
         let Some(line) = self.slots.get_mut(slot) else {

@@ -74,7 +74,7 @@ impl Default for Config {
             send_buffer_stream_max_bytes: 16 << 20,
             send_buffer_line_initial_bytes: 512 << 10,
             send_buffer_line_max_bytes: 32 << 20,
-            buffers_spare_max_bytes: 16 << 20,
+            buffers_spare_max_bytes: 32 << 20,
             turn_bytes: 8 << 10,
             frames_in_flight_max: 8192,
             gaps_max: 16_384,

@@ -1,6 +1,6 @@
 //! Bytes of one direction between two offsets, in a buffer that is used round and round.
 
-use alloc::{vec, vec::Vec};
+use alloc::vec::Vec;
 use core::fmt;
 
 use crate::base::Limits;
@@ -75,17 +75,29 @@ impl Memory {
 /// base moves on, so bytes are copied in once and out once, also those that come out of order.
 ///
 /// A ring gives its buffer up, or takes one that fits, once the buffer is more than four times what
-/// it holds and the rings of the line have more than their allowance of such spare bytes together.
-/// So all buffers of a line take at most four times (and a little) what they hold, and the
-/// allowance; and a direction that runs empty again and again allocates nothing.
+/// it holds and the rings of the line have more than their allowance of such spare bytes together;
+/// and it takes a smaller one once it ran empty again and again without using a quarter of it. So
+/// all buffers of a line take at most four times (and a little) what they hold, and the allowance;
+/// and a direction that runs empty again and again allocates nothing.
 #[derive(Default)]
 pub(super) struct Ring {
-    /// Its length is 0 or a power of two.
+    /// As much of the buffer as was ever written to: it is not cleared before.
     bytes: Vec<u8>,
+    /// What the buffer holds: 0 or a power of two.
+    capacity: u64,
+    /// The offset that stands at the start of the buffer.
+    origin: u64,
     base: u64,
     top: u64,
     spare: u64,
+    /// The most that it held since it was last looked whether the buffer is too large.
+    peak: u64,
+    /// So often it has run empty since.
+    emptied: u8,
 }
+
+/// After a ring has run empty so often it is looked whether its buffer is too large.
+const LOOK_AFTER: u8 = 64;
 
 impl fmt::Debug for Ring {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -113,36 +125,47 @@ impl Ring {
             return;
         }
         let top = self.top.max(offset + data.len() as u64);
-        if top - self.base > self.bytes.len() as u64 {
+        if top - self.base > self.capacity {
             self.resize(capacity_for(top - self.base), memory);
         }
         self.top = top;
+        self.peak = self.peak.max(top - self.base);
         let start = self.place(offset);
-        let first = data.len().min(self.bytes.len() - start);
-        self.bytes[start..start + first].copy_from_slice(&data[..first]);
-        self.bytes[..data.len() - first].copy_from_slice(&data[first..]);
+        let capacity = usize::try_from(self.capacity).expect("a window fits into memory");
+        let first = data.len().min(capacity - start);
+        self.write(start, &data[..first]);
+        self.write(0, &data[first..]);
         self.account(memory);
+    }
+
+    /// Writes to a place of the buffer, which grows as far as need be.
+    fn write(&mut self, place: usize, data: &[u8]) {
+        if self.bytes.len() < place {
+            self.bytes.resize(place, 0);
+        }
+        let (over, new) = data.split_at(data.len().min(self.bytes.len() - place));
+        self.bytes[place..place + over.len()].copy_from_slice(over);
+        self.bytes.extend_from_slice(new);
     }
 
     /// What the buffer would grow by if the ring went up to `top`.
     pub(super) fn growth(&self, top: u64) -> u64 {
         let span = top.max(self.top) - self.base;
-        if span <= self.bytes.len() as u64 {
+        if span <= self.capacity {
             return 0;
         }
-        capacity_for(span) - self.bytes.len() as u64
+        capacity_for(span) - self.capacity
     }
 
     /// Bytes that find room behind the top if the buffer may grow by `more`.
     pub(super) fn room(&self, more: u64) -> u64 {
-        let capacity = self.bytes.len() as u64;
-        let most = capacity.saturating_add(more);
+        let most = self.capacity.saturating_add(more);
         let power = if most < SMALLEST {
             0
         } else {
             1 << most.ilog2()
         };
-        capacity.max(power) - (self.top - self.base)
+        self.capacity.max(power) - (self.top - self.base)
     }
 
     /// Copies the bytes from `offset` on into `out`, which ends at the top or before.
@@ -155,9 +178,9 @@ impl Ring {
             return;
         }
         let start = self.place(offset);
-        let first = out.len().min(self.bytes.len() - start);
-        let (front, back) = out.split_at_mut(first);
-        front.copy_from_slice(&self.bytes[start..start + first]);
+        let capacity = usize::try_from(self.capacity).expect("a window fits into memory");
+        let (front, back) = out.split_at_mut(out.len().min(capacity - start));
+        front.copy_from_slice(&self.bytes[start..start + front.len()]);
         back.copy_from_slice(&self.bytes[..back.len()]);
     }
 
@@ -165,6 +188,16 @@ impl Ring {
     pub(super) fn advance(&mut self, base: u64, memory: &mut Memory) {
         self.base = self.base.max(base);
         self.top = self.top.max(self.base);
+        if self.base == self.top {
+            self.emptied += 1;
+            if self.emptied >= LOOK_AFTER {
+                let enough = capacity_for(self.peak);
+                (self.emptied, self.peak) = (0, 0);
+                if enough * 4 <= self.capacity {
+                    self.resize(enough * 2, memory);
+                }
+            }
+        }
         self.account(memory);
     }
 
@@ -185,7 +218,7 @@ impl Ring {
 
     fn place(&self, offset: u64) -> usize {
         // The buffer's length is a power of two, so this is the remainder, on every width.
-        offset as usize & (self.bytes.len() - 1)
+        offset.wrapping_sub(self.origin) as usize & (self.capacity as usize).wrapping_sub(1)
     }
 
     fn account(&mut self, memory: &mut Memory) {
@@ -201,30 +234,34 @@ impl Ring {
     }
 
     fn spare_now(&self) -> u64 {
-        let (capacity, span) = (self.bytes.len() as u64, self.top - self.base);
-        if span > 0 && capacity <= SMALLEST {
+        let span = self.top - self.base;
+        if span > 0 && self.capacity <= SMALLEST {
             return 0;
         }
-        capacity.saturating_sub(span * 4)
+        self.capacity.saturating_sub(span * 4)
     }
 
     fn resize(&mut self, capacity: u64, memory: &mut Memory) {
-        let capacity = usize::try_from(capacity).expect("a window fits into memory");
-        if capacity == self.bytes.len() {
+        if capacity == self.capacity {
             return;
         }
-        memory.held_bytes += capacity as u64;
-        memory.held_bytes -= self.bytes.len() as u64;
-        let old = core::mem::replace(&mut self.bytes, vec![0; capacity]);
-        let mut at = self.base;
-        while at < self.top {
-            let from = at as usize & (old.len() - 1);
-            let to = self.place(at);
-            let rest = usize::try_from(self.top - at).expect("a window fits into memory");
-            let len = rest.min(old.len() - from).min(capacity - to);
-            self.bytes[to..to + len].copy_from_slice(&old[from..from + len]);
-            at += len as u64;
+        memory.held_bytes += capacity;
+        memory.held_bytes -= self.capacity;
+        let room = usize::try_from(capacity).expect("a window fits into memory");
+        let mut bytes = Vec::with_capacity(room);
+        if self.top > self.base {
+            // What lies between runs that came is not there yet, at the end of the buffer even that
+            // is missing.
+            let start = self.place(self.base);
+            let span = usize::try_from(self.top - self.base).expect("it fits into the old one");
+            let front = span.min(self.capacity as usize - start);
+            bytes.extend_from_slice(&self.bytes[start..(start + front).min(self.bytes.len())]);
+            if span > front {
+                bytes.resize(front, 0);
+                bytes.extend_from_slice(&self.bytes[..span - front]);
+            }
         }
+        (self.bytes, self.capacity, self.origin) = (bytes, capacity, self.base);
     }
 }
 
@@ -243,6 +280,8 @@ pub(super) const fn capacity_for(span: u64) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use alloc::vec;
+
     use super::*;
     use crate::base::{Rng, Seed};
 
@@ -275,9 +314,10 @@ mod tests {
                 assert_eq!(out, bytes(ring.base(), ring.top()));
                 let base = ring.base() + rng.below(ring.top() - ring.base() + 1).min(900);
                 ring.advance(base, &mut memory);
-                assert_eq!(memory.held_bytes(), ring.bytes.len() as u64);
+                assert_eq!(memory.held_bytes(), ring.capacity);
+                assert!(ring.bytes.capacity() as u64 <= ring.capacity);
                 let span = ring.top() - ring.base();
-                assert!(ring.bytes.len() as u64 <= (span * 4).max(SMALLEST) + spare);
+                assert!(ring.capacity <= (span * 4).max(SMALLEST) + spare);
             }
             ring.clear(&mut memory);
             assert_eq!((memory.held_bytes, memory.spare_bytes), (0, 0));
@@ -303,5 +343,42 @@ mod tests {
         ring.rest(&mut memory);
         other.rest(&mut memory);
         assert_eq!(memory.held_bytes(), 0);
+    }
+
+    #[test]
+    fn stream_ring_that_was_large_once_is_small_again_after_small_uses() {
+        let (mut ring, mut memory) = (Ring::default(), Memory::new(1 << 20));
+        ring.put(0, &[1; 100_000], &mut memory);
+        ring.advance(100_000, &mut memory);
+        assert_eq!(memory.held_bytes(), 1 << 17);
+        let mut at = 100_000;
+        for _use in 0..4 * u64::from(LOOK_AFTER) {
+            ring.put(at, &[2; 300], &mut memory);
+            at += 300;
+            ring.advance(at, &mut memory);
+        }
+        assert_eq!(memory.held_bytes(), 1024);
+    }
+
+    #[test]
+    fn stream_ring_takes_bytes_in_any_order_and_grows_meanwhile() {
+        let mut rng = Rng::new(&Seed::new([4; 32]));
+        for _ in 0..300 {
+            let (mut ring, mut memory) = (Ring::default(), Memory::new(0));
+            let mut read = 0;
+            for _ in 0..20 {
+                let to = read + 1 + rng.below(5_000);
+                let mut pieces: Vec<_> = (read..to).step_by(97).collect();
+                while !pieces.is_empty() {
+                    let at = pieces.swap_remove(rng.below(pieces.len() as u64) as usize);
+                    ring.put(at, &bytes(at, (at + 97).min(to)), &mut memory);
+                }
+                let mut out = vec![0; (to - read) as usize];
+                ring.copy(read, &mut out);
+                assert_eq!(out, bytes(read, to));
+                read += rng.below(to - read + 1);
+                ring.advance(read, &mut memory);
+            }
+        }
     }
 }

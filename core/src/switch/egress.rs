@@ -130,6 +130,10 @@ impl Switch {
         if alone.is_some() {
             return alone;
         }
+        let link = self.links.get_mut(slot)?;
+        if link.can_seal() {
+            link.rekey |= self.lines.rekey_if_due(now, line);
+        }
         let (mut len, mut segment) = (0, 0);
         while buf.len() - len >= most.max(segment) && most > SEALED_OVERHEAD {
             let size = if segment == 0 { most } else { segment };
@@ -169,7 +173,6 @@ impl Switch {
             return Built::Nothing;
         };
         if link.can_seal() {
-            link.rekey |= self.lines.rekey_if_due(now, line);
             link.exhausted = self.lines.is_exhausted(line);
         }
         let grant = link.grant(now);

@@ -43,28 +43,41 @@ impl Switch {
             0 => datagrams.len().max(1),
             stride => stride,
         };
+        // Most of what one read gave is of one line, which is put in order once.
+        let mut touched = None;
         for datagram in datagrams.chunks_mut(stride) {
             self.stats.datagrams_in += 1;
             self.stats.bytes_in += datagram.len() as u64;
-            if let Err(reason) = self.on_datagram(now, route, datagram) {
-                self.stats.drop(reason);
+            match self.on_datagram(now, route, datagram) {
+                Ok(None) => {}
+                Ok(slot) if slot == touched => {}
+                Ok(slot) => self.touch_all(core::mem::replace(&mut touched, slot)),
+                Err(reason) => self.stats.drop(reason),
             }
             self.settle_line(now);
         }
+        self.touch_all(touched);
     }
 
+    fn touch_all(&mut self, slot: Option<Slot>) {
+        if let Some(slot) = slot {
+            self.touch(slot);
+        }
+    }
+
+    /// Gives the link that something happened to, to be put in order.
     fn on_datagram(
         &mut self,
         now: Time,
         route: Route,
         datagram: &mut [u8],
-    ) -> Result<(), DropReason> {
+    ) -> Result<Option<Slot>, DropReason> {
         let packet = Packet::decode(datagram).map_err(|_short| DropReason::NoPacket)?;
         match packet.head {
             Head::Binary(head) if head.len() == 4 => self.on_sealed(now, route, datagram),
             Head::Json(head) if self.events.len() < self.config.life.events_max as usize => {
                 if self.on_anonymous(route, head, datagram) {
-                    return Ok(());
+                    return Ok(None);
                 }
                 let taken = match line::kind(head).map_err(DropReason::Line)? {
                     Some(Kind::Open) => self.on_open(now, route, datagram),
@@ -76,7 +89,7 @@ impl Switch {
                     Some(Kind::Versions) => self.lines.on_versions(datagram),
                     None => return Err(DropReason::UnknownHead),
                 };
-                taken.map_err(DropReason::Line)
+                taken.map(|()| None).map_err(DropReason::Line)
             }
             Head::Json(_) => Err(DropReason::EventsFull),
             Head::None | Head::Binary(_) => Err(DropReason::UnknownHead),
@@ -95,7 +108,7 @@ impl Switch {
         now: Time,
         route: Route,
         datagram: &mut [u8],
-    ) -> Result<(), DropReason> {
+    ) -> Result<Option<Slot>, DropReason> {
         let from = (route, datagram.len());
         let Unsealed {
             slot: line,
@@ -108,10 +121,10 @@ impl Switch {
             .map_err(DropReason::Line)?;
         self.settle_line(now);
         let Some(slot) = self.link_of(line) else {
-            return Ok(());
+            return Ok(None);
         };
         if self.links.get(slot).is_some_and(Link::is_condemned) {
-            return Ok(());
+            return Ok(None);
         }
         match self.on_frames(now, slot, (line, &route), plain) {
             Ok(taken) if taken.closed => {}
@@ -143,8 +156,7 @@ impl Switch {
                 self.misbehaved(now, slot, misbehaviour);
             }
         }
-        self.touch(slot);
-        Ok(())
+        Ok(Some(slot))
     }
 
     fn on_frames(

@@ -3,7 +3,10 @@
 
 use alloc::{collections::VecDeque, vec::Vec};
 
-use super::{Event, Interface, Life, LineEvent, SentError, Switch, Transmit, link::Phase};
+use super::{
+    Event, Interface, Life, LineEvent, SentError, Switch, Transmit,
+    link::{Link, Phase},
+};
 use crate::{
     base::{Slot, Time, grow},
     flow::Sizes,
@@ -129,6 +132,11 @@ impl Switch {
 
     /// The peer was heard where it was not before, or where it was.
     pub(super) fn on_newest(&mut self, now: Time, slot: Slot, from: (Route, usize)) {
+        let link = self.links.get(slot).filter(|link| link.can_seal());
+        let line = link.and_then(Link::line);
+        if line.is_none_or(|line| self.lines.is_where_it_was(now, line, &from.0)) {
+            return;
+        }
         if let Some((line, pace)) = self.path_pace(now, slot) {
             self.lines.on_newest(now, line, from, pace);
         }

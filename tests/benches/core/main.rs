@@ -11,7 +11,8 @@ mod pair;
 
 use std::{env, process::ExitCode, time::Instant};
 
-use hydroid_core::line::{Cipher, Provider, PureRust, Suite, fast};
+use hydroid_core::line::{Cipher, Provider, Suite, fast};
+use hydroid_tests::world::StubProvider;
 
 use self::pair::{Pair, Stage};
 
@@ -66,17 +67,18 @@ impl Work {
     }
 }
 
-/// Ciphers that do nothing, so that what is left is the state machine. It talks to itself only.
+/// Ciphers that do nothing and a curve of hashes, so that what is left is the state machine. It
+/// talks to itself only.
 #[derive(Debug)]
 struct NoCipher;
 
 impl Provider for NoCipher {
     fn public(&self, secret: &[u8; 32]) -> [u8; 32] {
-        PureRust.public(secret)
+        StubProvider.public(secret)
     }
 
     fn agree(&self, secret: &[u8; 32], public: &[u8; 32]) -> [u8; 32] {
-        PureRust.agree(secret, public)
+        StubProvider.agree(secret, public)
     }
 
     fn cipher(&self, _suite: Suite, _key: &[u8; 32]) -> Box<dyn Cipher> {

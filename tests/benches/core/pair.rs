@@ -130,7 +130,9 @@ fn event(switch: &mut Switch, now: Time, events: &mut Vec<Event>) {
 
 impl End {
     fn new(host: u8, provider: &'static dyn Provider, now: Time) -> Self {
-        let switch = Switch::with_provider(Config::default(), &Seed::new([host; 32]), provider);
+        let mut config = Config::default();
+        config.life.datagram_most_bytes = config.life.datagram_bytes;
+        let switch = Switch::with_provider(config, &Seed::new([host; 32]), provider);
         let mut switch = switch.expect("the default config is legal");
         let address = SocketAddr::from(([192, 0, 2, host], 4000));
         let (socket, local) = (SocketId(0), address);
