@@ -59,6 +59,9 @@ pub struct Took {
     pub share: f64,
 }
 
+/// When it comes, its number, to whom, and the datagram.
+type Flying = (u64, u64, usize, Vec<u8>);
+
 /// The link and what is on it.
 #[derive(Debug)]
 pub struct Link {
@@ -67,7 +70,7 @@ pub struct Link {
     /// Datagrams that each end sent.
     pub carried: [u64; 2],
     free_at_us: [u64; 2],
-    flying: BinaryHeap<Reverse<(u64, u64, usize, Vec<u8>)>>,
+    flying: BinaryHeap<Reverse<Flying>>,
     sent: u64,
     lost_percent: u64,
     dice: Rng,

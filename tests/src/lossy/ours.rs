@@ -46,7 +46,8 @@ impl Ours {
             let name = switch.install(now, key, &space)?;
             ends.push((switch, name));
         }
-        let [(mut first, name), (second, _)] = <[_; 2]>::try_from(ends).map_err(|_| "two ends")?;
+        let both = <[_; 2]>::try_from(ends).map_err(|ends| format!("{} ends", ends.len()))?;
+        let [(mut first, name), (second, _)] = both;
         let line = first.connect(now, name, &keys[1].public(), &[address(1)])?;
         Ok(Self {
             ends: [first, second],
@@ -65,7 +66,13 @@ impl Ours {
                     Event::Stream(StreamEvent::Opened { stream }) if end == 1 => {
                         self.streams[1] = Some(stream);
                     }
-                    _ => {}
+                    Event::Line(_)
+                    | Event::Stream(_)
+                    | Event::Space(_)
+                    | Event::Anon
+                    | Event::Packet { .. }
+                    | Event::MaySend { .. } => {}
+                    _ => unreachable!("an event that nobody knew"),
                 }
             }
             while self.ends[end].poll_need().is_some() {}
