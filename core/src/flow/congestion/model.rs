@@ -60,6 +60,7 @@ enum Phase {
 pub struct Model {
     packet: u64,
     minimum_packets: u64,
+    initial: u64,
     maximum: u64,
     gain_percent: u64,
     slack_us: u64,
@@ -108,6 +109,7 @@ impl Model {
         Self {
             packet,
             minimum_packets,
+            initial,
             maximum,
             gain_percent: u64::from(config.window_gain_percent),
             slack_us: u64::from(config.pacing_slack_us).min(SLACK_MAX_US),
@@ -298,6 +300,10 @@ impl Model {
         }
         let grown = self.window + sample.arrived_bytes;
         let filled = core::mem::take(&mut self.filled);
+        if self.phase == Phase::Startup && self.full_rounds == 0 {
+            // What is known at first is the rate of the first packets.
+            target = target.max(self.initial * 4);
+        }
         self.window = match self.phase {
             Phase::Startup if self.window >= target => self.window,
             Phase::Startup => self.window + filled,
