@@ -268,7 +268,7 @@ fn flow_first_window_leaves_over_the_round_trip_that_the_handshake_took() {
     // All leave in a third of the round trip, the first of them at once.
     assert_eq!(most(Some(50)), (9, 12));
     assert_eq!(most(Some(500)), (10, 118));
-    assert_eq!(most(None), (9, 24), "as if it were 100 ms");
+    assert_eq!(most(None), (10, 23), "as if it were 100 ms");
     let mut flow = measured(&Config::default(), 40);
     flow.on_handshake(ms(50), 10_000);
     assert_eq!(
