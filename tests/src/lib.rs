@@ -6,6 +6,7 @@ pub mod contracts;
 pub mod duet;
 pub mod fuzz;
 pub mod kept;
+pub mod lossy;
 pub mod roam;
 pub mod rogue;
 pub mod seed;

@@ -47,7 +47,9 @@ pub struct Config {
     /// The period between probes doubles this many times at most.
     pub probe_doublings_max: u8,
 
-    /// The window before anything is known of the path.
+    /// The window before anything is known of the path. It leaves over the round trip that the
+    /// handshake took; before one is known, over the one that is assumed. Smaller is slower to find
+    /// out how fast a path is, larger overruns a slow one.
     pub window_initial_packets: u16,
     /// The window never falls below this.
     pub window_min_packets: u16,
@@ -118,7 +120,7 @@ impl Default for Config {
             persistent_periods: 3,
             probe_packets: 2,
             probe_doublings_max: 6,
-            window_initial_packets: 10,
+            window_initial_packets: 32,
             window_min_packets: 2,
             window_max_bytes: 32 << 20,
             window_gain_percent: 200,

@@ -212,7 +212,7 @@ impl Lines {
         let end = pending.end;
         let (id, written) = self.write_open(now, slot, end, Some(&clear.cookie), gate);
         let pending = self.pending_mut(slot).expect("it was just there");
-        let before = pending.take_up(id, written, gate);
+        let before = pending.take_up(now, id, written, gate);
         for route in &pending.routes.clone() {
             let _full = self.outputs.push((Output::Open(id), *route));
         }

@@ -28,6 +28,8 @@ pub(super) struct HalfOpen {
     pub(super) asks: Option<u32>,
     pub(super) peer_boot: u64,
     pub(super) time: u64,
+    /// When the answer went out, while it went out once.
+    pub(super) answered_at: Option<Time>,
     pub(super) told: Told,
     /// What lets the peer into a closed space.
     pub(super) membership: Option<Box<Membership>>,

@@ -70,6 +70,9 @@ impl Lines {
     fn on_copy(&mut self, now: Time, route: Route, digest: &Digest) -> bool {
         if let Some((answer, pair)) = self.answers.find(digest) {
             let _full = self.outputs.push((Output::Answer(answer), route));
+            if let Some(half) = self.answers.half_mut(answer) {
+                half.answered_at = None;
+            }
             self.await_proof(now, &pair);
             return true;
         }
@@ -121,6 +124,7 @@ impl Lines {
         if let Some(pending) = self.pending_mut(slot) {
             let is_new = pending.add_route(route, most);
             if is_new || at_once {
+                pending.sent_at = None;
                 let output = Output::Open(pending.line);
                 let _full = self.outputs.push((output, route));
             }
@@ -190,6 +194,7 @@ impl Lines {
             asks: opened.asks,
             peer_boot: opened.boot,
             time: opened.time,
+            answered_at: Some(now),
             told: opened.told,
             membership: opened.membership,
         };

@@ -311,7 +311,7 @@ impl Cipher for Sealing {
     fn encrypt(&self, nonce: u64, aad: &[u8], plain: &[u8], out: &mut [u8]) -> usize {
         let (text, tag) = out.split_at_mut(plain.len());
         text.copy_from_slice(plain);
-        let cipher = self.provider.cipher(self.suite, &self.key);
+        let cipher = self.provider.brief_cipher(self.suite, &self.key);
         let sealed = cipher.seal(&self.nonce(nonce), aad, text);
         tag[..TAG_LEN].copy_from_slice(&sealed);
         plain.len() + TAG_LEN
@@ -327,7 +327,7 @@ impl Cipher for Sealing {
         let (text, tag) = sealed.split_last_chunk().ok_or(Error::Decrypt)?;
         let out = out.get_mut(..text.len()).ok_or(Error::Decrypt)?;
         out.copy_from_slice(text);
-        let cipher = self.provider.cipher(self.suite, &self.key);
+        let cipher = self.provider.brief_cipher(self.suite, &self.key);
         if !cipher.open(&self.nonce(nonce), aad, out, tag) {
             return Err(Error::Decrypt);
         }

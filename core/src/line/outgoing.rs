@@ -226,6 +226,7 @@ impl Lines {
             peer_boot: answered.boot,
             peer_end: answered.end,
             seen: Some(answered.seen),
+            rtt_us: pending.sent_at.map(|at| now.since_us(at)),
             told: answered.told,
             membership,
             session: Session::new(
@@ -287,6 +288,7 @@ impl Lines {
         let shown = made.told.shown.filter(|_| made.membership.is_some());
         line.greeting = Some(Box::new(Greeting {
             seen: made.seen,
+            rtt_us: made.rtt_us,
             document: shown.map(|(_, mark)| (made.told.version, mark)),
         }));
         line.membership = made.membership;
@@ -316,6 +318,8 @@ pub(super) struct Made {
     pub(super) peer_boot: u64,
     pub(super) peer_end: End,
     pub(super) seen: Option<core::net::SocketAddr>,
+    /// The round trip that the handshake took.
+    pub(super) rtt_us: Option<u64>,
     pub(super) session: Session,
     pub(super) told: Told,
     /// What lets the peer into a closed space.

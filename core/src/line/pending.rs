@@ -32,6 +32,9 @@ pub(super) struct Pending {
     pub(super) cookies: u32,
     /// The versions that somebody says the peer speaks.
     pub(super) versions: Option<Versions>,
+    /// When it went out, while it went out once: an answer to several tells no round trip (RFC 9002
+    /// section 5.1).
+    pub(super) sent_at: Option<Time>,
     /// The next repetition; `None` once there are no more.
     repeat_at: Option<Time>,
     period_ms: u64,
@@ -60,6 +63,7 @@ impl Pending {
             held: None,
             cookies: 0,
             versions: None,
+            sent_at: Some(now),
             repeat_at: Some(now.plus_ms(config.repeat_first_ms)),
             period_ms: config.repeat_first_ms,
             repeat_until: until,
@@ -83,11 +87,13 @@ impl Pending {
     /// the id that the one before had.
     pub(super) fn take_up(
         &mut self,
+        now: Time,
         line: u32,
         (datagram, handshake): (Box<[u8]>, Handshake),
         gate: usize,
     ) -> u32 {
         self.cookies += 1;
+        self.sent_at = Some(now);
         self.gate = gate;
         self.datagram = datagram;
         self.handshake = handshake;
@@ -108,6 +114,7 @@ impl Pending {
         if self.repeat_at.is_none_or(|at| at > now) {
             return false;
         }
+        self.sent_at = None;
         self.period_ms = self.period_ms.saturating_mul(2).clamp(1, most_ms.max(1));
         let next = now.plus_ms(self.period_ms);
         self.repeat_at = (next < self.repeat_until).then_some(next);

@@ -149,7 +149,7 @@ impl Lines {
         fx: &mut Effects<Effect>,
     ) -> Slot {
         let (boot, end) = (half.peer_boot, half.peer_end.id);
-        let (fresh, made) = self.take_apart(route, half);
+        let (fresh, made) = self.take_apart(now, route, half);
         let Some(slot) = slot else {
             let slot = self.slots.insert(fresh);
             self.come_up(now, slot, made, fx);
@@ -171,7 +171,7 @@ impl Lines {
         }
     }
 
-    fn take_apart(&self, route: Route, half: HalfOpen) -> (Line, Made) {
+    fn take_apart(&self, now: Time, route: Route, half: HalfOpen) -> (Line, Made) {
         let info = Info {
             who: Arc::new(Who {
                 local: half.pair.local,
@@ -194,6 +194,7 @@ impl Lines {
             peer_boot: half.peer_boot,
             peer_end: half.peer_end,
             seen: None,
+            rtt_us: half.answered_at.map(|at| now.since_us(at)),
             told: half.told,
             membership: half.membership,
             session: half.session,

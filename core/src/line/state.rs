@@ -83,6 +83,8 @@ pub struct Info {
 pub struct Greeting {
     /// Our address as the peer saw it, where it answered our open.
     pub seen: Option<SocketAddr>,
+    /// The round trip that the handshake took, in microseconds, if nothing in it was repeated.
+    pub rtt_us: Option<u64>,
     /// The version of the space document that the peer held, and the first bytes of that document's
     /// hash; in a closed space.
     pub document: Option<(u64, [u8; 8])>,

@@ -24,7 +24,9 @@ pub struct Config {
     /// The longest head that we send or take. A line may hold two for each stream that lives. Below
     /// 8 KiB legal peers are refused; above, both ends must agree on it elsewhere.
     pub head_max_bytes: u64,
-    /// How far a peer may be ahead of what was read of one stream, at first.
+    /// How far a peer may be ahead of what was read of one stream, at first. A new line doubles what
+    /// it sends in each round trip, and what is behind a lost packet is not read for more than one:
+    /// less stops it in between.
     pub stream_window_initial_bytes: u64,
     /// How far the window of a stream may grow. It grows only as far as the path and the reader
     /// use it, and costs memory only where the reader falls behind or packets are lost.
@@ -34,14 +36,15 @@ pub struct Config {
     /// How far the window of the line may grow: the most that a peer can make us hold.
     pub line_window_max_bytes: u64,
     /// Bytes written to one stream that may wait to be sent or acknowledged, at first. It follows
-    /// what the path carries: twice the congestion window, so that there is always something to
-    /// send, and no more, so that what is written is still in the processor's cache when it goes.
+    /// what the path carries: one and a half times the congestion window, four times while
+    /// something in the middle is lost, so that there is always something to send, and no more, so
+    /// that what is written is still in the processor's cache when it goes.
     pub send_buffer_stream_initial_bytes: u64,
     /// The most that it comes to, and that it begins with. Less than what the path carries in a
     /// round trip makes the stream slower.
     pub send_buffer_stream_max_bytes: u64,
-    /// The same two for all streams of the line together, which follow four times the congestion
-    /// window; an answer's head goes beyond it if need be.
+    /// The same two for all streams of the line together, which follow three times the
+    /// congestion window; an answer's head goes beyond it if need be.
     pub send_buffer_line_initial_bytes: u64,
     /// See `send_buffer_line_initial_bytes`.
     pub send_buffer_line_max_bytes: u64,
@@ -63,9 +66,9 @@ impl Default for Config {
         Self {
             streams_max: 4096,
             head_max_bytes: 8 << 10,
-            stream_window_initial_bytes: 256 << 10,
+            stream_window_initial_bytes: 1 << 20,
             stream_window_max_bytes: 8 << 20,
-            line_window_initial_bytes: 1 << 20,
+            line_window_initial_bytes: 2 << 20,
             line_window_max_bytes: 16 << 20,
             send_buffer_stream_initial_bytes: 128 << 10,
             send_buffer_stream_max_bytes: 16 << 20,

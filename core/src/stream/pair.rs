@@ -104,7 +104,7 @@ impl Stream {
 
     /// Bytes that may be written now.
     pub(super) fn room(&self, pool: &Pool) -> u64 {
-        let most = pool.stream_most();
+        let most = pool.stream_most(self.send.has_gap());
         let stream = most.saturating_sub(self.send.unacknowledged());
         let aside = if self.head_owed { SMALLEST } else { 0 };
         let memory = self.send.room(pool.memory.near_room() + aside);
@@ -124,7 +124,7 @@ impl Stream {
     /// Tells a blocked writer of room, once it is a quarter of the buffer. One that nothing more
     /// will arrive for waits for the room of the line.
     pub(super) fn tell_writable(&mut self, pool: &mut Pool, fx: &mut Fx) {
-        let is_worth_it = self.room(pool) * 4 >= pool.stream_most()
+        let is_worth_it = self.room(pool) * 4 >= pool.stream_most(self.send.has_gap())
             || (self.send.unacknowledged() == 0 && self.room(pool) > 0);
         if !self.blocked || self.waiting || self.send.check().is_err() {
             return;

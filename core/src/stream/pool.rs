@@ -121,10 +121,12 @@ impl Pool {
         self.frames_in_flight = self.frames_in_flight.saturating_sub(1);
     }
 
-    /// Bytes that one stream may have written and not yet acknowledged.
-    pub(super) fn stream_most(&self) -> u64 {
+    /// Bytes that one stream may have written and not yet acknowledged; one that has a gap keeps
+    /// what arrived behind it for another round trip or two.
+    pub(super) fn stream_most(&self, gap: bool) -> u64 {
         let config = &self.config;
-        let stream = self.window_bytes.saturating_mul(2);
+        let halves = if gap { 8 } else { 3 };
+        let stream = self.window_bytes.saturating_mul(halves) / 2;
         stream
             .max(config.send_buffer_stream_initial_bytes)
             .min(config.send_buffer_stream_max_bytes)
@@ -138,7 +140,7 @@ impl Pool {
 
     fn line_most(&self) -> u64 {
         let config = &self.config;
-        let line = self.window_bytes.saturating_mul(4);
+        let line = self.window_bytes.saturating_mul(3);
         line.max(config.send_buffer_line_initial_bytes)
             .min(config.send_buffer_line_max_bytes)
     }

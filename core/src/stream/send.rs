@@ -87,6 +87,11 @@ impl Send {
         self.ring.top() - self.ring.base()
     }
 
+    /// True if something arrived behind what did not.
+    pub(super) fn has_gap(&self) -> bool {
+        self.arrived.first().is_some()
+    }
+
     pub(super) fn finish(&mut self) {
         self.end = End::Due;
     }

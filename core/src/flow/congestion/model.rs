@@ -60,6 +60,7 @@ enum Phase {
 pub struct Model {
     packet: u64,
     minimum_packets: u64,
+    initial: u64,
     maximum: u64,
     gain_percent: u64,
     slack_us: u64,
@@ -108,6 +109,7 @@ impl Model {
         Self {
             packet,
             minimum_packets,
+            initial,
             maximum,
             gain_percent: u64::from(config.window_gain_percent),
             slack_us: u64::from(config.pacing_slack_us).min(SLACK_MAX_US),
@@ -283,8 +285,12 @@ impl Model {
             return;
         }
         let product = self.product();
-        // Both ends may hold something back for a while, and a short path is empty meanwhile.
-        let slack = product + bandwidth * self.slack_us / SECOND_US;
+        // Both ends may hold something back for a while, and a short path is empty meanwhile. What
+        // waits beyond that only leaves the processor's cache.
+        let slack_us = self
+            .slack_us
+            .min(self.trip.minimum_us().max(GRANULARITY_US));
+        let slack = product + bandwidth * slack_us / SECOND_US;
         let mut target = slack.max(product * self.gain_percent / 100) + SPARE_PACKETS * self.packet;
         if let Some(ceiling) = &self.ceiling {
             target = target.min(ceiling.window_bytes());
@@ -294,6 +300,10 @@ impl Model {
         }
         let grown = self.window + sample.arrived_bytes;
         let filled = core::mem::take(&mut self.filled);
+        if self.phase == Phase::Startup && self.full_rounds == 0 {
+            // What is known at first is the rate of the first packets.
+            target = target.max(self.initial * 4);
+        }
         self.window = match self.phase {
             Phase::Startup if self.window >= target => self.window,
             Phase::Startup => self.window + filled,

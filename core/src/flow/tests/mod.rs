@@ -34,6 +34,14 @@ fn ms(ms: u64) -> Time {
     Time::ZERO.plus_ms(ms)
 }
 
+/// A window of ten packets at first.
+fn ten() -> Config {
+    Config {
+        window_initial_packets: 10,
+        ..Config::default()
+    }
+}
+
 /// Shows a ranges frame that went through its bytes.
 fn with_ranges<T>(
     runs: &[Range<u64>],
@@ -90,7 +98,7 @@ fn arrived(counters: &[u32]) -> Vec<(Fate, u32)> {
 #[test]
 fn flow_at_rest_is_small() {
     // The largest record that a switch keeps.
-    let mut flow = Flow::<[u64; 3]>::new(&Config::default());
+    let mut flow = Flow::<[u64; 3]>::new(&ten());
     flow.on_received(ms(0), 4, true);
     flow.on_received(ms(0), 7, true);
     flow.on_sent(ms(0), 0, 1200, true, &[[0; 3]; 9]);
@@ -122,7 +130,7 @@ fn flow_counts_in_the_packet_size_that_the_path_has() {
         let config = Config {
             algorithm,
             window_min_packets: 4,
-            ..Config::default()
+            ..ten()
         };
         let mut flow = Flow::<u32>::new(&config);
         flow.set_packet_bytes(9000);

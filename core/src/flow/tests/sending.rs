@@ -169,7 +169,7 @@ fn flow_persistent_congestion_collapses_the_window() {
         let config = Config {
             algorithm: Algorithm::Cubic,
             persistent_periods: periods,
-            ..Config::default()
+            ..ten()
         };
         let mut flow = measured(&config, 40);
         send(&mut flow, ms(100), [1]);
@@ -220,7 +220,7 @@ fn flow_round_trip_of_rfc_9002_and_a_peer_that_lies_about_its_delay() {
 fn flow_window_and_packets_remembered_are_bounded() {
     let config = Config {
         in_flight_packets_max: 4,
-        ..Config::default()
+        ..ten()
     };
     let mut flow = Flow::<u32>::new(&config);
     (0..9).for_each(|n| flow.on_sent(ms(0), n, 60, false, &[n as u32]));
@@ -230,7 +230,7 @@ fn flow_window_and_packets_remembered_are_bounded() {
     assert_eq!(flow.allowance(ms(0)), Allowance::Bytes(12_000));
     send(&mut flow, ms(0), 0..4);
     assert_eq!(flow.allowance(ms(900)), Allowance::Congested);
-    let mut flow = Flow::<u32>::new(&Config::default());
+    let mut flow = Flow::<u32>::new(&ten());
     send(&mut flow, ms(0), 0..9);
     assert_eq!(flow.allowance(ms(900)), Allowance::Bytes(1200));
     send(&mut flow, ms(900), [9]);
@@ -239,12 +239,49 @@ fn flow_window_and_packets_remembered_are_bounded() {
 }
 
 #[test]
+fn flow_first_window_leaves_over_the_round_trip_that_the_handshake_took() {
+    let most = |rtt_ms: Option<u64>| {
+        let mut flow = Flow::<u32>::new(&Config::default());
+        if let Some(rtt_ms) = rtt_ms {
+            flow.on_handshake(ms(0), rtt_ms * 1000);
+        }
+        assert_eq!(flow.rtt_us(), rtt_ms.map(|it| it * 1000));
+        let (mut counter, mut now, mut log) = (0, ms(0), Vec::new());
+        loop {
+            match flow.allowance(now) {
+                Allowance::Bytes(1200..) => {
+                    send(&mut flow, now, [counter]);
+                    counter += 1;
+                    log.push(now);
+                }
+                Allowance::Paced(at) => {
+                    now = at;
+                    flow.on_deadline(now, &mut Vec::new());
+                }
+                Allowance::Bytes(_) | Allowance::Congested | Allowance::Probes(_) => break,
+            }
+        }
+        assert_eq!(log.len(), 32);
+        let at_once = log.iter().filter(|at| **at == ms(0)).count();
+        (at_once, log[31].as_us() / 1000)
+    };
+    // All leave in a third of the round trip, the first of them at once.
+    assert_eq!(most(Some(50)), (9, 12));
+    assert_eq!(most(Some(500)), (10, 118));
+    assert_eq!(most(None), (10, 23), "as if it were 100 ms");
+    let mut flow = measured(&Config::default(), 40);
+    flow.on_handshake(ms(50), 10_000);
+    assert_eq!(
+        flow.rtt_us(),
+        Some(40_000),
+        "what was measured later counts"
+    );
+}
+
+#[test]
 fn flow_window_grows_only_when_it_was_full() {
     for algorithm in [Algorithm::Model, Algorithm::Cubic] {
-        let config = Config {
-            algorithm,
-            ..Config::default()
-        };
+        let config = Config { algorithm, ..ten() };
         let mut flow = measured(&config, 40);
         send(&mut flow, ms(40), 1..6);
         tell(&mut flow, ms(80), &[0..6]).0.unwrap();
@@ -262,7 +299,7 @@ fn flow_pacing_refuses_until_its_deadline() {
     let config = Config {
         algorithm: Algorithm::Cubic,
         pacing_gain_percent: 100,
-        ..Config::default()
+        ..ten()
     };
     let mut flow = measured(&config, 40);
     // A loss ends the doubling: 7 packets in 40 ms are 210,000 bytes a second.
@@ -354,7 +391,7 @@ fn flow_sender_of_ranges_only_asks_now_and_then_and_forgets_what_is_too_much() {
     let config = Config {
         ping_every_packets: 5,
         unasked_packets_max: 3,
-        ..Config::default()
+        ..ten()
     };
     let mut flow = measured(&config, 40);
     for counter in 1..6 {

@@ -48,6 +48,12 @@ pub trait Provider: fmt::Debug + Send + Sync {
 
     /// A cipher under this key, with its schedule made. It wipes itself when it is dropped.
     fn cipher(&self, suite: Suite, key: &[u8; 32]) -> Box<dyn Cipher>;
+
+    /// The same for one short text, where to make the schedule may take longer than the text does.
+    /// A handshake has six of them.
+    fn brief_cipher(&self, suite: Suite, key: &[u8; 32]) -> Box<dyn Cipher> {
+        self.cipher(suite, key)
+    }
 }
 
 /// A cipher of a [`Provider`], ready for any number of texts. A text has at most 65,535 bytes, and

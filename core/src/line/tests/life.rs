@@ -30,6 +30,9 @@ fn line_comes_up_in_one_round_trip_in_both_suites() {
             [(0, a), (1, b)].map(|(of, slot)| *world.sides[of].lines.greeting(slot).unwrap());
         assert_eq!(one.seen, Some(route_to(0).path.remote));
         assert_eq!(other.seen, None);
+        // Both know how long the handshake took, there and back.
+        let took = [one.rtt_us, other.rtt_us];
+        assert!(took.iter().all(|us| us.is_some()), "{took:?}");
     }
 }
 

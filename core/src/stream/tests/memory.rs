@@ -45,7 +45,7 @@ fn stream_send_buffers_follow_what_the_path_carries() {
     for (window_bytes, stream, line) in [
         (0, 20_000, 50_000),
         (5_000, 20_000, 50_000),
-        (30_000, 60_000, 120_000),
+        (30_000, 45_000, 90_000),
         (1 << 60, 100_000, 150_000),
     ] {
         let (mut a, _) = ends(&config);

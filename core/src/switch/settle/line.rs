@@ -60,7 +60,9 @@ impl Switch {
             return;
         };
         let limits = info.peer_limits;
-        let document = self.lines.greeting(line).and_then(|it| it.document);
+        let greeting = self.lines.greeting(line);
+        let document = greeting.and_then(|it| it.document);
+        let rtt_us = greeting.and_then(|it| it.rtt_us);
         let route = info.route;
         self.next_first = self.next_first.max(info.first_stream);
         let first = info
@@ -85,6 +87,10 @@ impl Switch {
         link.flow.set_peer_ranges_delay_ms(delay_ms);
         let sizes = self.config.life.sizes(&route, &limits);
         link.flow.set_sizes(sizes, None);
+        if let Some(rtt_us) = rtt_us {
+            link.flow.on_handshake(now, rtt_us);
+            link.streams.set_path(rtt_us, link.flow.window_bytes());
+        }
         let room = packet_room(self.config.life.datagram_bytes.min(limits.datagram_bytes));
         link.packets.shorten(room);
         // The peer takes the line for open once it hears something sealed.

@@ -9,7 +9,9 @@ use quinn_proto::{
     TransportConfig, congestion::ControllerFactory,
 };
 
-use super::{Ends, Outcome};
+use hydroid_tests::lossy::Ends;
+
+use super::Outcome;
 use crate::ends;
 
 /// Two ends of quinn without its sockets, as they come but for the congestion control.

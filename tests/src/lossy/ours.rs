@@ -3,17 +3,18 @@ use std::net::SocketAddr;
 use hydroid_core::{
     base::{Seed, Time},
     identity::{SecretKey, Space},
-    line::{PureRust, fast},
+    line::Provider,
     switch::{
         Config, Ecn, Event, Interface, LineEvent, LineId, Meta, Path, Read, SocketId, StreamEvent,
         StreamId, Switch,
     },
 };
 
-use super::{Ends, Outcome};
+use super::{DATAGRAM_MOST, Ends, Outcome};
 
-/// Two switches, as they come.
-pub(super) struct Ours {
+/// Two switches, the first of which sends.
+#[derive(Debug)]
+pub struct Ours {
     ends: [Switch; 2],
     line: LineId,
     up: bool,
@@ -26,21 +27,27 @@ fn address(end: usize) -> SocketAddr {
 }
 
 impl Ours {
-    pub(super) fn new() -> Outcome<Self> {
+    /// As they come, with the arithmetic of this provider.
+    ///
+    /// # Errors
+    /// There are no two such ends.
+    pub fn new(provider: &'static dyn Provider) -> Outcome<Self> {
         let now = Time::from_us(1000);
         let space = Space::open("bench")?;
         let keys = [1, 2].map(|byte| SecretKey::from_bytes(&[byte; 32]));
         let mut ends = Vec::new();
         for (end, key) in keys.iter().enumerate() {
             let seed = Seed::new([end as u8 + 3; 32]);
-            let mut switch =
-                Switch::with_provider(Config::default(), &seed, fast().unwrap_or(&PureRust))?;
+            let mut config = Config::default();
+            config.life.datagram_most_bytes = DATAGRAM_MOST;
+            let mut switch = Switch::with_provider(config, &seed, provider)?;
             let (socket, local) = (SocketId(0), address(end));
             switch.handle_network_change(now, &[Interface { socket, local }]);
             let name = switch.install(now, key, &space)?;
             ends.push((switch, name));
         }
-        let [(mut first, name), (second, _)] = <[_; 2]>::try_from(ends).map_err(|_| "two ends")?;
+        let both = <[_; 2]>::try_from(ends).map_err(|ends| format!("{} ends", ends.len()))?;
+        let [(mut first, name), (second, _)] = both;
         let line = first.connect(now, name, &keys[1].public(), &[address(1)])?;
         Ok(Self {
             ends: [first, second],
@@ -59,7 +66,13 @@ impl Ours {
                     Event::Stream(StreamEvent::Opened { stream }) if end == 1 => {
                         self.streams[1] = Some(stream);
                     }
-                    _ => {}
+                    Event::Line(_)
+                    | Event::Stream(_)
+                    | Event::Space(_)
+                    | Event::Anon
+                    | Event::Packet { .. }
+                    | Event::MaySend { .. } => {}
+                    _ => unreachable!("an event that nobody knew"),
                 }
             }
             while self.ends[end].poll_need().is_some() {}
@@ -76,7 +89,7 @@ impl Ends for Ours {
         let now = Time::from_us(now_us);
         self.hear(now);
         // One datagram at a time.
-        let room = Config::default().life.datagram_bytes;
+        let room = DATAGRAM_MOST;
         let transmit = self.ends[end].poll_transmit(now, &mut self.buf[..usize::from(room)])?;
         Some(self.buf[..transmit.len].to_vec())
     }
