@@ -132,3 +132,58 @@ fn flow_ranges_wait_for_room_and_survive_absurd_counters() {
     let later = Time::NEVER;
     assert_eq!(written(&mut flow, later), Some((highest, runs, highest)));
 }
+
+#[test]
+fn flow_ranges_are_as_rare_as_the_rate_allows() {
+    let run = |packets: u64, most: u8| {
+        let mut flow = Flow::<u32>::new(&Config {
+            ranges_every_packets_max: most,
+            ..Config::default()
+        });
+        flow.on_handshake(ms(0), 50_000);
+        let mut counter = 0;
+        let mut frames = 0;
+        for step in 0..20 * packets {
+            let now = Time::from_us(step * 50_000 / packets);
+            flow.on_deadline(now, &mut Vec::new());
+            flow.on_received(now, counter, true);
+            counter += 1;
+            if flow.ranges_due(now) {
+                frames += u64::from(step >= 10 * packets);
+                written(&mut flow, now).unwrap();
+            }
+        }
+        (frames, flow, counter)
+    };
+    // In ten round trips: an eighth of what is in flight, and no rarer than the config says.
+    assert_eq!(run(8, 10).0, 40);
+    assert_eq!(run(48, 10).0, 80);
+    assert_eq!(run(500, 10).0, 500);
+    assert_eq!(run(500, 50).0, 100);
+    let (_, mut flow, counter) = run(500, 10);
+    let now = ms(1000);
+    if flow.owes_ranges() {
+        written(&mut flow, now);
+    }
+    flow.on_received(now, counter, true);
+    assert!(!flow.ranges_due(now));
+    let soon = now.plus_us(12_500);
+    assert_eq!(
+        flow.deadline(),
+        Some(Deadline::new(soon, Why::Ranges)),
+        "the last ones are told"
+    );
+    flow.on_received(now, counter + 2, true);
+    assert!(flow.ranges_due(now), "a gap is told at once");
+    written(&mut flow, now);
+    // Few come again, and each second one is told.
+    for packet in 0..20 {
+        flow.on_received(ms(1060 + 60 * packet), counter + 3 + packet, true);
+    }
+    written(&mut flow, ms(3000));
+    flow.on_received(ms(3000), counter + 30, true);
+    written(&mut flow, ms(3000));
+    flow.on_received(ms(3001), counter + 31, true);
+    flow.on_received(ms(3001), counter + 32, true);
+    assert!(flow.ranges_due(ms(3001)));
+}
