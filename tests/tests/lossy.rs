@@ -14,10 +14,13 @@ fn ours() -> Ours {
 fn lossy_transfer_is_fast_from_the_start() {
     for (lost_percent, least) in [(0, 9.3), (1, 9.0), (5, 8.5)] {
         let run = |seed| start(&mut ours(), lost_percent, seed).expect("it ends");
-        let mut rates: Vec<_> = (0..5).map(run).collect();
+        let mut rates: Vec<_> = (0..std::env::var("S").map_or(5, |s| s.parse().unwrap()))
+            .map(run)
+            .collect();
         rates.sort_by(|one, other| one.0.total_cmp(&other.0));
         println!("{lost_percent} %: {rates:.2?} MiB/s and datagrams");
-        assert!(rates[2].0 >= least, "{lost_percent} %: {:.2}", rates[2].0);
+        // Each of them: nobody is so unlucky as to stand still.
+        assert!(rates[0].0 >= least, "{lost_percent} %: {:.2}", rates[0].0);
     }
 }
 

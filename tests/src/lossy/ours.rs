@@ -1,4 +1,4 @@
-use std::net::SocketAddr;
+use std::{collections::VecDeque, net::SocketAddr};
 
 use hydroid_core::{
     base::{Seed, Time},
@@ -20,6 +20,8 @@ pub struct Ours {
     up: bool,
     streams: [Option<StreamId>; 2],
     buf: Vec<u8>,
+    /// What is left of the last run of datagrams of each end.
+    run: [VecDeque<Vec<u8>>; 2],
 }
 
 fn address(end: usize) -> SocketAddr {
@@ -55,6 +57,7 @@ impl Ours {
             up: false,
             streams: [None; 2],
             buf: vec![0; 65_535],
+            run: Default::default(),
         })
     }
 
@@ -88,10 +91,13 @@ impl Ends for Ours {
     fn poll(&mut self, now_us: u64, end: usize) -> Option<Vec<u8>> {
         let now = Time::from_us(now_us);
         self.hear(now);
-        // One datagram at a time.
-        let room = DATAGRAM_MOST;
-        let transmit = self.ends[end].poll_transmit(now, &mut self.buf[..usize::from(room)])?;
-        Some(self.buf[..transmit.len].to_vec())
+        let run = &mut self.run[end];
+        if run.is_empty() {
+            let transmit = self.ends[end].poll_transmit(now, &mut self.buf)?;
+            let datagrams = self.buf[..transmit.len].chunks(transmit.segment);
+            run.extend(datagrams.map(<[u8]>::to_vec));
+        }
+        run.pop_front()
     }
 
     fn deliver(&mut self, now_us: u64, end: usize, mut datagram: Vec<u8>) {
