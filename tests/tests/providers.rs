@@ -18,11 +18,11 @@ use sha2::{Digest as _, Sha256};
 const PINNED: [(Suite, &str); 2] = [
     (
         Suite::Aes256Gcm,
-        "83a57f603a165b21976cb5c3d6bb697e5eff4e3a4e74ab5f90b231b8990542b3",
+        "4fcb98d70c83786146ef92b051ab25b83f33b898af293f86f1830f244a236b98",
     ),
     (
         Suite::ChaCha20Poly1305,
-        "a12a8d31ad88c4b9ee05600ae2e8acd6d8cb8d388dc62db1b0c17a51c0db5594",
+        "1373386e4b568b5e520b093da0d7280cada1afd22932437bc761b1041985b465",
     ),
 ];
 

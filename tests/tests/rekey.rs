@@ -84,7 +84,7 @@ fn rekey_over_every_kind_of_link() {
         };
         let config = config(Suite::default(), 20 + 10 * (n % 7));
         let mut world = World::new(first + n, 2, &config, link);
-        exchange(&mut world, (0, 1), 60_000);
+        exchange(&mut world, (0, 1), 150_000);
         for node in &world.nodes {
             assert_eq!(node.switch.stats().misbehaved, 0, "seed {}", first + n);
             rekeyed += node.switch.stats().rekeyed;
