@@ -45,7 +45,9 @@ impl<R: Copy + fmt::Debug> Flow<R> {
     /// packets are lost after all, since they went over a path that was left earlier.
     pub fn on_better_path(&mut self, now: Time, rtt_us: u64, fates: &mut Vec<(Fate, R)>) -> u32 {
         let lost = self.abandon_before(fates);
-        let period_us = self.probe_period_us();
+        // It is left because it has become slow, which the round trip measured on it may not show.
+        let periods = u64::from(self.config.persistent_periods.max(1));
+        let period_us = self.probe_period_us().saturating_mul(periods);
         let sending = self.sending.take();
         self.before = sending.map(|sending| {
             Box::new(Before {
