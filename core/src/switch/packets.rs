@@ -74,11 +74,13 @@ impl Packets {
     /// One more to be sent; false if `most` of them wait, or there is no memory for it.
     pub(super) fn push_out(&mut self, packet: &[u8], most: u32, has_room: bool) -> bool {
         let rows = self.rows();
-        rows.blocked = !has_room || rows.out.lens.len() >= most as usize;
-        if !rows.blocked {
+        let fits = has_room && rows.out.lens.len() < most as usize;
+        if fits {
             rows.out.push(packet);
         }
-        !rows.blocked
+        // Who found no room before still waits for it.
+        rows.blocked |= !fits;
+        fits
     }
 
     /// True if somebody waits for room to send.
@@ -199,6 +201,10 @@ mod tests {
         packets.pop_out();
         assert!(packets.take_unblocked(4) && !packets.take_unblocked(4));
         assert!(!packets.push_out(b"x", 4, false) && packets.take_unblocked(4));
+        // Another one that finds room does not make the first one forgotten.
+        assert!(!packets.push_out(b"long", 4, false) && packets.push_out(b"x", 4, true));
+        packets.pop_out();
+        assert!(packets.take_unblocked(4));
         packets.clear_out();
         packets.rest();
         assert!(packets.0.is_none());
