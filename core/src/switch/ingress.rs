@@ -51,15 +51,15 @@ impl Switch {
             match self.on_datagram(now, route, datagram) {
                 Ok(None) => {}
                 Ok(slot) if slot == touched => {}
-                Ok(slot) => self.touch_all(core::mem::replace(&mut touched, slot)),
+                Ok(slot) => self.touch_any(core::mem::replace(&mut touched, slot)),
                 Err(reason) => self.stats.drop(reason),
             }
             self.settle_line(now);
         }
-        self.touch_all(touched);
+        self.touch_any(touched);
     }
 
-    fn touch_all(&mut self, slot: Option<Slot>) {
+    fn touch_any(&mut self, slot: Option<Slot>) {
         if let Some(slot) = slot {
             self.touch(slot);
         }

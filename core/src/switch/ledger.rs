@@ -33,13 +33,10 @@ impl Switch {
     /// The same after something happened, and whoever waits for memory is told of what there is.
     pub(super) fn balance(&mut self, slot: Slot) {
         self.lend(slot);
+        self.tell_room(slot);
         let Some(link) = self.links.get_mut(slot) else {
             return;
         };
-        link.streams.on_room(&mut self.stream_effects);
-        if link.may_send_again(self.config.life.packets_max) {
-            self.events.push_back(Event::MaySend { line: link.id });
-        }
         if self.ledger.is_near() && !link.starves && link.lacks_memory() {
             link.starves = true;
             self.starving.push_back(slot);
@@ -58,15 +55,23 @@ impl Switch {
         }
     }
 
+    /// Tells those on a line who wait for room, as far as there is some.
+    fn tell_room(&mut self, slot: Slot) {
+        let Some(link) = self.links.get_mut(slot) else {
+            return;
+        };
+        link.streams.on_room(&mut self.stream_effects);
+        if link.may_send_again(self.config.life.packets_max) {
+            self.events.push_back(Event::MaySend { line: link.id });
+        }
+    }
+
     /// There is memory again for a line that waited for what others had.
     fn feed(&mut self, slot: Slot) {
         self.lend(slot);
         if let Some(link) = self.links.get_mut(slot).filter(|link| link.starves) {
             link.starves = false;
-            link.streams.on_room(&mut self.stream_effects);
-            if link.may_send_again(self.config.life.packets_max) {
-                self.events.push_back(Event::MaySend { line: link.id });
-            }
+            self.tell_room(slot);
             self.settle_streams(slot);
             self.lend(slot);
         }

@@ -224,9 +224,8 @@ impl Switch {
             PathFrame::Response(bytes) => writer.response(&bytes),
         };
         let plain = writer.len();
-        let (len, _) = self.lines.seal(line, buf, plain)?;
-        self.note_sent(route, slot);
-        Some(Transmit::of(route, len, len))
+        let (transmit, _) = self.seal_alone((slot, line), route, buf, plain)?;
+        Some(transmit)
     }
 
     /// Writes a packet of the size that is to be tried, with a ping and padding and nothing else.
@@ -253,11 +252,12 @@ impl Switch {
         let _fits = writer.ping();
         writer.padding(writer.room());
         let plain = writer.len();
-        let (len, counter) = self.lines.seal(line, buf, plain)?;
-        link.on_moved(now);
-        link.flow.on_size_probe_sent(now, counter, bytes);
-        self.note_sent(route, slot);
-        Some(Transmit::of(route, len, len))
+        let (transmit, counter) = self.seal_alone((slot, line), route, buf, plain)?;
+        if let Some(link) = self.links.get_mut(slot) {
+            link.on_moved(now);
+            link.flow.on_size_probe_sent(now, counter, bytes);
+        }
+        Some(transmit)
     }
 
     /// Writes ranges alone, for a path that is not in use.
@@ -277,9 +277,21 @@ impl Switch {
         }
         writer.padding(PLAIN_LEAST.saturating_sub(writer.len()));
         let plain = writer.len();
-        let (len, _) = self.lines.seal(line, buf, plain)?;
+        let (transmit, _) = self.seal_alone((slot, line), route, buf, plain)?;
+        Some(transmit)
+    }
+
+    /// Seals a packet that goes out alone, and tells its counter.
+    fn seal_alone(
+        &mut self,
+        (slot, line): (Slot, Slot),
+        route: Route,
+        buf: &mut [u8],
+        plain: usize,
+    ) -> Option<(Transmit, u64)> {
+        let (len, counter) = self.lines.seal(line, buf, plain)?;
         self.note_sent(route, slot);
-        Some(Transmit::of(route, len, len))
+        Some((Transmit::of(route, len, len), counter))
     }
 
     /// Remembers which link a transmit is of, for the day when it could not be sent.
