@@ -168,8 +168,8 @@ impl<I: AsHandle> Engine<I> {
             if state.life != Life::Running {
                 return Rest::Over;
             }
-            let now = self.shared.now();
-            (state.armed, state.seen) = (Time::ZERO, now);
+            let now = state.latest(self.shared.now());
+            state.armed = Time::ZERO;
             (state.driver.turn(), now)
         };
         if self.written_by.is_some() {
@@ -182,7 +182,11 @@ impl<I: AsHandle> Engine<I> {
             more = !turn.may_receive();
         }
         let wall = self.wall_at(now);
-        self.shared.lock().driver.tick(now, wall);
+        {
+            let mut state = self.shared.lock();
+            let now = state.latest(now);
+            state.driver.tick(now, wall);
+        }
         let (flushed, now) = self.send(now, &mut io, &mut turn);
         self.ended = (flushed, more);
         self.rest_at(now, waker)
@@ -220,6 +224,7 @@ impl<I: AsHandle> Engine<I> {
                 }
                 if buffers > 0 {
                     let mut state = self.shared.lock();
+                    now = state.latest(now);
                     for (meta, datagrams) in self.inbox.received(id, buffers) {
                         state.driver.received(now, &meta, datagrams, turn);
                     }
@@ -253,13 +258,17 @@ impl<I: AsHandle> Engine<I> {
                 match progress {
                     Progress::Full => return (Flushed::Full, now),
                     Progress::Failed(piece, error) => {
-                        shared.lock().driver.failed(now, &piece, error);
+                        let mut state = shared.lock();
+                        now = state.latest(now);
+                        state.driver.failed(now, &piece, error);
                         continue;
                     }
                     Progress::Empty => {}
                 }
             }
-            if !shared.lock().driver.outgoing(now, outbox, turn) {
+            let mut state = shared.lock();
+            now = state.latest(now);
+            if !state.driver.outgoing(now, outbox, turn) {
                 let flushed = if turn.may_send() {
                     Flushed::Idle
                 } else {
@@ -275,7 +284,7 @@ impl<I: AsHandle> Engine<I> {
         let (flushed, _) = self.ended;
         let shared = Arc::clone(&self.shared);
         let mut state = shared.lock();
-        state.seen = now;
+        let now = state.latest(now);
         if state.orphaned && !state.driver.is_ending() {
             state.driver.shut_down(now, self.linger_us);
         }

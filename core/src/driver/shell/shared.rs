@@ -41,6 +41,12 @@ pub(super) struct State {
 const TAPE_WAITS: usize = 1 << 16;
 
 impl State {
+    /// The later of `now` and what somebody else has seen meanwhile, so that no call goes back.
+    pub(super) fn latest(&mut self, now: Time) -> Time {
+        self.seen = self.seen.max(now);
+        self.seen
+    }
+
     /// Hands what was recorded to who writes it.
     pub(super) fn record(&mut self, now: Time) {
         if let Some(recorder) = &self.recorder {
@@ -93,7 +99,7 @@ impl Shared {
     /// most, and a look at the clock takes as long as a small command.
     pub(super) fn lately(&self, state: &mut State) -> Time {
         if state.armed != Time::ZERO {
-            state.seen = self.now();
+            return state.latest(self.now());
         }
         state.seen
     }
