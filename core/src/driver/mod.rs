@@ -69,7 +69,8 @@ pub struct Config {
     /// Things to be kept that nobody has taken, each under a key of its own; beyond it the oldest
     /// is dropped. Each may hold what the switch remembers of all its peers.
     pub needs_max: u32,
-    /// Tasks that wait for one thing; beyond it all of them are woken to look again.
+    /// Tasks that wait for one thing; beyond it all of them are woken to look again, and as many
+    /// more may wait as come back.
     pub waiters_max: u32,
     /// How often the switch is told the wall time. Each costs one wake-up.
     pub clock_period_ms: u64,

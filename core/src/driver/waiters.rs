@@ -49,6 +49,17 @@ pub struct Waiters {
     wakers: BTreeMap<Key, Waker>,
     fired: Vec<Waker>,
     most: u32,
+    /// Where more waited than that.
+    crowds: BTreeMap<(Option<LineId>, Wait), Crowd>,
+}
+
+/// Many who waited for one thing were fired, since some may be of futures that were dropped. As many
+/// more as come back may wait from then on, or they would wake each other for ever.
+#[derive(Debug)]
+struct Crowd {
+    most: u32,
+    /// Those who have not come back.
+    gone: Vec<Waker>,
 }
 
 impl Waiters {
@@ -58,6 +69,7 @@ impl Waiters {
             wakers: BTreeMap::new(),
             fired: Vec::new(),
             most: config.waiters_max,
+            crowds: BTreeMap::new(),
         }
     }
 
@@ -65,19 +77,30 @@ impl Waiters {
     /// many wait for one thing, most of them are of futures that were dropped: all are fired, and
     /// those that still care come back.
     pub fn register(&mut self, wait: Wait, waker: &Waker) {
-        let mut places = 0;
+        let (mut waiting, mut place) = (0, 0);
         for (key, other) in self.wakers.range(first(wait)..=last(wait)) {
             if other.will_wake(waker) {
                 return;
             }
-            places = key.2 + 1;
+            (waiting, place) = (waiting + 1, key.2 + 1);
         }
-        if places >= self.most {
-            self.fire(wait);
-            places = 0;
+        let crowd = self.crowds.get_mut(&(scope(wait), wait));
+        let most = crowd.map_or(self.most, |crowd| crowd.count(waker));
+        if waiting >= most {
+            self.disperse(wait);
         }
-        self.wakers
-            .insert((scope(wait), wait, places), waker.clone());
+        self.wakers.insert((scope(wait), wait, place), waker.clone());
+    }
+
+    /// Fires everybody who waits for `wait`, and counts who comes back.
+    fn disperse(&mut self, wait: Wait) {
+        let waiting = self.wakers.range(first(wait)..=last(wait));
+        let crowd = Crowd {
+            most: self.most,
+            gone: waiting.map(|(_, waker)| waker.clone()).collect(),
+        };
+        self.crowds.insert((scope(wait), wait), crowd);
+        self.fire(wait);
     }
 
     /// Fires everybody who waits for `wait`.
@@ -88,17 +111,20 @@ impl Waiters {
     /// Fires everybody who waits for anything of `line`.
     pub(super) fn fire_line(&mut self, line: LineId) {
         self.fire_while((Some(line), Wait::Accept, 0), |key| key.0 == Some(line));
+        self.crowds.retain(|(of, _), _| *of != Some(line));
     }
 
     /// Fires everybody.
     pub(super) fn fire_all(&mut self) {
         self.fire_while((None, Wait::Accept, 0), |_| true);
+        self.crowds.clear();
     }
 
     /// Forgets who waits for anything of `stream`.
     pub(super) fn forget(&mut self, stream: StreamId) {
         for wait in [Wait::Head, Wait::Read, Wait::Write, Wait::Finished] {
             let wait = wait(stream);
+            self.crowds.remove(&(scope(wait), wait));
             while let Some((&key, _)) = self.wakers.range(first(wait)..=last(wait)).next() {
                 self.wakers.remove(&key);
             }
@@ -117,6 +143,17 @@ impl Waiters {
             }
             self.fired.extend(self.wakers.remove(&key));
         }
+    }
+}
+
+impl Crowd {
+    /// Somebody waits. Gives how many may.
+    fn count(&mut self, waker: &Waker) -> u32 {
+        if let Some(place) = self.gone.iter().position(|gone| gone.will_wake(waker)) {
+            self.gone.swap_remove(place);
+            self.most += 1;
+        }
+        self.most
     }
 }
 

@@ -137,15 +137,22 @@ impl Streams {
         }
     }
 
-    /// Tells writers that waited for room in the buffer of the line.
+    /// Tells writers that waited for room in the buffer of the line, in their order, and no more of
+    /// them than there is room for while something will still arrive and tell the others.
     pub(super) fn wake_writers(&mut self, fx: &mut Fx) {
-        while let Some(id) = self.pool.wake() {
+        let mut left = match self.pool.unacknowledged {
+            0 => u64::MAX,
+            _ => self.pool.line_room(),
+        };
+        while left > 0
+            && let Some(id) = self.pool.wake()
+        {
             let stream = self
                 .streams
                 .get_mut(&id)
                 .expect("a stream that waits is there");
             stream.waiting = false;
-            stream.tell_writable(&mut self.pool, fx);
+            left = left.saturating_sub(stream.tell_writable(&mut self.pool, fx));
         }
     }
 

@@ -104,11 +104,19 @@ impl Stream {
 
     /// Bytes that may be written now.
     pub(super) fn room(&self, pool: &Pool) -> u64 {
-        let most = pool.stream_most(self.send.has_gap());
-        let stream = most.saturating_sub(self.send.unacknowledged());
+        let stream = self.most(pool).saturating_sub(self.send.unacknowledged());
         let aside = if self.head_owed { SMALLEST } else { 0 };
         let memory = self.send.room(pool.memory.near_room() + aside);
         stream.min(pool.line_room()).min(memory)
+    }
+
+    /// Bytes that may be written and not yet acknowledged. A stream takes no more than it leaves to
+    /// the others of the line: many that are busy have a small part each, which is soon sent and
+    /// read again, and not in turns all that there is. One that has a gap is not held back.
+    fn most(&self, pool: &Pool) -> u64 {
+        let gap = self.send.has_gap();
+        let left = if gap { u64::MAX } else { pool.left() };
+        pool.stream_most(gap).min(left)
     }
 
     /// A writer finds no room for `need` bytes, and is told when there is some.
@@ -122,20 +130,23 @@ impl Stream {
     }
 
     /// Tells a blocked writer of room, once it is a quarter of the buffer. One that nothing more
-    /// will arrive for waits for the room of the line.
-    pub(super) fn tell_writable(&mut self, pool: &mut Pool, fx: &mut Fx) {
-        let is_worth_it = self.room(pool) * 4 >= pool.stream_most(self.send.has_gap())
-            || (self.send.unacknowledged() == 0 && self.room(pool) > 0);
+    /// will arrive for waits for the room of the line. Gives the room that was told of.
+    pub(super) fn tell_writable(&mut self, pool: &mut Pool, fx: &mut Fx) -> u64 {
         if !self.blocked || self.waiting || self.send.check().is_err() {
-            return;
+            return 0;
         }
-        if is_worth_it {
+        let room = self.room(pool);
+        let is_last = self.send.unacknowledged() == 0;
+        if room * 4 >= self.most(pool) || (is_last && room > 0) {
             self.blocked = false;
             fx.push(Effect::Writable { id: self.id });
-        } else if self.send.unacknowledged() == 0 {
+            return room;
+        }
+        if is_last {
             self.waiting = true;
             pool.wait(self.id);
         }
+        0
     }
 
     /// Tells a reader, unless it was told.

@@ -138,6 +138,11 @@ impl Pool {
         self.line_most().saturating_sub(self.unacknowledged)
     }
 
+    /// The same, and as much as one turn takes at least.
+    pub(super) fn left(&self) -> u64 {
+        self.line_room().max(self.config.turn_bytes)
+    }
+
     fn line_most(&self) -> u64 {
         let config = &self.config;
         let line = self.window_bytes.saturating_mul(3);

@@ -189,6 +189,8 @@ impl Ring {
         self.base = self.base.max(base);
         self.top = self.top.max(self.base);
         if self.base == self.top {
+            // What comes next stands where the processor's cache has been, not further round.
+            self.origin = self.base;
             self.emptied += 1;
             if self.emptied >= LOOK_AFTER {
                 let enough = capacity_for(self.peak);

@@ -225,7 +225,10 @@ impl Switch {
         if !link.packets.push_out(packet, most, has_room) {
             return Err(LineError::Blocked);
         }
-        self.touch(slot);
+        // A link that stands in the queue is put in order when its turn comes.
+        if !link.queued {
+            self.touch(slot);
+        }
         Ok(())
     }
 
@@ -251,7 +254,11 @@ impl Switch {
         room.copy_from_slice(packet);
         let len = packet.len();
         link.packets.pop_unread();
-        self.touch(slot);
+        // Memory is told of with the last of them, unless somebody may wait for it.
+        let is_last = link.packets.unread().is_none();
+        if is_last || self.ledger.is_near() || link.lacks_room() {
+            self.touch(slot);
+        }
         Ok(len)
     }
 

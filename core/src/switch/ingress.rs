@@ -167,6 +167,8 @@ impl Switch {
         plain: &[u8],
     ) -> Result<Taken, Misbehaviour> {
         let mut taken = Taken::default();
+        // There is room for all unreliable packets that are left.
+        let mut roomy = false;
         for frame in Frames::new(plain) {
             let frame = frame?;
             taken.eliciting |= !matches!(frame, Frame::Padding | Frame::Ranges(_));
@@ -176,6 +178,14 @@ impl Switch {
                 taken.closed = true;
                 break;
             }
+            if let Frame::Packet(bytes) = frame {
+                if !roomy {
+                    self.lend(slot);
+                }
+                roomy = self.on_packet(slot, bytes, plain.len())?;
+                continue;
+            }
+            roomy = false;
             self.lend(slot);
             let Some(link) = self.links.get_mut(slot) else {
                 break;
@@ -183,8 +193,7 @@ impl Switch {
             match frame {
                 Frame::Ranges(ranges) => self.on_ranges(now, slot, line, &ranges)?,
                 Frame::Skipped { .. } => self.stats.frames_skipped += 1,
-                Frame::Packet(bytes) => self.on_packet(slot, bytes)?,
-                Frame::Close { .. } | Frame::Padding | Frame::Ping => {}
+                Frame::Packet(_) | Frame::Close { .. } | Frame::Padding | Frame::Ping => {}
                 Frame::Rekey { line: id, message } => {
                     self.on_rekey(now, (slot, line), id, message)?;
                 }
@@ -251,14 +260,17 @@ impl Switch {
         self.link_down(slot, down);
     }
 
-    fn on_packet(&mut self, slot: Slot, bytes: &[u8]) -> Result<(), Misbehaviour> {
+    /// True if so many bytes of packets, which it came with, find room as well, so that the line
+    /// need not be told before each of them how far it may go.
+    fn on_packet(&mut self, slot: Slot, bytes: &[u8], all: usize) -> Result<bool, Misbehaviour> {
         Packet::decode(bytes).map_err(|_short| Misbehaviour::MalformedFrame)?;
         let Some(link) = self.links.get_mut(slot) else {
-            return Ok(());
+            return Ok(false);
         };
+        let roomy = link.has_packet_room(all);
         if !link.has_packet_room(bytes.len()) {
             self.stats.packets_unread += 1;
-            return Ok(());
+            return Ok(roomy);
         }
         let most = self.config.life.packets_max;
         // Unread packets make room for newer ones.
@@ -267,7 +279,7 @@ impl Switch {
         if !core::mem::replace(&mut link.packets_told, true) {
             self.events.push_back(Event::Packet { line: link.id });
         }
-        Ok(())
+        Ok(roomy)
     }
 }
 

@@ -116,12 +116,17 @@ impl Link {
 
     /// True if somebody waits for memory.
     fn lacks_memory(&self) -> bool {
-        self.streams.lacks_memory() || (self.packets.is_blocked() && !self.has_packet_room(WAKES))
+        self.streams.lacks_memory() || (self.packets.is_blocked() && self.lacks_room())
+    }
+
+    /// True if there was too little memory for a packet when the line was last told how much there is.
+    pub(super) const fn lacks_room(&self) -> bool {
+        !self.has_packet_room(WAKES)
     }
 
     /// True once if an unreliable packet found no room among `most`, and now one would.
     fn may_send_again(&mut self, most: u32) -> bool {
-        self.has_packet_room(WAKES) && self.packets.take_unblocked(most)
+        !self.lacks_room() && self.packets.take_unblocked(most)
     }
 
     /// True if an unreliable packet of so many bytes finds room, one that goes out or one that

@@ -60,6 +60,41 @@ fn waiters_too_many_for_one_thing_all_look_again() {
 }
 
 #[test]
+fn waiters_who_come_back_may_be_more_and_do_not_wake_each_other_for_ever() {
+    let mut waiters = Waiters::new(&Config {
+        waiters_max: 3,
+        ..Config::default()
+    });
+    let tasks: Vec<_> = (0..50).map(|_| Woken::new()).collect();
+    for (_, waker) in &tasks {
+        waiters.register(Wait::Accept, waker);
+    }
+    // Each that is woken looks again and finds nothing.
+    let mut looks = 0;
+    let mut fired = Vec::new();
+    loop {
+        waiters.take_fired(&mut fired);
+        let Some(waker) = fired.pop() else { break };
+        looks += 1;
+        assert!(looks < 2_000, "they wake each other for ever");
+        waiters.register(Wait::Accept, &waker);
+    }
+    waiters.fire(Wait::Accept);
+    waiters.take_fired(&mut fired);
+    assert_eq!(fired.len(), 50, "all of them wait");
+    // They may all come back; those who never do are not kept.
+    for (_, waker) in &tasks {
+        waiters.register(Wait::Accept, waker);
+    }
+    fired.clear();
+    for _dropped in 0..1_000 {
+        waiters.register(Wait::Accept, &Woken::new().1);
+    }
+    waiters.take_fired(&mut fired);
+    assert!(fired.len() > 900, "{}", fired.len());
+}
+
+#[test]
 fn driver_wakes_all_who_wait_for_one_thing_where_they_are_more_than_the_config_says() {
     let mut pair = Pair::new(Config {
         waiters_max: 2,
