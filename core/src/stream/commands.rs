@@ -7,7 +7,7 @@ use super::{
     pair::Stream,
     pool::{Fx, Pool},
     queue::SYSTEM,
-    ring::{SMALLEST, capacity_for},
+    memory::{SMALLEST, capacity_for},
 };
 use crate::base::Time;
 

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{head::LENGTH_BYTES, ring::capacity_for};
+use super::{head::LENGTH_BYTES, memory::capacity_for};
 
 /// Bytes that a new stream may carry each way before any credit frame (PROTOCOL, section Streams).
 pub const STREAM_CREDIT_FIRST_BYTES: u64 = 64 << 10;
@@ -48,8 +48,9 @@ pub struct Config {
     pub send_buffer_line_initial_bytes: u64,
     /// See `send_buffer_line_initial_bytes`.
     pub send_buffer_line_max_bytes: u64,
-    /// What buffers may keep beyond four times what they hold, all together, so that streams that
-    /// run empty between packets need no allocation. A line at rest keeps none of it.
+    /// What is kept of buffers that hold nothing, all together, so that streams that run empty
+    /// between packets need no allocation, and write where others have just been read. A line at
+    /// rest keeps none of it.
     pub buffers_spare_max_bytes: u64,
     /// Bytes that a stream may send before it is another's turn. More makes fuller packets and
     /// longer waits.
@@ -74,7 +75,7 @@ impl Default for Config {
             send_buffer_stream_max_bytes: 16 << 20,
             send_buffer_line_initial_bytes: 512 << 10,
             send_buffer_line_max_bytes: 32 << 20,
-            buffers_spare_max_bytes: 32 << 20,
+            buffers_spare_max_bytes: 8 << 20,
             turn_bytes: 8 << 10,
             frames_in_flight_max: 8192,
             gaps_max: 16_384,

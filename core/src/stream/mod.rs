@@ -11,6 +11,7 @@ mod fill;
 mod head;
 mod ids;
 mod incoming;
+mod memory;
 mod pair;
 mod pool;
 mod queue;

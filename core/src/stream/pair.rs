@@ -4,10 +4,10 @@ use super::{
     Effect,
     config::{Config, REFUSED},
     head,
+    memory::SMALLEST,
     pool::{Fx, Pool},
     queue::{Rank, SYSTEM},
     recv::Recv,
-    ring::SMALLEST,
     send::Send,
 };
 

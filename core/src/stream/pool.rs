@@ -6,8 +6,8 @@ use super::{
     Effect, Misbehaviour,
     config::{Config, LINE_CREDIT_FIRST_BYTES},
     credit::Grant,
+    memory::{Memory, WAKES},
     queue::Queues,
-    ring::{Memory, WAKES},
 };
 use crate::base::{Effects, Time};
 

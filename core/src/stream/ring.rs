@@ -1,103 +1,28 @@
-//! Bytes of one direction between two offsets, in a buffer that is used round and round.
+//! Bytes of one direction between two offsets, in buffers that all streams of a line share.
 
-use alloc::vec::Vec;
+use alloc::{collections::VecDeque, vec::Vec};
 use core::fmt;
 
-use crate::base::Limits;
+use super::memory::{CHUNK, Memory, SMALLEST, capacity_for};
 
-/// The smallest buffer that a ring takes, bytes.
-pub(super) const SMALLEST: u64 = 256;
-
-/// Writers that wait for memory are woken when there are so many bytes of it; what is kept for later
-/// leaves as much.
-pub(super) const WAKES: u64 = 1024;
-
-/// What the buffers of all rings of a line take, and how much of that is kept for later only; and
-/// what is taken beside them: heads, and room set aside for those that are owed.
-#[derive(Debug)]
-pub(super) struct Memory {
-    held_bytes: u64,
-    spare_bytes: u64,
-    spare_max_bytes: u64,
-    beside_bytes: u64,
-    /// How far all of it may go for now.
-    pub(super) limits: Limits,
-}
-
-impl Memory {
-    pub(super) const fn new(spare_max_bytes: u64) -> Self {
-        Self {
-            held_bytes: 0,
-            spare_bytes: 0,
-            spare_max_bytes,
-            beside_bytes: 0,
-            limits: Limits::NONE,
-        }
-    }
-
-    /// Everything that counts against the limits.
-    pub(super) const fn charged_bytes(&self) -> u64 {
-        self.held_bytes + self.beside_bytes
-    }
-
-    /// True if what the peer sent may take so many bytes more.
-    pub(super) const fn has_room(&self, bytes: u64) -> bool {
-        self.charged_bytes().saturating_add(bytes) <= self.limits.most
-    }
-
-    /// Bytes that our own side may take more.
-    pub(super) const fn near_room(&self) -> u64 {
-        self.limits.near.saturating_sub(self.charged_bytes())
-    }
-
-    /// True if buffers that are kept for later stand in the way of others.
-    pub(super) fn begrudges_spare(&self) -> bool {
-        self.spare_bytes > 0 && self.near_room() < self.spare_bytes.max(WAKES)
-    }
-
-    /// So many bytes beside the rings are taken.
-    pub(super) const fn take(&mut self, bytes: u64) {
-        self.beside_bytes += bytes;
-    }
-
-    /// So many bytes beside the rings are given back.
-    pub(super) const fn give(&mut self, bytes: u64) {
-        self.beside_bytes -= bytes;
-    }
-
-    /// Bytes that all buffers take together.
-    pub(super) const fn held_bytes(&self) -> u64 {
-        self.held_bytes
-    }
-}
-
-/// The bytes from `base` to `top` of a direction. An offset keeps its place in the buffer while the
-/// base moves on, so bytes are copied in once and out once, also those that come out of order.
+/// The bytes from `base` to `top` of a direction. An offset keeps its place while the base moves on,
+/// so bytes are copied in once and out once, also those that come out of order.
 ///
-/// A ring gives its buffer up, or takes one that fits, once the buffer is more than four times what
-/// it holds and the rings of the line have more than their allowance of such spare bytes together;
-/// and it takes a smaller one once it ran empty again and again without using a quarter of it. So
-/// all buffers of a line take at most four times (and a little) what they hold, and the allowance;
-/// and a direction that runs empty again and again allocates nothing.
+/// What is small stands in one buffer, a power of two of bytes, that grows with it and is kept while
+/// the ring runs empty and is used again. What is larger stands in chunks, and each that has nothing
+/// to hold any more goes back to the line. So a ring takes no more than four times what it holds, or
+/// two chunks beyond it, and one that runs empty again and again allocates nothing.
 #[derive(Default)]
 pub(super) struct Ring {
-    /// As much of the buffer as was ever written to: it is not cleared before.
-    bytes: Vec<u8>,
-    /// What the buffer holds: 0 or a power of two.
-    capacity: u64,
-    /// The offset that stands at the start of the buffer.
+    /// A small buffer, or the first chunk.
+    front: Vec<u8>,
+    /// The chunks behind it.
+    others: VecDeque<Vec<u8>>,
+    /// The offset that stands at the start of the front.
     origin: u64,
     base: u64,
     top: u64,
-    spare: u64,
-    /// The most that it held since it was last looked whether the buffer is too large.
-    peak: u64,
-    /// So often it has run empty since.
-    emptied: u8,
 }
-
-/// After a ring has run empty so often it is looked whether its buffer is too large.
-const LOOK_AFTER: u8 = 64;
 
 impl fmt::Debug for Ring {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -124,48 +49,46 @@ impl Ring {
         if data.is_empty() {
             return;
         }
+        if self.is_empty() {
+            memory.use_idle(self.front.len() as u64);
+            self.origin = self.base;
+        }
         let top = self.top.max(offset + data.len() as u64);
-        if top - self.base > self.capacity {
-            self.resize(capacity_for(top - self.base), memory);
-        }
+        self.cover(top, memory);
         self.top = top;
-        self.peak = self.peak.max(top - self.base);
-        let start = self.place(offset);
-        let capacity = usize::try_from(self.capacity).expect("a window fits into memory");
-        let first = data.len().min(capacity - start);
-        self.write(start, &data[..first]);
-        self.write(0, &data[first..]);
-        self.account(memory);
-    }
-
-    /// Writes to a place of the buffer, which grows as far as need be.
-    fn write(&mut self, place: usize, data: &[u8]) {
-        if self.bytes.len() < place {
-            self.bytes.resize(place, 0);
+        let mut left = data;
+        let mut at = offset - self.origin;
+        while !left.is_empty() {
+            let (chunk, place) = self.chunk_mut(at);
+            let here = &mut chunk[place..];
+            let len = here.len().min(left.len());
+            here[..len].copy_from_slice(&left[..len]);
+            left = &left[len..];
+            at += len as u64;
         }
-        let (over, new) = data.split_at(data.len().min(self.bytes.len() - place));
-        self.bytes[place..place + over.len()].copy_from_slice(over);
-        self.bytes.extend_from_slice(new);
     }
 
-    /// What the buffer would grow by if the ring went up to `top`.
+    /// What the buffers would grow by if the ring went up to `top`.
     pub(super) fn growth(&self, top: u64) -> u64 {
-        let span = top.max(self.top) - self.base;
-        if span <= self.capacity {
+        let (span, capacity) = (self.span_to(top.max(self.top)), self.capacity());
+        if span <= capacity || self.may_move(top.max(self.top)) {
             return 0;
         }
-        capacity_for(span) - self.capacity
+        capacity_for(span) - capacity
     }
 
-    /// Bytes that find room behind the top if the buffer may grow by `more`.
+    /// Bytes that find room behind the top if the buffers may grow by `more`.
     pub(super) fn room(&self, more: u64) -> u64 {
-        let most = self.capacity.saturating_add(more);
-        let power = if most < SMALLEST {
-            0
-        } else {
+        let capacity = self.capacity();
+        let most = capacity.saturating_add(more);
+        let grown = if most >= CHUNK {
+            most / CHUNK * CHUNK
+        } else if most >= SMALLEST {
             1 << most.ilog2()
+        } else {
+            0
         };
-        self.capacity.max(power) - (self.top - self.base)
+        capacity.max(grown) - self.span_to(self.top)
     }
 
     /// Copies the bytes from `offset` on into `out`, which ends at the top or before.
@@ -174,109 +97,144 @@ impl Ring {
             offset >= self.base && offset + out.len() as u64 <= self.top,
             "only bytes that are in the ring can be copied"
         );
-        if out.is_empty() {
-            return;
+        let mut left = out;
+        let mut at = offset - self.origin;
+        while !left.is_empty() {
+            let (chunk, place) = self.chunk(at);
+            let len = (chunk.len() - place).min(left.len());
+            let (here, behind) = left.split_at_mut(len);
+            here.copy_from_slice(&chunk[place..place + len]);
+            left = behind;
+            at += len as u64;
         }
-        let start = self.place(offset);
-        let capacity = usize::try_from(self.capacity).expect("a window fits into memory");
-        let (front, back) = out.split_at_mut(out.len().min(capacity - start));
-        front.copy_from_slice(&self.bytes[start..start + front.len()]);
-        back.copy_from_slice(&self.bytes[..back.len()]);
     }
 
     /// Forgets the bytes below `base`.
     pub(super) fn advance(&mut self, base: u64, memory: &mut Memory) {
-        self.base = self.base.max(base);
-        self.top = self.top.max(self.base);
-        if self.base == self.top {
-            // What comes next stands where the processor's cache has been, not further round.
-            self.origin = self.base;
-            self.emptied += 1;
-            if self.emptied >= LOOK_AFTER {
-                let enough = capacity_for(self.peak);
-                (self.emptied, self.peak) = (0, 0);
-                if enough * 4 <= self.capacity {
-                    self.resize(enough * 2, memory);
-                }
-            }
-        }
-        self.account(memory);
-    }
-
-    /// Forgets every byte and gives the buffer up.
-    pub(super) fn clear(&mut self, memory: &mut Memory) {
-        self.base = self.top;
-        self.resize(0, memory);
-        self.account(memory);
-    }
-
-    /// Gives up what the buffer has beyond what it holds.
-    pub(super) fn rest(&mut self, memory: &mut Memory) {
-        if self.spare > 0 {
-            self.resize(capacity_for(self.top - self.base), memory);
-            self.account(memory);
-        }
-    }
-
-    fn place(&self, offset: u64) -> usize {
-        // The buffer's length is a power of two, so this is the remainder, on every width.
-        offset.wrapping_sub(self.origin) as usize & (self.capacity as usize).wrapping_sub(1)
-    }
-
-    fn account(&mut self, memory: &mut Memory) {
-        memory.spare_bytes -= self.spare;
-        self.spare = self.spare_now();
-        memory.spare_bytes += self.spare;
-        let is_much = memory.spare_bytes > memory.spare_max_bytes || memory.begrudges_spare();
-        if self.spare > 0 && is_much {
-            self.resize(capacity_for(self.top - self.base), memory);
-            memory.spare_bytes -= self.spare;
-            self.spare = 0;
-        }
-    }
-
-    fn spare_now(&self) -> u64 {
-        let span = self.top - self.base;
-        if span > 0 && self.capacity <= SMALLEST {
-            return 0;
-        }
-        self.capacity.saturating_sub(span * 4)
-    }
-
-    fn resize(&mut self, capacity: u64, memory: &mut Memory) {
-        if capacity == self.capacity {
+        if base <= self.base || self.is_empty() {
+            self.base = self.base.max(base);
+            self.top = self.top.max(self.base);
             return;
         }
-        memory.held_bytes += capacity;
-        memory.held_bytes -= self.capacity;
-        let room = usize::try_from(capacity).expect("a window fits into memory");
-        let mut bytes = Vec::with_capacity(room);
-        if self.top > self.base {
-            // What lies between runs that came is not there yet, at the end of the buffer even that
-            // is missing.
-            let start = self.place(self.base);
-            let span = usize::try_from(self.top - self.base).expect("it fits into the old one");
-            let front = span.min(self.capacity as usize - start);
-            bytes.extend_from_slice(&self.bytes[start..(start + front).min(self.bytes.len())]);
-            if span > front {
-                bytes.resize(front, 0);
-                bytes.extend_from_slice(&self.bytes[..span - front]);
-            }
+        self.base = base;
+        self.top = self.top.max(base);
+        if self.is_empty() {
+            self.empty(memory);
+            return;
         }
-        (self.bytes, self.capacity, self.origin) = (bytes, capacity, self.base);
+        while base - self.origin >= CHUNK {
+            self.origin += CHUNK;
+            let next = self.others.pop_front();
+            let next = next.expect("what is in the ring has its chunks");
+            memory.give_back(core::mem::replace(&mut self.front, next));
+        }
     }
-}
 
-/// The buffer that so many bytes take.
-pub(super) const fn capacity_for(span: u64) -> u64 {
-    if span == 0 {
-        return 0;
+    /// Forgets every byte and gives the buffers up.
+    pub(super) fn clear(&mut self, memory: &mut Memory) {
+        if !self.is_empty() {
+            self.base = self.top;
+            self.empty(memory);
+        }
+        self.rest(memory);
+        self.others = VecDeque::new();
     }
-    let capacity = span.next_power_of_two();
-    if capacity < SMALLEST {
-        SMALLEST
-    } else {
-        capacity
+
+    /// Gives up what a small buffer has beyond what it holds.
+    pub(super) fn rest(&mut self, memory: &mut Memory) {
+        let (span, held) = (self.top - self.base, self.front.len() as u64);
+        if self.is_empty() {
+            memory.use_idle(held);
+            memory.give_back(core::mem::take(&mut self.front));
+        } else if self.others.is_empty() && capacity_for(span) < held {
+            self.resize(capacity_for(span), memory);
+        }
+    }
+
+    const fn is_empty(&self) -> bool {
+        self.base == self.top
+    }
+
+    /// What the buffers hold.
+    fn capacity(&self) -> u64 {
+        self.front.len() as u64 + self.others.len() as u64 * CHUNK
+    }
+
+    /// How far `top` is into the buffers.
+    const fn span_to(&self, top: u64) -> u64 {
+        // One that is empty begins anew.
+        let origin = if self.is_empty() { self.base } else { self.origin };
+        top - origin
+    }
+
+    /// True if what stands in a small buffer is little enough to be moved to its start, rather than
+    /// grow, for bytes up to `top`.
+    fn may_move(&self, top: u64) -> bool {
+        self.others.is_empty() && (top - self.base) * 2 <= self.front.len() as u64
+    }
+
+    /// Has buffers for everything up to `top`.
+    fn cover(&mut self, top: u64, memory: &mut Memory) {
+        if top - self.origin <= self.capacity() {
+            return;
+        }
+        if self.may_move(top) {
+            let from = self.place(self.base);
+            let until = self.place(self.top);
+            self.front.copy_within(from..until, 0);
+            self.origin = self.base;
+            return;
+        }
+        let needs = capacity_for(top - self.origin).min(CHUNK);
+        // One that is there already costs less than a small one that is yet to be had, and to grow.
+        let capacity = if memory.has_chunk() { CHUNK } else { needs };
+        if (self.front.len() as u64) < capacity {
+            self.resize(capacity, memory);
+        }
+        while top - self.origin > self.capacity() {
+            self.others.push_back(memory.buffer(CHUNK));
+        }
+    }
+
+    /// Puts what stands in the front alone into a buffer of so many bytes.
+    fn resize(&mut self, capacity: u64, memory: &mut Memory) {
+        let mut buffer = memory.buffer(capacity);
+        let stands = self.place(self.base)..self.place(self.top);
+        buffer[..stands.len()].copy_from_slice(&self.front[stands]);
+        memory.give_back(core::mem::replace(&mut self.front, buffer));
+        self.origin = self.base;
+    }
+
+    /// Nothing is left: chunks go back, a small buffer is kept if there may be one.
+    fn empty(&mut self, memory: &mut Memory) {
+        for chunk in self.others.drain(..) {
+            memory.give_back(chunk);
+        }
+        let bytes = self.front.len() as u64;
+        if bytes == CHUNK || !memory.keep_idle(bytes) {
+            memory.give_back(core::mem::take(&mut self.front));
+        }
+    }
+
+    /// The place of an offset within the front.
+    const fn place(&self, offset: u64) -> usize {
+        (offset - self.origin) as usize
+    }
+
+    /// The buffer with the byte that is so far in, and its place there.
+    fn chunk(&self, at: u64) -> (&[u8], usize) {
+        if at < self.front.len() as u64 {
+            return (&self.front, at as usize);
+        }
+        (&self.others[(at / CHUNK) as usize - 1], (at % CHUNK) as usize)
+    }
+
+    fn chunk_mut(&mut self, at: u64) -> (&mut [u8], usize) {
+        if at < self.front.len() as u64 {
+            return (&mut self.front, at as usize);
+        }
+        let chunk = &mut self.others[(at / CHUNK) as usize - 1];
+        (chunk, (at % CHUNK) as usize)
     }
 }
 
@@ -296,13 +254,15 @@ mod tests {
     }
 
     #[test]
-    fn stream_ring_keeps_bytes_through_every_growth_and_wrap() {
+    fn stream_ring_keeps_bytes_through_every_growth_and_chunk() {
         let mut rng = Rng::new(&Seed::new([9; 32]));
-        for spare in [0, 10_000, 1 << 20] {
+        for (spare, most) in [(0, 700), (10_000, 700), (1 << 20, 700), (1 << 20, 40_000)] {
             let (mut ring, mut memory) = (Ring::default(), Memory::new(spare));
             for _ in 0..3000 {
                 let from = ring.top();
-                let to = from + rng.below(700);
+                let to = from + rng.below(most);
+                let (growth, held) = (ring.growth(to), memory.held_bytes());
+                assert!(to == from || ring.room(growth) >= to - from || growth == 0);
                 if rng.below(2) == 0 {
                     // The later half first.
                     let middle = from + (to - from) / 2;
@@ -311,18 +271,20 @@ mod tests {
                 } else {
                     ring.put(from, &bytes(from, to), &mut memory);
                 }
+                assert!(memory.held_bytes() <= held + growth);
                 let mut out = vec![0; (ring.top() - ring.base()) as usize];
                 ring.copy(ring.base(), &mut out);
                 assert_eq!(out, bytes(ring.base(), ring.top()));
-                let base = ring.base() + rng.below(ring.top() - ring.base() + 1).min(900);
+                let base = ring.base() + rng.below(ring.top() - ring.base() + 1).min(most * 9 / 7);
                 ring.advance(base, &mut memory);
-                assert_eq!(memory.held_bytes(), ring.capacity);
-                assert!(ring.bytes.capacity() as u64 <= ring.capacity);
                 let span = ring.top() - ring.base();
-                assert!(ring.capacity <= (span * 4).max(SMALLEST) + spare);
+                let held = ring.capacity();
+                assert!(held <= (span * 4).max(SMALLEST).max(span + 2 * CHUNK) + spare.min(CHUNK));
+                assert!(memory.held_bytes() <= held + spare);
             }
             ring.clear(&mut memory);
-            assert_eq!((memory.held_bytes, memory.spare_bytes), (0, 0));
+            memory.rest();
+            assert_eq!(memory.held_bytes(), 0);
         }
     }
 
@@ -330,12 +292,12 @@ mod tests {
     fn stream_ring_that_runs_empty_keeps_its_buffer_within_the_allowance() {
         let (mut ring, mut memory) = (Ring::default(), Memory::new(4096));
         ring.put(0, &[1; 4000], &mut memory);
-        let place = ring.bytes.as_ptr();
+        let place = ring.front.as_ptr();
         for turn in 1..100 {
             ring.advance(turn * 4000, &mut memory);
             assert_eq!(memory.held_bytes(), 4096);
             ring.put(turn * 4000, &[2; 4000], &mut memory);
-            assert_eq!(ring.bytes.as_ptr(), place);
+            assert_eq!(ring.front.as_ptr(), place);
         }
         let mut other = Ring::default();
         other.put(0, &[1; 4000], &mut memory);
@@ -348,18 +310,37 @@ mod tests {
     }
 
     #[test]
-    fn stream_ring_that_was_large_once_is_small_again_after_small_uses() {
+    fn stream_rings_of_a_line_write_where_others_have_read() {
+        let (mut one, mut two) = (Ring::default(), Ring::default());
+        let mut memory = Memory::new(1 << 20);
+        one.put(0, &[1; 100_000], &mut memory);
+        assert_eq!(memory.held_bytes(), 13 * CHUNK);
+        let first = one.others[0].as_ptr();
+        one.advance(100_000, &mut memory);
+        two.put(0, &[2; 100_000], &mut memory);
+        assert_eq!(memory.held_bytes(), 13 * CHUNK);
+        two.advance(99_999, &mut memory);
+        assert_eq!(two.front.as_ptr(), first, "what is given back last is taken first");
+        assert_eq!((one.capacity(), two.capacity()), (0, CHUNK));
+        two.rest(&mut memory);
+        memory.rest();
+        assert_eq!(memory.held_bytes(), SMALLEST);
+        let mut out = [0];
+        two.copy(99_999, &mut out);
+        assert_eq!(out, [2]);
+    }
+
+    #[test]
+    fn stream_ring_of_little_stays_small_wherever_it_is() {
         let (mut ring, mut memory) = (Ring::default(), Memory::new(1 << 20));
-        ring.put(0, &[1; 100_000], &mut memory);
-        ring.advance(100_000, &mut memory);
-        assert_eq!(memory.held_bytes(), 1 << 17);
-        let mut at = 100_000;
-        for _use in 0..4 * u64::from(LOOK_AFTER) {
-            ring.put(at, &[2; 300], &mut memory);
-            at += 300;
-            ring.advance(at, &mut memory);
+        for at in 0..1_000 {
+            ring.put(at * 50, &bytes(at * 50, at * 50 + 50), &mut memory);
+            ring.advance(ring.base().max((at * 50).saturating_sub(30)), &mut memory);
+            assert!(ring.capacity() <= 512);
+            let mut out = vec![0; (ring.top() - ring.base()) as usize];
+            ring.copy(ring.base(), &mut out);
+            assert_eq!(out, bytes(ring.base(), ring.top()));
         }
-        assert_eq!(memory.held_bytes(), 1024);
     }
 
     #[test]

@@ -7,9 +7,9 @@ use super::{
     config::Config,
     head,
     ids::{Ids, Known},
+    memory::SMALLEST,
     pair::Stream,
     pool::{Fx, Pool},
-    ring::SMALLEST,
 };
 use crate::base::{Limits, Time};
 
@@ -158,6 +158,7 @@ impl Streams {
             stream.send.rest(&mut self.pool);
             stream.recv.rest(&mut self.pool);
         }
+        self.pool.memory.rest();
     }
 
     pub(super) fn may_open(&self) -> bool {
@@ -222,5 +223,8 @@ impl Streams {
         stream.release(&mut self.pool);
         self.pool.streams_credit_due |= self.ids.close(id) && !self.is_down;
         self.pool.fit(self.streams.len());
+        if self.streams.is_empty() {
+            self.pool.memory.rest();
+        }
     }
 }
