@@ -89,7 +89,8 @@ impl Waiters {
         if waiting >= most {
             self.disperse(wait);
         }
-        self.wakers.insert((scope(wait), wait, place), waker.clone());
+        self.wakers
+            .insert((scope(wait), wait, place), waker.clone());
     }
 
     /// Fires everybody who waits for `wait`, and counts who comes back.

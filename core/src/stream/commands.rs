@@ -4,10 +4,10 @@ use alloc::boxed::Box;
 
 use super::{
     OpenError, Read, ReadError, Streams, WriteError, head,
+    memory::{SMALLEST, capacity_for},
     pair::Stream,
     pool::{Fx, Pool},
     queue::SYSTEM,
-    memory::{SMALLEST, capacity_for},
 };
 use crate::base::Time;
 

@@ -1,7 +1,7 @@
 //! What the buffers of one line take: chunks of one size, kept for the next that needs one, so that
 //! bytes are written where the processor's cache has been and not into memory of each stream's own.
 
-use alloc::{vec, vec::Vec};
+use alloc::{boxed::Box, vec, vec::Vec};
 
 use crate::base::Limits;
 
@@ -20,8 +20,8 @@ pub(super) const WAKES: u64 = 1024;
 #[derive(Debug)]
 pub(super) struct Memory {
     held_bytes: u64,
-    /// Chunks that no ring has; the one that was given back last is taken first.
-    chunks: Vec<Vec<u8>>,
+    /// In a box, since an idle line has none.
+    spare: Option<Box<Spare>>,
     /// What small buffers of empty rings take.
     idle_bytes: u64,
     spare_max_bytes: u64,
@@ -30,11 +30,17 @@ pub(super) struct Memory {
     pub(super) limits: Limits,
 }
 
+/// Chunks that no ring has; the one that was given back last is taken first.
+#[derive(Debug, Default)]
+struct Spare {
+    chunks: Vec<Vec<u8>>,
+}
+
 impl Memory {
     pub(super) const fn new(spare_max_bytes: u64) -> Self {
         Self {
             held_bytes: 0,
-            chunks: Vec::new(),
+            spare: None,
             idle_bytes: 0,
             spare_max_bytes,
             beside_bytes: 0,
@@ -81,7 +87,7 @@ impl Memory {
     /// A buffer of so many bytes, which may have anything in it.
     pub(super) fn buffer(&mut self, bytes: u64) -> Vec<u8> {
         if bytes == CHUNK
-            && let Some(chunk) = self.chunks.pop()
+            && let Some(chunk) = self.spare.as_mut().and_then(|spare| spare.chunks.pop())
         {
             return chunk;
         }
@@ -90,8 +96,8 @@ impl Memory {
     }
 
     /// True if a chunk is there that no ring has.
-    pub(super) const fn has_chunk(&self) -> bool {
-        !self.chunks.is_empty()
+    pub(super) fn has_chunk(&self) -> bool {
+        self.chunks_bytes() > 0
     }
 
     /// A ring needs this no more.
@@ -99,7 +105,8 @@ impl Memory {
         let bytes = buffer.len() as u64;
         let is_kept = bytes == CHUNK && self.spare_bytes() + CHUNK <= self.spare_max_bytes;
         if is_kept && !self.begrudges(CHUNK) {
-            self.chunks.push(buffer);
+            let spare = self.spare.get_or_insert_with(Box::default);
+            spare.chunks.push(buffer);
         } else {
             self.held_bytes -= bytes;
         }
@@ -107,8 +114,7 @@ impl Memory {
 
     /// A ring that runs empty has a small buffer of so many bytes. False if it is not to be kept.
     pub(super) fn keep_idle(&mut self, bytes: u64) -> bool {
-        let is_kept =
-            self.spare_bytes() + bytes <= self.spare_max_bytes && !self.begrudges(bytes);
+        let is_kept = self.spare_bytes() + bytes <= self.spare_max_bytes && !self.begrudges(bytes);
         if is_kept {
             self.idle_bytes += bytes;
         }
@@ -122,12 +128,17 @@ impl Memory {
 
     /// Gives up the chunks that no ring has.
     pub(super) fn rest(&mut self) {
-        self.held_bytes -= self.chunks.len() as u64 * CHUNK;
-        self.chunks = Vec::new();
+        self.held_bytes -= self.chunks_bytes();
+        self.spare = None;
     }
 
     fn spare_bytes(&self) -> u64 {
-        self.chunks.len() as u64 * CHUNK + self.idle_bytes
+        self.chunks_bytes() + self.idle_bytes
+    }
+
+    fn chunks_bytes(&self) -> u64 {
+        let chunks = self.spare.as_ref().map_or(0, |spare| spare.chunks.len());
+        chunks as u64 * CHUNK
     }
 
     /// True if so many bytes more that are kept for later would stand in the way of others.

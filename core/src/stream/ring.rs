@@ -163,7 +163,11 @@ impl Ring {
     /// How far `top` is into the buffers.
     const fn span_to(&self, top: u64) -> u64 {
         // One that is empty begins anew.
-        let origin = if self.is_empty() { self.base } else { self.origin };
+        let origin = if self.is_empty() {
+            self.base
+        } else {
+            self.origin
+        };
         top - origin
     }
 
@@ -226,7 +230,10 @@ impl Ring {
         if at < self.front.len() as u64 {
             return (&self.front, at as usize);
         }
-        (&self.others[(at / CHUNK) as usize - 1], (at % CHUNK) as usize)
+        (
+            &self.others[(at / CHUNK) as usize - 1],
+            (at % CHUNK) as usize,
+        )
     }
 
     fn chunk_mut(&mut self, at: u64) -> (&mut [u8], usize) {
@@ -320,7 +327,11 @@ mod tests {
         two.put(0, &[2; 100_000], &mut memory);
         assert_eq!(memory.held_bytes(), 13 * CHUNK);
         two.advance(99_999, &mut memory);
-        assert_eq!(two.front.as_ptr(), first, "what is given back last is taken first");
+        assert_eq!(
+            two.front.as_ptr(),
+            first,
+            "what is given back last is taken first"
+        );
         assert_eq!((one.capacity(), two.capacity()), (0, CHUNK));
         two.rest(&mut memory);
         memory.rest();

@@ -98,9 +98,9 @@ impl Streams {
         }
     }
 
-    /// True if something else of the line may take so many bytes.
-    pub const fn has_room(&self, bytes: u64) -> bool {
-        self.pool.memory.near_room() >= bytes
+    /// Bytes that something else of the line may take.
+    pub const fn near_room(&self) -> u64 {
+        self.pool.memory.near_room()
     }
 
     /// True if somebody waits for memory.

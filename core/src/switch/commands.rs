@@ -218,18 +218,18 @@ impl Switch {
             Phase::Connecting { .. } | Phase::Up { .. } => {}
             Phase::Closing { .. } | Phase::Down(_) => return Err(LineError::UnknownLine),
         }
-        let (most, has_room) = (
-            self.config.life.packets_max,
-            link.has_packet_room(packet.len()),
-        );
-        if !link.packets.push_out(packet, most, has_room) {
-            return Err(LineError::Blocked);
-        }
-        // A link that stands in the queue is put in order when its turn comes.
-        if !link.queued {
+        let (most, room) = (self.config.life.packets_max, link.packet_room());
+        let is_taken = link.packets.push_out(packet, most, room);
+        // A link that stands in the queue is put in order when its turn comes; who found no room is
+        // to stand among those who wait for memory.
+        if !link.queued || !is_taken {
             self.touch(slot);
         }
-        Ok(())
+        if is_taken {
+            Ok(())
+        } else {
+            Err(LineError::Blocked)
+        }
     }
 
     /// Takes the oldest unreliable packet that came on a line and tells its length.
@@ -256,7 +256,7 @@ impl Switch {
         link.packets.pop_unread();
         // Memory is told of with the last of them, unless somebody may wait for it.
         let is_last = link.packets.unread().is_none();
-        if is_last || self.ledger.is_near() || link.lacks_room() {
+        if is_last || self.ledger.is_near() || link.lacks_memory() {
             self.touch(slot);
         }
         Ok(len)

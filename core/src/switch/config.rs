@@ -82,7 +82,8 @@ pub struct Life {
     pub datagram_bytes: u16,
     /// Bytes of the largest datagram that is tried on a path that has much to carry, and sent there
     /// if it passes; more than UDP carries is taken for that. A peer that is sent such takes them
-    /// with one call of its system each.
+    /// with one call of its system each. Where the system may cut datagrams into fragments, which
+    /// says nothing of the path, it is to be `datagram_bytes`.
     pub datagram_most_bytes: u16,
 }
 

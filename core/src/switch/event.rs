@@ -95,7 +95,8 @@ pub struct Meta {
     pub stride: usize,
 }
 
-/// What the shell is to send: the bytes are in the buffer that it gave to `poll_transmit`.
+/// What the shell is to send: the bytes are in the buffer that it gave to `poll_transmit`. They are
+/// not to be cut into fragments on their way, or `Life::datagram_most_bytes` has to say so.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Transmit {
     /// The socket to send by.

@@ -167,8 +167,8 @@ impl Switch {
         plain: &[u8],
     ) -> Result<Taken, Misbehaviour> {
         let mut taken = Taken::default();
-        // There is room for all unreliable packets that are left.
-        let mut roomy = false;
+        // What unreliable packets take was told since something else came.
+        let mut told = false;
         for frame in Frames::new(plain) {
             let frame = frame?;
             taken.eliciting |= !matches!(frame, Frame::Padding | Frame::Ranges(_));
@@ -179,13 +179,16 @@ impl Switch {
                 break;
             }
             if let Frame::Packet(bytes) = frame {
-                if !roomy {
+                if !told {
                     self.lend(slot);
                 }
-                roomy = self.on_packet(slot, bytes, plain.len())?;
+                told = self.on_packet(slot, bytes)?;
                 continue;
             }
-            roomy = false;
+            if matches!(frame, Frame::Padding | Frame::Ping) {
+                continue;
+            }
+            told = false;
             self.lend(slot);
             let Some(link) = self.links.get_mut(slot) else {
                 break;
@@ -193,7 +196,7 @@ impl Switch {
             match frame {
                 Frame::Ranges(ranges) => self.on_ranges(now, slot, line, &ranges)?,
                 Frame::Skipped { .. } => self.stats.frames_skipped += 1,
-                Frame::Packet(_) | Frame::Close { .. } | Frame::Padding | Frame::Ping => {}
+                Frame::Packet(_) | Frame::Padding | Frame::Ping | Frame::Close { .. } => {}
                 Frame::Rekey { line: id, message } => {
                     self.on_rekey(now, (slot, line), id, message)?;
                 }
@@ -260,26 +263,20 @@ impl Switch {
         self.link_down(slot, down);
     }
 
-    /// True if so many bytes of packets, which it came with, find room as well, so that the line
-    /// need not be told before each of them how far it may go.
-    fn on_packet(&mut self, slot: Slot, bytes: &[u8], all: usize) -> Result<bool, Misbehaviour> {
+    /// True if that took no more memory than there was before.
+    fn on_packet(&mut self, slot: Slot, bytes: &[u8]) -> Result<bool, Misbehaviour> {
         Packet::decode(bytes).map_err(|_short| Misbehaviour::MalformedFrame)?;
         let Some(link) = self.links.get_mut(slot) else {
             return Ok(false);
         };
-        let roomy = link.has_packet_room(all);
-        if !link.has_packet_room(bytes.len()) {
-            self.stats.packets_unread += 1;
-            return Ok(roomy);
-        }
-        let most = self.config.life.packets_max;
+        let (most, room) = (self.config.life.packets_max, link.packet_room());
+        let held = link.packets.held_bytes();
         // Unread packets make room for newer ones.
-        let dropped = !link.packets.push_unread(bytes, most);
-        self.stats.packets_unread += u64::from(dropped);
-        if !core::mem::replace(&mut link.packets_told, true) {
+        self.stats.packets_unread += link.packets.push_unread(bytes, most, room);
+        if link.packets.unread().is_some() && !core::mem::replace(&mut link.packets_told, true) {
             self.events.push_back(Event::Packet { line: link.id });
         }
-        Ok(roomy)
+        Ok(link.packets.held_bytes() == held)
     }
 }
 

@@ -4,9 +4,6 @@
 use super::{Event, Switch, link::Link};
 use crate::base::Slot;
 
-/// Who waits for memory for a packet is told once there is so much of it: the longest packet that
-/// every path carries.
-const WAKES: usize = 1_200;
 /// Places that each list of a switch keeps whatever is in it.
 const SCRATCH_KEPT: usize = 16;
 
@@ -25,8 +22,8 @@ impl Switch {
         let held = link.charged_bytes();
         self.ledger.settle(&mut link.share, held, promised);
         let mut limits = self.ledger.limits(&link.share);
-        limits.most = limits.most.saturating_sub(link.packets.bytes());
-        limits.near = limits.near.saturating_sub(link.packets.bytes());
+        limits.most = limits.most.saturating_sub(link.packets.held_bytes());
+        limits.near = limits.near.saturating_sub(link.packets.held_bytes());
         link.streams.set_limits(limits, closed);
     }
 
@@ -111,27 +108,23 @@ impl Switch {
 impl Link {
     /// Bytes that everything takes that the ledger counts.
     fn charged_bytes(&self) -> u64 {
-        self.streams.charged_bytes() + self.packets.bytes()
+        self.streams.charged_bytes() + self.packets.held_bytes()
     }
 
     /// True if somebody waits for memory.
-    fn lacks_memory(&self) -> bool {
-        self.streams.lacks_memory() || (self.packets.is_blocked() && self.lacks_room())
-    }
-
-    /// True if there was too little memory for a packet when the line was last told how much there is.
-    pub(super) const fn lacks_room(&self) -> bool {
-        !self.has_packet_room(WAKES)
+    pub(super) fn lacks_memory(&self) -> bool {
+        self.streams.lacks_memory() || self.packets.lacks_memory(self.packet_room())
     }
 
     /// True once if an unreliable packet found no room among `most`, and now one would.
     fn may_send_again(&mut self, most: u32) -> bool {
-        !self.lacks_room() && self.packets.take_unblocked(most)
+        let room = self.packet_room();
+        self.packets.take_unblocked(most, room)
     }
 
-    /// True if an unreliable packet of so many bytes finds room, one that goes out or one that
-    /// came: if nobody reads it, it is not to stand in the way of streams.
-    pub(super) const fn has_packet_room(&self, bytes: usize) -> bool {
-        self.streams.has_room(bytes as u64)
+    /// Bytes by which the rows of unreliable packets may grow, those that go out and those that
+    /// came: if nobody reads them, they are not to stand in the way of streams.
+    pub(super) const fn packet_room(&self) -> u64 {
+        self.streams.near_room()
     }
 }

@@ -10,9 +10,15 @@ pub(super) struct Packets(Option<Box<Rows>>);
 struct Rows {
     out: Row,
     unread: Row,
-    /// One more to be sent found no room, and nobody was told since that there is some.
-    blocked: bool,
+    /// One more to be sent, of at most so many bytes, found no room, and nobody was told since that
+    /// there is some.
+    blocked: Option<usize>,
 }
+
+/// The smallest buffer of a row, bytes.
+const SMALLEST: usize = 256;
+/// After a row has run empty so often it is looked whether its buffer is too large.
+const LOOK_AFTER: u8 = 64;
 
 /// Packets one behind the other in one buffer, so that one that comes and goes allocates nothing.
 #[derive(Debug, Default)]
@@ -21,11 +27,21 @@ struct Row {
     /// Where the oldest begins; what is before it is gone.
     front: usize,
     lens: VecDeque<u16>,
+    /// The most that the buffer was used for since it was looked at, and how often it ran empty.
+    peak: usize,
+    emptied: u8,
 }
 
 impl Row {
-    fn bytes(&self) -> u64 {
-        (self.bytes.len() - self.front) as u64
+    /// What the buffer takes, whatever of it is used.
+    const fn held_bytes(&self) -> u64 {
+        self.bytes.capacity() as u64
+    }
+
+    /// What it must grow by at least for a packet of so many bytes.
+    const fn growth(&self, len: usize) -> u64 {
+        let need = self.bytes.len() - self.front + len;
+        need.saturating_sub(self.bytes.capacity()) as u64
     }
 
     fn front(&self) -> Option<&[u8]> {
@@ -33,12 +49,25 @@ impl Row {
         Some(&self.bytes[self.front..self.front + len])
     }
 
-    fn push(&mut self, packet: &[u8]) {
-        if self.front > self.bytes.len() / 2 {
-            self.bytes.drain(..self.front);
-            self.front = 0;
+    /// One more, for which the buffer may grow by `room`.
+    fn push(&mut self, packet: &[u8], room: u64) {
+        let held = self.bytes.capacity();
+        if self.bytes.len() + packet.len() > held {
+            let twice = (held * 2).max(SMALLEST);
+            let has_room = (twice - held) as u64 <= room;
+            // To move what is there costs as much as there is.
+            if self.front > self.bytes.len() / 2 || !has_room {
+                self.bytes.drain(..self.front);
+                self.front = 0;
+            }
+            let need = self.bytes.len() + packet.len();
+            if need > held {
+                let whole = if has_room { twice.max(need) } else { need };
+                self.bytes.reserve_exact(whole - self.bytes.len());
+            }
         }
         self.bytes.extend_from_slice(packet);
+        self.peak = self.peak.max(self.bytes.len());
         let len = u16::try_from(packet.len()).expect("a packet fits a datagram");
         self.lens.push_back(len);
     }
@@ -50,15 +79,23 @@ impl Row {
         if self.lens.is_empty() {
             self.bytes.clear();
             self.front = 0;
+            self.emptied += 1;
+            if self.emptied >= LOOK_AFTER {
+                let enough = self.peak * 2;
+                if enough * 2 <= self.bytes.capacity() {
+                    self.bytes = Vec::with_capacity(enough);
+                }
+                (self.emptied, self.peak) = (0, 0);
+            }
         }
     }
 }
 
 impl Packets {
-    /// Bytes of all of them.
-    pub(super) fn bytes(&self) -> u64 {
+    /// Bytes that the buffers of both rows take.
+    pub(super) fn held_bytes(&self) -> u64 {
         let rows = self.0.as_ref();
-        rows.map_or(0, |rows| rows.out.bytes() + rows.unread.bytes())
+        rows.map_or(0, |rows| rows.out.held_bytes() + rows.unread.held_bytes())
     }
 
     /// The next one to be sent.
@@ -71,43 +108,52 @@ impl Packets {
         self.0.as_ref()?.unread.front()
     }
 
-    /// One more to be sent; false if `most` of them wait, or there is no memory for it.
-    pub(super) fn push_out(&mut self, packet: &[u8], most: u32, has_room: bool) -> bool {
+    /// One more to be sent; false if `most` of them wait, or it takes more memory than `room`.
+    pub(super) fn push_out(&mut self, packet: &[u8], most: u32, room: u64) -> bool {
         let rows = self.rows();
-        let fits = has_room && rows.out.lens.len() < most as usize;
+        let fits = rows.out.growth(packet.len()) <= room && rows.out.lens.len() < most as usize;
         if fits {
-            rows.out.push(packet);
+            rows.out.push(packet, room);
+        } else {
+            // Who found no room before still waits for it.
+            rows.blocked = rows.blocked.max(Some(packet.len()));
         }
-        // Who found no room before still waits for it.
-        rows.blocked |= !fits;
         fits
     }
 
-    /// True if somebody waits for room to send.
-    pub(super) fn is_blocked(&self) -> bool {
-        self.0.as_ref().is_some_and(|rows| rows.blocked)
+    /// True if somebody waits to send for whom `room` is too little memory.
+    pub(super) fn lacks_memory(&self, room: u64) -> bool {
+        let waits = |rows: &Box<Rows>| Some(rows.out.growth(rows.blocked?));
+        self.0.as_ref().and_then(waits) > Some(room)
     }
 
-    /// True once if one found no room among `most`, and half of it is free again.
-    pub(super) fn take_unblocked(&mut self, most: u32) -> bool {
-        let Some(rows) = self.0.as_mut().filter(|rows| rows.blocked) else {
+    /// True once if one found no room among `most`, and now half of them are gone and `room` is
+    /// memory enough.
+    pub(super) fn take_unblocked(&mut self, most: u32, room: u64) -> bool {
+        if self.lacks_memory(room) {
             return false;
-        };
-        rows.blocked = rows.out.lens.len() > most as usize / 2;
-        !rows.blocked
+        }
+        let half = most as usize / 2;
+        let rows = self.0.as_mut().filter(|rows| rows.out.lens.len() <= half);
+        rows.is_some_and(|rows| rows.blocked.take().is_some())
     }
 
-    /// One more came. False if the oldest of `most` that nobody has read was dropped for it.
-    pub(super) fn push_unread(&mut self, packet: &[u8], most: u32) -> bool {
+    /// One more came. Gives how many were dropped: the oldest of `most` that nobody has read, or
+    /// this one if it takes more memory than `room`.
+    pub(super) fn push_unread(&mut self, packet: &[u8], most: u32, room: u64) -> u64 {
+        if self.0.is_none() && room < packet.len() as u64 {
+            return 1;
+        }
         let row = &mut self.rows().unread;
+        if most == 0 || row.growth(packet.len()) > room {
+            return 1;
+        }
         let is_full = row.lens.len() >= most as usize;
         if is_full {
             row.pop();
         }
-        if most > 0 {
-            row.push(packet);
-        }
-        !is_full
+        row.push(packet, room);
+        u64::from(is_full)
     }
 
     /// The first one was sent.
@@ -130,7 +176,7 @@ impl Packets {
             let mut all = core::mem::take(&mut rows.out);
             while let Some(packet) = all.front() {
                 if packet.len() <= longest {
-                    rows.out.push(packet);
+                    rows.out.push(packet, 0);
                 }
                 all.pop();
             }
@@ -140,13 +186,23 @@ impl Packets {
     /// Nothing can be sent any more.
     pub(super) fn clear_out(&mut self) {
         if let Some(rows) = &mut self.0 {
-            (rows.out, rows.blocked) = (Row::default(), false);
+            (rows.out, rows.blocked) = (Row::default(), None);
         }
     }
 
     /// Gives up what is kept for later.
     pub(super) fn rest(&mut self) {
-        if self.out().is_none() && self.unread().is_none() {
+        let Some(rows) = &mut self.0 else {
+            return;
+        };
+        for row in [&mut rows.out, &mut rows.unread] {
+            if row.lens.is_empty() {
+                *row = Row::default();
+            }
+        }
+        // Who waits for memory is not forgotten.
+        let is_empty = rows.out.lens.is_empty() && rows.unread.lens.is_empty();
+        if is_empty && rows.blocked.is_none() {
             self.0 = None;
         }
     }
@@ -169,7 +225,7 @@ mod tests {
         let (mut pushed, mut popped) = (0_u32, 0);
         for turn in 0..5_000_u32 {
             let packet = vec![turn as u8; (turn * 37 % 101) as usize];
-            if turn % 7 < 4 && packets.push_out(&packet, 50, true) {
+            if turn % 7 < 4 && packets.push_out(&packet, 50, 1 << 20) {
                 model.push_back(packet);
                 pushed += 1;
             } else {
@@ -178,7 +234,8 @@ mod tests {
                 popped += u32::from(model.pop_front().is_some());
             }
             let bytes: usize = model.iter().map(Vec::len).sum();
-            assert_eq!(packets.bytes(), bytes as u64);
+            let held = packets.held_bytes() as usize;
+            assert!(held >= bytes && held <= (8 * 50 * 100).max(SMALLEST));
         }
         assert!(pushed > 2_000 && popped > 1_900 && model.len() <= 50);
         packets.shorten(50);
@@ -187,24 +244,63 @@ mod tests {
             assert_eq!(packets.out(), Some(packet.as_slice()));
             packets.pop_out();
         }
-        assert_eq!((packets.out(), packets.bytes()), (None, 0));
+        packets.rest();
+        assert_eq!((packets.out(), packets.held_bytes()), (None, 0));
+    }
+
+    #[test]
+    fn packets_take_no_more_memory_than_there_is() {
+        let mut packets = Packets::default();
+        let room = |packets: &Packets| 10_000 - packets.held_bytes();
+        let mut kept = 0;
+        for turn in 0..20_000_u32 {
+            let packet = vec![0; (turn * 37 % 1201) as usize];
+            let free = room(&packets);
+            kept += u32::from(packets.push_unread(&packet, 100, free) == 0);
+            if turn % 3 == 0 {
+                packets.pop_unread();
+            }
+            assert!(packets.held_bytes() <= 10_000);
+        }
+        assert!(kept > 6_000, "{kept}");
+        // What was large once is small again after small uses.
+        while packets.unread().is_some() {
+            packets.pop_unread();
+        }
+        for _use in 0..3 * u32::from(LOOK_AFTER) {
+            assert_eq!(packets.push_unread(&[0; 100], 100, 10_000), 0);
+            packets.pop_unread();
+        }
+        assert!(packets.held_bytes() <= 512, "{}", packets.held_bytes());
     }
 
     #[test]
     fn packets_that_found_no_room_are_told_of_it_once() {
         let mut packets = Packets::default();
-        assert!((0..4).all(|_| packets.push_out(b"x", 4, true)));
-        assert!(!packets.take_unblocked(4), "nobody waits");
-        assert!(!packets.push_out(b"x", 4, true) && packets.is_blocked());
+        assert!((0..4).all(|_| packets.push_out(b"x", 4, 256)));
+        assert!(!packets.take_unblocked(4, 256), "nobody waits");
+        assert!(!packets.push_out(b"x", 4, 256) && !packets.lacks_memory(0));
         packets.pop_out();
-        assert!(!packets.take_unblocked(4), "that is not worth it");
+        assert!(!packets.take_unblocked(4, 256), "that is not worth it");
         packets.pop_out();
-        assert!(packets.take_unblocked(4) && !packets.take_unblocked(4));
-        assert!(!packets.push_out(b"x", 4, false) && packets.take_unblocked(4));
+        assert!(packets.take_unblocked(4, 256) && !packets.take_unblocked(4, 256));
+        let long = [0; 1_000];
+        assert!(!packets.push_out(&long, 4, 700) && packets.lacks_memory(700));
+        assert!(
+            !packets.take_unblocked(4, 700),
+            "it would find no room again"
+        );
         // Another one that finds room does not make the first one forgotten.
-        assert!(!packets.push_out(b"long", 4, false) && packets.push_out(b"x", 4, true));
+        assert!(packets.push_out(b"x", 4, 0));
         packets.pop_out();
-        assert!(packets.take_unblocked(4));
+        assert!(!packets.lacks_memory(800) && packets.take_unblocked(4, 800));
+        // Nor does rest.
+        packets.pop_out();
+        packets.pop_out();
+        assert!(!packets.push_out(&long, 4, 700));
+        packets.rest();
+        assert_eq!(packets.held_bytes(), 0);
+        assert!(packets.take_unblocked(4, 1_000));
         packets.clear_out();
         packets.rest();
         assert!(packets.0.is_none());
@@ -213,11 +309,14 @@ mod tests {
     #[test]
     fn packets_unread_make_room_for_newer_ones() {
         let mut packets = Packets::default();
-        assert!(packets.push_unread(b"1", 2) && packets.push_unread(b"22", 2));
-        assert!(!packets.push_unread(b"333", 2));
-        assert_eq!((packets.unread(), packets.bytes()), (Some(&b"22"[..]), 5));
+        let all = 1 << 20;
+        assert_eq!(packets.push_unread(b"1", 2, all), 0);
+        assert_eq!(packets.push_unread(b"22", 2, all), 0);
+        assert_eq!(packets.push_unread(b"333", 2, all), 1);
+        assert_eq!(packets.unread(), Some(&b"22"[..]));
         packets.pop_unread();
         packets.pop_unread();
-        assert!(!packets.push_unread(b"4", 0) && packets.unread().is_none());
+        assert_eq!(packets.push_unread(b"4", 0, all), 1);
+        assert_eq!(packets.unread(), None);
     }
 }

@@ -47,7 +47,7 @@ pub struct Endpoint<S> {
 /// # Errors
 /// If an address cannot be bound, a socket not be watched, or the config is illegal.
 pub fn bind<S, I>(
-    config: Config,
+    mut config: Config,
     watch: impl FnMut(UdpSocket) -> io::Result<I>,
 ) -> io::Result<(Endpoint<S>, Engine<I>)> {
     let seed = match config.seed {
@@ -55,9 +55,13 @@ pub fn bind<S, I>(
         None => Seed::new(*random()?),
     };
     let tape = config.record_to.as_ref().map(|_| config.tape.clone());
+    let sockets = Sockets::bind(&config.listen, config.socket_buffer_bytes as usize)?;
+    if sockets.may_fragment() {
+        let life = &mut config.switch.life;
+        life.datagram_most_bytes = life.datagram_bytes;
+    }
     let switch = Recorded::new(config.switch, &seed, config.provider, tape);
     let mut switch = switch.map_err(io::Error::other)?;
-    let sockets = Sockets::bind(&config.listen, config.socket_buffer_bytes as usize)?;
     let sockets = sockets.watched(watch)?;
     let addresses: Arc<[_]> = sockets.addresses().collect();
     let interfaces: Vec<_> = (0..)

@@ -85,7 +85,7 @@ impl<S> Line<S> {
     pub fn send(&self, packet: &[u8]) -> io::Result<()> {
         let line = self.id();
         let send = |driver: &mut Driver, now| driver.switch_mut().send(now, line, packet);
-        self.shared().command(send)?.map_err(packet_error)
+        self.shared().brief(send)?.map_err(packet_error)
     }
 
     /// As [`Line::send_wait`]; `waker` is woken to look again.

@@ -95,15 +95,6 @@ impl Shared {
         Time::from_us(u64::try_from(self.epoch.elapsed().as_micros()).unwrap_or(u64::MAX))
     }
 
-    /// The time of a command. While the task runs or is about to, it was looked up a turn ago at
-    /// most, and a look at the clock takes as long as a small command.
-    pub(super) fn lately(&self, state: &mut State) -> Time {
-        if state.armed != Time::ZERO {
-            return state.latest(self.now());
-        }
-        state.seen
-    }
-
     /// The moment that a time of the switch's is.
     pub(super) const fn epoch(&self) -> Instant {
         self.epoch
@@ -118,24 +109,43 @@ impl Shared {
         })
     }
 
-    /// Runs one command, then wakes whom it concerns.
+    /// Runs one command, from which periods may count, then wakes whom it concerns.
     pub(super) fn command<T>(
         &self,
         command: impl FnOnce(&mut Driver, Time) -> T,
     ) -> Result<T, Ended> {
-        let state = self.lock();
+        let mut state = self.lock();
+        state.latest(self.now());
+        self.run_alive(state, command)
+    }
+
+    /// The same for what says only what is to be sent or was taken, at the time that was seen last:
+    /// a look at the clock takes as long as it does, and what is sent goes out in a turn, which
+    /// looks.
+    pub(super) fn brief<T>(
+        &self,
+        command: impl FnOnce(&mut Driver, Time) -> T,
+    ) -> Result<T, Ended> {
+        self.run_alive(self.lock(), command)
+    }
+
+    fn run_alive<T>(
+        &self,
+        state: MutexGuard<'_, State>,
+        command: impl FnOnce(&mut Driver, Time) -> T,
+    ) -> Result<T, Ended> {
         if state.life != Life::Running {
             return Err(Ended);
         }
         Ok(self.run(state, command))
     }
 
-    /// One attempt of a future, which left its waker if it is pending.
+    /// One brief attempt of a future, which left its waker if it is pending.
     pub(super) fn attempt<T>(
         &self,
         attempt: impl FnOnce(&mut Driver, Time) -> Poll<T>,
     ) -> Poll<Result<T, Ended>> {
-        match self.command(attempt) {
+        match self.brief(attempt) {
             Ok(poll) => poll.map(Ok),
             Err(Ended) => Poll::Ready(Err(Ended)),
         }
@@ -163,7 +173,7 @@ impl Shared {
         mut state: MutexGuard<'_, State>,
         command: impl FnOnce(&mut Driver, Time) -> T,
     ) -> T {
-        let now = self.lately(&mut state);
+        let now = state.seen;
         let result = catch_unwind(AssertUnwindSafe(|| {
             let result = command(&mut state.driver, now);
             state.driver.dispatch(now);
@@ -256,6 +266,19 @@ mod tests {
         let ended = Poll::Ready(Err(Ended));
         assert_eq!(shared.attempt(|_, _| Poll::<()>::Pending), ended);
         assert_eq!(shared.attempt_late(|_, _| Poll::<()>::Pending), ended);
+    }
+
+    #[test]
+    fn shared_a_command_has_its_own_time_however_long_no_turn_was() {
+        let switch = switch::Switch::new(switch::Config::default(), &Seed::new([1; 32])).unwrap();
+        let driver = Driver::new(switch, driver::Config::default());
+        let long_ago = Instant::now() - Duration::from_secs(6);
+        let shared = Shared::new(driver, None, long_ago);
+        let seen = shared.brief(|_, now| now).unwrap();
+        assert_eq!(seen, Time::ZERO, "what is only sent waits for the turn");
+        let now = shared.command(|_, now| now).unwrap();
+        assert!(now >= Time::from_us(6_000_000), "{now:?}");
+        assert!(shared.brief(|_, now| now).unwrap() >= now);
     }
 
     #[test]

@@ -104,6 +104,12 @@ impl<I> Sockets<I> {
         each.clone().skip(skipped).chain(each.take(skipped))
     }
 
+    /// True if the system may cut what a socket sends: then a large datagram that arrives says nothing
+    /// of the path.
+    pub fn may_fragment(&self) -> bool {
+        self.all.iter().any(|socket| socket.state.may_fragment())
+    }
+
     /// How many datagrams every socket takes at once.
     pub fn segments(&self) -> usize {
         let segments = self

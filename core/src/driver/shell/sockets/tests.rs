@@ -33,6 +33,12 @@ fn send(sockets: &Sockets<UdpSocket>, piece: &Transmit, bytes: &[u8]) -> Sent {
 }
 
 #[test]
+#[cfg(target_os = "linux")]
+fn sockets_are_not_cut_by_the_system() {
+    assert!(!one().may_fragment());
+}
+
+#[test]
 fn sockets_an_address_in_use_is_refused() {
     let first = one();
     let taken = first.addresses().next().unwrap().to_string();
