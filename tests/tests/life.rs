@@ -3,11 +3,11 @@
 use hydroid_core::{
     base::Time,
     identity::SecretKey,
-    switch::{Config, DownReason, LineState, Read, ReadError, WriteError},
+    switch::{Config, DownReason, Event, LineState, Read, ReadError, StreamEvent, WriteError},
 };
 use hydroid_tests::{
     seed::seed,
-    transfer::{CLEAN, down, opened, pattern},
+    transfer::{CLEAN, Progress, down, opened, pattern, pump},
     world::{Link, World},
 };
 
@@ -204,6 +204,35 @@ fn life_close_delivers_what_was_written() {
         got.extend_from_slice(&buf[..len]);
     }
     assert_eq!(got, sent, "bytes that had arrived are read after the end");
+}
+
+#[test]
+fn life_close_tells_what_had_come_before() {
+    let mut world = World::new(8, 2, &Config::default(), CLEAN);
+    let (line, theirs) = world.line(0, 1);
+    world.run(1_000);
+    let now = world.now;
+    let switch = &mut world.nodes[0].switch;
+    let stream = switch.open_stream(now, line, "{}").expect("opens");
+    switch.write(now, stream, &pattern(0, 100)).expect("writes");
+    switch.finish(now, stream).expect("finishes");
+    let come = world.until(1_000, |world| opened(world, 1)).expect("comes");
+    let mut there = Progress::default();
+    pump(&mut world, 1, come, 0, &mut there);
+    assert_eq!((there.read, there.ended), (100, true));
+    let (sent, now) = (world.nodes[1].switch.stats().datagrams_out, world.now);
+    let switch = &mut world.nodes[1].switch;
+    switch.close(now, theirs, 0, "").expect("closes");
+    world.until(1_000, |world| down(world, 0)).expect("ends");
+    let finished = world.nodes[0].take(|event| {
+        let Event::Stream(StreamEvent::Finished { stream }) = event else {
+            return None;
+        };
+        Some(*stream)
+    });
+    assert_eq!(finished, Some(stream), "all had arrived before the end");
+    let sent = world.nodes[1].switch.stats().datagrams_out - sent;
+    assert_eq!(sent, 2, "what came is told, then the end");
 }
 
 #[test]

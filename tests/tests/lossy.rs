@@ -19,6 +19,9 @@ fn lossy_transfer_is_fast_from_the_start() {
         println!("{lost_percent} %: {rates:.2?} MiB/s and datagrams");
         // Each of them: nobody is so unlucky as to stand still.
         assert!(rates[0].0 >= least, "{lost_percent} %: {:.2}", rates[0].0);
+        // Ranges are as rare as the rate allows.
+        let rare = |(_, [sent, back]): &(f64, [u64; 2])| back * 7 <= *sent;
+        assert!(rates.iter().all(rare), "{lost_percent} %");
     }
 }
 

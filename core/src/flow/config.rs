@@ -29,6 +29,9 @@ pub struct Config {
     pub ranges_delay_ms: u16,
     /// Ranges are sent at once when this many packets ask for them.
     pub ranges_every_packets: u8,
+    /// The same where many come in a round trip: an eighth of those, up to this. More is less work
+    /// for both ends, and the peer sends in larger bursts.
+    pub ranges_every_packets_max: u8,
     /// Runs of received counters that are kept, at 16 bytes each, and reported, at 2 to 8 bytes
     /// each. What falls out is sent again although it came.
     pub ranges_runs_max: u16,
@@ -113,6 +116,7 @@ impl Default for Config {
             initial_rtt_ms: 100,
             ranges_delay_ms: 25,
             ranges_every_packets: 2,
+            ranges_every_packets_max: 10,
             ranges_runs_max: 32,
             peer_ranges_delay_max_ms: 1000,
             reordering_packets: 3,

@@ -370,8 +370,9 @@ impl<R: Copy + fmt::Debug> Flow<R> {
 
     /// A packet arrived that is no repetition: its counter, and whether it asks for ranges.
     pub fn on_received(&mut self, now: Time, counter: u64, eliciting: bool) {
+        let rtt_us = self.rtt_us();
         self.received
-            .on_packet(now, counter, eliciting, &self.config);
+            .on_packet(now, (counter, eliciting), rtt_us, &self.config);
     }
 
     /// True if ranges are owed; a packet that leaves anyway may carry them.

@@ -1,8 +1,11 @@
-use super::Config;
+use super::{Config, rtt::GRANULARITY_US};
 use crate::{
     base::{Ranges, Time},
     wire::{VARINT_MAX, frame::Writer},
 };
+
+/// Ranges are told at least so often in a round trip, where the packets in it suffice.
+const TOLD_IN_A_ROUND: u16 = 8;
 
 /// The counters that arrived on this path and what of them the peer must still be told.
 #[derive(Clone, Debug)]
@@ -15,6 +18,12 @@ pub(super) struct Received {
     at_once: bool,
     /// The lowest counter that no ranges were sent for.
     untold_from: u64,
+    /// When this round trip began, and the packets in it that ask for ranges.
+    round_since: Time,
+    round_packets: u16,
+    /// After so many they are due, or after so long; 0 for what the config says.
+    every: u8,
+    within_us: u32,
 }
 
 impl Received {
@@ -26,10 +35,21 @@ impl Received {
             owed_since: Time::ZERO,
             at_once: false,
             untold_from: u64::MAX,
+            round_since: Time::ZERO,
+            round_packets: 0,
+            every: 0,
+            within_us: 0,
         }
     }
 
-    pub(super) fn on_packet(&mut self, now: Time, counter: u64, eliciting: bool, config: &Config) {
+    /// A packet arrived, on a path of this round trip if one is known.
+    pub(super) fn on_packet(
+        &mut self,
+        now: Time,
+        (counter, eliciting): (u64, bool),
+        rtt_us: Option<u64>,
+        config: &Config,
+    ) {
         // A counter beyond what a frame can tell, or one that came before, changes nothing.
         let next = self.counters.last().map(|run| run.end);
         if counter > VARINT_MAX || self.counters.insert(counter..counter + 1) == 0 {
@@ -43,14 +63,48 @@ impl Received {
         }
         self.untold_from = self.untold_from.min(counter);
         if eliciting {
+            self.count(now, rtt_us, config);
             if self.owed == 0 {
                 self.owed_since = now;
             }
             self.owed = self.owed.saturating_add(1);
             // A gap, or the end of one, is what the peer waits for (RFC 9000 section 13.2.1).
             self.at_once |= next.is_some_and(|next| counter != next)
-                || self.owed >= u16::from(config.ranges_every_packets);
+                || self.owed >= u16::from(self.every.max(config.ranges_every_packets));
         }
+    }
+
+    /// Where many packets come in a round trip, ranges are due after more of them: a part of what
+    /// the peer has in flight, so that it never waits for them.
+    fn count(&mut self, now: Time, rtt_us: Option<u64>, config: &Config) {
+        let Some(rtt_us) = rtt_us else {
+            // What another path carried says nothing of one that nothing is known of.
+            (self.every, self.within_us) = (0, 0);
+            return;
+        };
+        self.round_packets = self.round_packets.saturating_add(1);
+        let round_us = now.since_us(self.round_since);
+        if round_us < rtt_us {
+            return;
+        }
+        // What came in a time that was much longer says nothing of one round trip.
+        let packets = if round_us < rtt_us * 2 {
+            self.round_packets
+        } else {
+            0
+        };
+        let most = config.ranges_every_packets_max;
+        self.every = u8::try_from(packets / TOLD_IN_A_ROUND)
+            .unwrap_or(most)
+            .min(most);
+        (self.round_since, self.round_packets) = (now, 0);
+        // The last of many are told soon, too.
+        let soon_us = if self.every > config.ranges_every_packets {
+            (rtt_us / 4).max(GRANULARITY_US)
+        } else {
+            0
+        };
+        self.within_us = u32::try_from(soon_us).unwrap_or(0);
     }
 
     /// True if ranges are owed, at once or later.
@@ -69,7 +123,12 @@ impl Received {
     }
 
     fn due_at(&self, config: &Config) -> Time {
-        self.owed_since.plus_ms(u64::from(config.ranges_delay_ms))
+        let most_us = u64::from(config.ranges_delay_ms) * 1000;
+        let within_us = match self.within_us {
+            0 => most_us,
+            within_us => u64::from(within_us).min(most_us),
+        };
+        self.owed_since.plus_us(within_us)
     }
 
     /// Makes ranges due whose time has come.

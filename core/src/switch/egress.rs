@@ -182,12 +182,16 @@ impl Switch {
         self.carried.clear();
         let room = buf.len() - TAG_LEN;
         let mut writer = Writer::new(&mut buf[SEALED_PREFIX..room]);
-        let end = link.end_is_due(now);
+        let parting = link.end_is_due(now);
+        let end = parting && !link.tells_before_end();
         if end {
             write_end(link, &mut writer);
         } else {
-            write_ranges(now, link, grant, &mut writer, &mut self.carried);
-            if grant == Grant::Anything {
+            let must = parting || link.flow.ranges_due(now);
+            if must || (grant == Grant::Anything && link.flow.owes_ranges()) {
+                write_ranges(now, link, &mut writer, &mut self.carried);
+            }
+            if grant == Grant::Anything && !parting {
                 link.write_rekeys(&self.lines, line, &mut writer, &mut self.carried);
                 write_content(
                     link,
@@ -228,20 +232,12 @@ fn write_end(link: &Link, writer: &mut Writer<'_>) {
 }
 
 /// Ranges go first, since the peer's clock runs by them.
-fn write_ranges(
-    now: Time,
-    link: &mut Link,
-    grant: Grant,
-    writer: &mut Writer<'_>,
-    carried: &mut Vec<Carried>,
-) {
-    if link.flow.ranges_due(now) || (grant == Grant::Anything && link.flow.owes_ranges()) {
-        if let Some(highest) = link.flow.write_ranges(now, writer) {
-            carried.push(Carried::Ranges(highest));
-        }
-        if link.flow.wants_ping() && writer.ping() {
-            carried.push(Carried::Ping);
-        }
+fn write_ranges(now: Time, link: &mut Link, writer: &mut Writer<'_>, carried: &mut Vec<Carried>) {
+    if let Some(highest) = link.flow.write_ranges(now, writer) {
+        carried.push(Carried::Ranges(highest));
+    }
+    if link.flow.wants_ping() && writer.ping() {
+        carried.push(Carried::Ping);
     }
 }
 

@@ -189,6 +189,12 @@ impl Link {
         }
     }
 
+    /// True if ranges are owed that go before the end: what came counts as come. They have a packet
+    /// of their own, since the last one must be short to answer all that still comes.
+    pub(super) fn tells_before_end(&self) -> bool {
+        self.flow.owes_ranges() && !self.is_condemned()
+    }
+
     /// True if there is something that wants to be in an eliciting packet.
     pub(super) fn has_content(&self) -> bool {
         self.ping

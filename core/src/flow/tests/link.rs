@@ -79,6 +79,37 @@ fn flow_link_window_stays_within_its_limit() {
 }
 
 #[test]
+fn flow_link_sender_of_a_small_window_does_not_wait_for_rare_ranges() {
+    for (delay_us, packets) in [50, 1_000, 20_000, 100_000]
+        .into_iter()
+        .flat_map(|delay_us| [4, 9, 25, 44, 87].map(|packets| (delay_us, packets)))
+    {
+        let took = |most| {
+            let config = Config {
+                window_max_bytes: u64::from(packets) * 1200,
+                ranges_every_packets_max: most,
+                ..Config::default()
+            };
+            let wire = Wire {
+                delay_us,
+                ..Wire::FREE
+            };
+            let mut world = World::new(&config, 1, [packets * 60, 0], [wire; 2]);
+            while world.ends[1].got.len() < packets as usize * 60 {
+                assert!(world.step());
+            }
+            (world.now.as_us(), world.ends[1].counter)
+        };
+        let ((before_us, before), (us, ranges)) = (took(0), took(10));
+        assert!(
+            us <= before_us + before_us / 20,
+            "{packets} packets of {delay_us} us: {us} us after {before_us}"
+        );
+        assert!(ranges <= before);
+    }
+}
+
+#[test]
 fn flow_link_steady_state_grows_no_table() {
     let wires = bottleneck(50_000).map(|wire| Wire {
         lost_percent: 1,

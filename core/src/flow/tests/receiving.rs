@@ -132,3 +132,71 @@ fn flow_ranges_wait_for_room_and_survive_absurd_counters() {
     let later = Time::NEVER;
     assert_eq!(written(&mut flow, later), Some((highest, runs, highest)));
 }
+
+/// Twenty round trips of 50 ms with so many packets in each, and how often ranges are told in the
+/// last ten; then the flow, and the next counter.
+fn steady(packets: u64, most: u8) -> (u64, Flow<u32>, u64) {
+    let mut flow = Flow::<u32>::new(&Config {
+        ranges_every_packets_max: most,
+        ..Config::default()
+    });
+    flow.on_handshake(ms(0), 50_000);
+    let mut frames = 0;
+    for counter in 0..20 * packets {
+        let now = Time::from_us(counter * 50_000 / packets);
+        flow.on_deadline(now, &mut Vec::new());
+        flow.on_received(now, counter, true);
+        if flow.ranges_due(now) {
+            frames += u64::from(counter >= 10 * packets);
+            written(&mut flow, now).unwrap();
+        }
+    }
+    if flow.owes_ranges() {
+        written(&mut flow, ms(1000)).unwrap();
+    }
+    (frames, flow, 20 * packets)
+}
+
+// S2.81
+#[test]
+fn flow_ranges_are_as_rare_as_the_rate_allows() {
+    // In ten round trips: an eighth of what is in flight, and no rarer than the config says.
+    assert_eq!(steady(8, 10).0, 40);
+    assert_eq!(steady(48, 10).0, 80);
+    assert_eq!(steady(500, 10).0, 500);
+    assert_eq!(steady(500, 50).0, 100);
+    assert_eq!(steady(500, 0).0, 2500, "each second one is told");
+}
+
+#[test]
+fn flow_ranges_of_the_last_of_many_are_told_soon() {
+    let (_, mut flow, counter) = steady(500, 10);
+    flow.on_received(ms(1000), counter, true);
+    assert!(!flow.ranges_due(ms(1000)));
+    let soon = ms(1000).plus_us(12_500);
+    assert_eq!(flow.deadline(), Some(Deadline::new(soon, Why::Ranges)));
+    flow.on_received(ms(1000), counter + 2, true);
+    assert!(flow.ranges_due(ms(1000)), "a gap is told at once");
+    written(&mut flow, ms(1000)).unwrap();
+    // Few come again, and each second one is told.
+    for packet in 0..20 {
+        flow.on_received(ms(1060 + 60 * packet), counter + 3 + packet, true);
+    }
+    written(&mut flow, ms(3000)).unwrap();
+    flow.on_received(ms(3000), counter + 30, true);
+    written(&mut flow, ms(3000)).unwrap();
+    flow.on_received(ms(3001), counter + 31, true);
+    flow.on_received(ms(3001), counter + 32, true);
+    assert!(flow.ranges_due(ms(3001)));
+}
+
+#[test]
+fn flow_ranges_on_a_path_of_no_known_round_trip_are_due_with_the_second_packet() {
+    let (_, mut flow, counter) = steady(500, 10);
+    flow.on_path_change(ms(1000), None, &mut Vec::new());
+    flow.on_received(ms(1001), counter, true);
+    let after = ms(1001 + 25);
+    assert_eq!(flow.deadline(), Some(Deadline::new(after, Why::Ranges)));
+    flow.on_received(ms(1002), counter + 1, true);
+    assert!(flow.ranges_due(ms(1002)));
+}
