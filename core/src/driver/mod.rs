@@ -44,7 +44,7 @@ pub use self::{
     waiters::{Wait, Waiters},
 };
 use crate::{
-    base::{Bounded, Time, Wall},
+    base::{Bounded, Time, Wall, Why},
     switch::{LineEvent, Meta, Need, SentError, SpaceEvent, StreamId, Switch, Transmit},
     tape::Recorded,
 };
@@ -182,6 +182,12 @@ impl Driver {
         if self.switch.is_due(now) {
             self.switch.handle_timeout(now);
         }
+    }
+
+    /// True if there may be something to send, or to tell.
+    pub fn has_output(&self) -> bool {
+        let due = self.switch.poll_timeout();
+        due.is_some_and(|due| due.why == Why::Queued)
     }
 
     /// Takes what is to be sent next into `outbox`, unless that holds something still. False if

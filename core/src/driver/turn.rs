@@ -4,7 +4,7 @@ use super::Config;
 
 /// What is left of one turn's work. Datagrams in, datagrams out and timers share a thread; with a
 /// budget for each, none can starve the others.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Turn {
     receive: u32,
     send: u32,

@@ -123,8 +123,8 @@ impl Packets {
 
     /// True if somebody waits to send for whom `room` is too little memory.
     pub(super) fn lacks_memory(&self, room: u64) -> bool {
-        let waits = |rows: &Box<Rows>| Some(rows.out.growth(rows.blocked?));
-        self.0.as_ref().and_then(waits) > Some(room)
+        let rows = self.0.as_deref();
+        rows.and_then(|rows| Some(rows.out.growth(rows.blocked?))) > Some(room)
     }
 
     /// True once if one found no room among `most`, and now half of them are gone and `room` is

@@ -48,6 +48,8 @@ pub struct Engine<I> {
     first: u32,
     /// What ended the last turn, and whether more may have come in.
     ended: (Flushed, bool),
+    /// What a turn begins with.
+    budget: Turn,
     /// Once the endpoint has nothing more to do, how long it still waits for its tape.
     written_by: Option<Time>,
     /// The wall time as it was seen last, and when.
@@ -65,9 +67,22 @@ pub enum Rest {
     Over,
 }
 
+/// What came in, and whom it concerns.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Heard {
+    /// Nothing came.
+    Nothing,
+    /// Something came that nobody waited for.
+    Nobody,
+    /// Something came, and somebody was woken for it.
+    Somebody,
+}
+
 impl<I> Engine<I> {
     pub(super) fn new(shared: Arc<Shared>, sockets: Sockets<I>, linger: Duration) -> Self {
+        let budget = shared.lock().driver.turn();
         Self {
+            budget,
             shared,
             sockets,
             inbox: Inbox::new(),
@@ -122,11 +137,21 @@ impl<I: AsHandle> Engine<I> {
     /// it is the caller who learns it. Dropping the future breaks the endpoint.
     pub fn run<S: Runtime<Socket = I>>(mut self) -> impl Future<Output = ()> {
         let mut sleep = S::sleep();
+        let mut heard = Heard::Nothing;
         poll_fn(move |cx| {
             let waker = cx.waker();
-            let io =
+            let mut io =
                 |socket: &_, side, attempt: &mut Attempt<'_>| S::poll_io(socket, side, cx, attempt);
-            let again = match self.turn(waker, io) {
+            // Who was woken for what came in has his turn before anything is sent, so that his
+            // answer goes with it. What comes meanwhile wakes nobody again, so it is looked for.
+            let sent = (heard == Heard::Somebody).then(|| self.flush(waker, &mut io));
+            heard = self.hear(&mut io);
+            let rest = match (heard, sent) {
+                (Heard::Somebody, _) => Rest::Again,
+                (Heard::Nothing, Some(rest)) => rest,
+                (Heard::Nothing, None) | (Heard::Nobody, _) => self.flush(waker, io),
+            };
+            let again = match rest {
                 Rest::Over => return Poll::Ready(()),
                 Rest::Again => true,
                 Rest::Until(until) => S::poll_sleep(&mut sleep, cx, until).is_ready(),
@@ -143,52 +168,58 @@ impl<I: AsHandle> Engine<I> {
     pub fn turn(
         &mut self,
         waker: &Waker,
-        io: impl FnMut(&I, Side, &mut Attempt<'_>) -> Poll<io::Result<usize>>,
+        mut io: impl FnMut(&I, Side, &mut Attempt<'_>) -> Poll<io::Result<usize>>,
     ) -> Rest {
-        self.half(waker, io, true)
+        self.hear(&mut io);
+        self.flush(waker, io)
     }
 
-    /// The half of a turn that sends, for a shell that knows that nothing came since the last one.
+    /// The half of a turn that takes what came in, after which the other half is due.
+    fn hear(
+        &mut self,
+        io: &mut impl FnMut(&I, Side, &mut Attempt<'_>) -> Poll<io::Result<usize>>,
+    ) -> Heard {
+        if self.written_by.is_some() || !self.receive(io) {
+            return Heard::Nothing;
+        }
+        let mut state = self.shared.lock();
+        let now = state.seen;
+        state.driver.dispatch(now);
+        state.driver.waiters().take_fired(&mut self.woken);
+        drop(state);
+        if self.woken.is_empty() {
+            return Heard::Nobody;
+        }
+        self.woken.drain(..).for_each(Waker::wake);
+        Heard::Somebody
+    }
+
+    /// The half of a turn that does what is due and sends, for a shell that knows that nothing came
+    /// since the last one.
     pub fn flush(
         &mut self,
         waker: &Waker,
-        io: impl FnMut(&I, Side, &mut Attempt<'_>) -> Poll<io::Result<usize>>,
-    ) -> Rest {
-        self.half(waker, io, false)
-    }
-
-    fn half(
-        &mut self,
-        waker: &Waker,
         mut io: impl FnMut(&I, Side, &mut Attempt<'_>) -> Poll<io::Result<usize>>,
-        receives: bool,
     ) -> Rest {
+        let now = self.shared.now();
+        let wall = self.wall_at(now);
         let (mut turn, now) = {
             let mut state = self.shared.lock();
             if state.life != Life::Running {
                 return Rest::Over;
             }
-            let now = state.latest(self.shared.now());
+            let now = state.latest(now);
             state.armed = Time::ZERO;
-            (state.driver.turn(), now)
+            if self.written_by.is_none() {
+                state.driver.tick(now, wall);
+            }
+            (self.budget.clone(), now)
         };
         if self.written_by.is_some() {
             return self.rest_at(now, waker);
         }
-        let mut more = self.ended.1;
-        let mut now = now;
-        if receives {
-            now = self.receive(now, &mut io, &mut turn);
-            more = !turn.may_receive();
-        }
-        let wall = self.wall_at(now);
-        {
-            let mut state = self.shared.lock();
-            let now = state.latest(now);
-            state.driver.tick(now, wall);
-        }
         let (flushed, now) = self.send(now, &mut io, &mut turn);
-        self.ended = (flushed, more);
+        self.ended.0 = flushed;
         self.rest_at(now, waker)
     }
 
@@ -202,14 +233,14 @@ impl<I: AsHandle> Engine<I> {
         self.seen.1
     }
 
-    /// Takes what has come in, and tells the time. A turn that does little is mostly clock if it asks
-    /// for every step of it, so one batch that was not full is taken to have come at the start.
+    /// Takes what has come in; true if anything has. A turn that does little is mostly clock if it
+    /// asks for every step of it, so there is one look for what came at once.
     fn receive(
         &mut self,
-        mut now: Time,
         io: &mut impl FnMut(&I, Side, &mut Attempt<'_>) -> Poll<io::Result<usize>>,
-        turn: &mut Turn,
-    ) -> Time {
+    ) -> bool {
+        let mut turn = self.budget.clone();
+        let mut came = false;
         self.first = self.first.wrapping_add(1);
         for (id, socket) in self.sockets.from(self.first) {
             while turn.may_receive() {
@@ -223,19 +254,25 @@ impl<I: AsHandle> Engine<I> {
                     continue;
                 }
                 if buffers > 0 {
+                    let now = self.shared.now();
                     let mut state = self.shared.lock();
-                    now = state.latest(now);
-                    for (meta, datagrams) in self.inbox.received(id, buffers) {
-                        state.driver.received(now, &meta, datagrams, turn);
+                    if state.life != Life::Running {
+                        return false;
                     }
+                    let now = state.latest(now);
+                    state.armed = Time::ZERO;
+                    for (meta, datagrams) in self.inbox.received(id, buffers) {
+                        state.driver.received(now, &meta, datagrams, &mut turn);
+                    }
+                    came = true;
                 }
                 if !more {
                     break;
                 }
-                now = self.shared.now();
             }
         }
-        now
+        self.ended.1 = !turn.may_receive();
+        came
     }
 
     /// Sends outside of the lock: only the next run is taken under it. What a call of the system
@@ -248,18 +285,18 @@ impl<I: AsHandle> Engine<I> {
     ) -> (Flushed, Time) {
         let (sockets, outbox, shared) = (&self.sockets, &mut self.outbox, &self.shared);
         loop {
-            if !outbox.is_empty() {
+            let is_more = !outbox.is_empty();
+            if is_more {
                 let progress = outbox.send(sockets.segments(), |piece, bytes| {
                     sockets.send(piece, bytes, |socket, attempt| {
                         io(socket, Side::Send, attempt)
                     })
                 });
-                now = shared.now();
                 match progress {
-                    Progress::Full => return (Flushed::Full, now),
+                    Progress::Full => return (Flushed::Full, shared.now()),
                     Progress::Failed(piece, error) => {
                         let mut state = shared.lock();
-                        now = state.latest(now);
+                        now = state.latest(shared.now());
                         state.driver.failed(now, &piece, error);
                         continue;
                     }
@@ -267,6 +304,13 @@ impl<I: AsHandle> Engine<I> {
                 }
             }
             let mut state = shared.lock();
+            if is_more {
+                // Most turns have one run to send, and a look at the clock is not for nothing.
+                if !state.driver.has_output() {
+                    return (Flushed::Idle, now);
+                }
+                now = shared.now();
+            }
             now = state.latest(now);
             if !state.driver.outgoing(now, outbox, turn) {
                 let flushed = if turn.may_send() {
