@@ -59,6 +59,49 @@ fn pair_same_seed_same_datagrams() {
     assert_eq!(run(), run());
 }
 
+// S2.91
+#[test]
+fn pair_ranges_that_are_owed_leave_with_data() {
+    let mut world = World::new(7, 2, &Config::default(), CLEAN);
+    let (line, _) = world.line(0, 1);
+    let now = world.now;
+    let ours = world.nodes[0]
+        .switch
+        .open_stream(now, line, "{}")
+        .expect("opens");
+    let wrote = world.nodes[0].switch.write(now, ours, b"there");
+    assert_eq!(wrote, Ok(5));
+    let theirs = world
+        .until(1_000, |world| opened(world, 1))
+        .expect("it came");
+    world.run(500);
+    let sent = |world: &World, n: usize| world.nodes[n].switch.stats().datagrams_out;
+    let before = [sent(&world, 0), sent(&world, 1)];
+    let mut trips = 0;
+    let mut said = [0; 2];
+    world.until(60_000, |world| {
+        for (n, stream) in [(1, theirs), (0, ours)] {
+            let (now, switch) = (world.now, &mut world.nodes[n].switch);
+            if let Ok(Read::Bytes(len)) = switch.read(now, stream, &mut [0; 64]) {
+                assert_eq!(len, 5);
+                assert_eq!(switch.write(now, stream, b"again"), Ok(5));
+                said[n] += 1;
+                trips += usize::from(n == 0);
+            }
+        }
+        (trips == 100).then_some(())
+    });
+    assert_eq!(trips, 100);
+    for n in 0..2 {
+        let datagrams = sent(&world, n) - before[n];
+        assert!(
+            datagrams <= said[n] + 3,
+            "{datagrams} datagrams for {} answers",
+            said[n]
+        );
+    }
+}
+
 #[test]
 fn pair_thousands_of_streams_on_one_line() {
     let mut world = World::new(3, 2, &Config::default(), CLEAN);
