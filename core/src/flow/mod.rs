@@ -224,7 +224,7 @@ impl<R: Copy + fmt::Debug> Flow<R> {
             return 0;
         };
         let found = sending.find_lost(now, &known, &mut self.size, fates);
-        if found.persistent && !found.fell {
+        if found.persistent {
             self.rtt.forget_minimum();
         }
         found.packets

@@ -184,9 +184,13 @@ impl<R: Copy + fmt::Debug> Sending<R> {
             rtt: known.rtt,
             config,
         };
-        let packets = (&mut self.sent, &mut self.search, size);
+        let packets = (&mut self.sent, &mut self.search, &mut *size);
         let found = self.loss.find(now, &measure, packets, fates);
-        if let Some(sent_at) = found.last_sent_at.filter(|_| !found.fell) {
+        if found.fell {
+            // What the window is left with counts in what is sent from now on.
+            self.control.set_packet_bytes(u64::from(size.bytes()));
+        }
+        if let Some(sent_at) = found.last_sent_at {
             let losses = Losses {
                 bytes: found.bytes,
                 last_sent_at: sent_at,

@@ -76,9 +76,11 @@ struct Hole {
 pub(super) enum Blame {
     /// The path has less room than was thought.
     Congestion,
-    /// It may have been too large; that says nothing of congestion.
+    /// It tried its size, or was still on its way when smaller ones were sent again: that says
+    /// nothing of congestion.
     Size,
-    /// So many were too large that smaller ones are sent from now on.
+    /// The same as of congestion, and so many of them are lost that they may have been too large:
+    /// smaller ones are sent from now on.
     Fall,
 }
 
@@ -108,6 +110,11 @@ impl Size {
             refused: sizes.most.saturating_add(1),
             ..Self::new(base)
         }
+    }
+
+    /// Bytes of a full packet.
+    pub(super) const fn bytes(&self) -> u16 {
+        self.found
     }
 
     /// True if packets are sent that not every path carries.

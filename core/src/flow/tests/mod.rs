@@ -10,6 +10,7 @@ mod model;
 mod protocol;
 mod receiving;
 mod sending;
+mod sizes;
 mod world;
 
 use alloc::vec::Vec;
