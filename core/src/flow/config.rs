@@ -53,7 +53,8 @@ pub struct Config {
     pub window_initial_packets: u16,
     /// The window never falls below this.
     pub window_min_packets: u16,
-    /// The window never grows beyond this: the memory that a sender of unread data takes.
+    /// The window never grows beyond this: the memory that a sender of unread data takes. Packets
+    /// are no larger than a quarter of it.
     pub window_max_bytes: u64,
     /// The model keeps at most this part of what is on the wire without a queue in flight, and what
     /// the slack of pacing makes of it. Less starves a path whose answers come in bursts, more lets
@@ -149,5 +150,11 @@ impl Config {
     /// Bytes of a full datagram, and never 0.
     pub(super) fn packet_bytes(&self) -> u64 {
         u64::from(self.packet_bytes).max(1)
+    }
+
+    /// Bytes of a datagram of which the largest window holds a few. With fewer the peer would hold
+    /// ranges back each time, since it waits for a second packet.
+    pub(super) fn size_most_bytes(&self) -> u16 {
+        u16::try_from(self.window_max_bytes / 4).unwrap_or(u16::MAX)
     }
 }

@@ -122,7 +122,8 @@ impl<R: Copy + fmt::Debug> Flow<R> {
         // What makes it full goes only with what is in flight.
         let full = sending.sent.eliciting() > 0
             && sending.sent.len() >= config.in_flight_packets_max as usize;
-        if full || room < config.packet_bytes() {
+        // Where not even one full packet fits, one may go that nothing is in flight beside.
+        if full || room < config.packet_bytes().min(window) {
             sending.delivery.on_refused();
             return Allowance::Congested;
         }

@@ -243,7 +243,9 @@ impl<R: Copy + fmt::Debug> Flow<R> {
     /// The path carries packets of the base, or of `found` bytes if that was found when it was in
     /// use before; larger ones may be tried.
     pub fn set_sizes(&mut self, sizes: Sizes, found: Option<u16>) {
-        self.size = Size::begin(sizes, found);
+        let most = self.config.size_most_bytes().max(sizes.base);
+        let most = most.min(sizes.most);
+        self.size = Size::begin(Sizes { most, ..sizes }, found);
         self.set_packet_bytes(self.size.found);
     }
 

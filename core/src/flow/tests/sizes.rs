@@ -56,3 +56,47 @@ fn flow_size_that_falls_is_no_excuse_for_a_persistent_congestion() {
         assert_eq!(flow.rtt().minimum_us(), Some(200_000));
     }
 }
+
+/// A path whose window has room for 32 KiB at most, and which carries everything.
+fn narrow(algorithm: Algorithm) -> Flow<u32> {
+    let config = Config {
+        algorithm,
+        window_max_bytes: 32 << 10,
+        ..Config::default()
+    };
+    let mut flow = measured(&config, 40);
+    flow.set_sizes(SIZES, None);
+    flow
+}
+
+#[test]
+fn flow_size_beyond_the_window_leaves_room_for_one_packet() {
+    for algorithm in [Algorithm::Model, Algorithm::Cubic] {
+        let mut flow = narrow(algorithm);
+        send(&mut flow, ms(50), [1]);
+        tell(&mut flow, ms(90), &[1..2]).0.unwrap();
+        flow.set_packet_bytes(u16::MAX);
+        assert!(flow.window_bytes() <= 32 << 10);
+        assert_ne!(flow.allowance(ms(500)), Allowance::Congested);
+        send(&mut flow, ms(500), [2]);
+        assert_eq!(flow.allowance(ms(900)), Allowance::Congested, "not two");
+    }
+}
+
+#[test]
+fn flow_size_is_not_tried_where_the_window_has_no_room_for_a_few() {
+    for algorithm in [Algorithm::Model, Algorithm::Cubic] {
+        let mut flow = narrow(algorithm);
+        send_full(&mut flow, ms(50), 1..17);
+        tell(&mut flow, ms(90), &[1..17]).0.unwrap();
+        for counter in 17..30 {
+            let Some(bytes) = flow.size_probe_due(ms(100)) else {
+                break;
+            };
+            flow.on_size_probe_sent(ms(100), counter, bytes);
+            tell(&mut flow, ms(140), &[counter..counter + 1]).0.unwrap();
+        }
+        // Who gets every second packet answers at once.
+        assert_eq!(flow.packet_bytes(), 8 << 10, "{algorithm:?}");
+    }
+}
