@@ -204,9 +204,8 @@ impl<R: Copy + fmt::Debug> Flow<R> {
         if let Some(sent_at) = sampled.filter(|_| asked) {
             let sample_us = now.since_us(sent_at);
             let delay_us = frame.delay_us.min(self.peer_ranges_delay_us);
-            self.rtt.on_sample(now, sample_us, delay_us);
             progress.sample_us = Some(sample_us);
-            adjusted_us = Some(sample_us.saturating_sub(delay_us));
+            adjusted_us = Some(self.rtt.on_sample(now, sample_us, delay_us));
         }
         progress.lost_packets = self.find_lost(now, fates);
         if let Some(sending) = self.sending.as_deref_mut() {

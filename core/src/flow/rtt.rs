@@ -31,8 +31,9 @@ impl Rtt {
         }
     }
 
-    /// Takes in a round trip of `sample_us`, of which the peer says that it waited `delay_us`.
-    pub(super) fn on_sample(&mut self, now: Time, sample_us: u64, delay_us: u64) {
+    /// Takes in a round trip of `sample_us`, of which the peer says that it waited `delay_us`, and
+    /// tells what is left of it as far as the peer is believed.
+    pub(super) fn on_sample(&mut self, now: Time, sample_us: u64, delay_us: u64) -> u64 {
         let sample_us = sample_us.clamp(1, SAMPLE_MAX_US);
         self.latest_us = sample_us;
         self.minimum_us = self.minimum_us.min(sample_us);
@@ -40,7 +41,7 @@ impl Rtt {
             self.first_at = Some(now);
             self.smoothed_8 = sample_us * 8;
             self.variation_4 = sample_us * 2;
-            return;
+            return sample_us;
         }
         // The peer's word may not bring the round trip below what was once seen.
         let adjusted_us = match sample_us.checked_sub(delay_us) {
@@ -50,6 +51,7 @@ impl Rtt {
         let deviation_us = self.smoothed_us().abs_diff(adjusted_us);
         self.variation_4 = self.variation_4 - (self.variation_4 >> 2) + deviation_us;
         self.smoothed_8 = self.smoothed_8 - (self.smoothed_8 >> 3) + adjusted_us;
+        adjusted_us
     }
 
     /// After persistent congestion the path may be another one (RFC 9002 section 5.2).
