@@ -79,14 +79,15 @@ pub struct Config {
     pub pacing_gain_percent: u16,
     /// The same while the window still doubles.
     pub pacing_slow_start_percent: u16,
-    /// What one call may release at most, in bytes.
+    /// The two fields that follow ask for no more than this, in bytes, or one packet.
     pub pacing_burst_bytes: u32,
-    /// What one call may release at most, as time at the current rate; the pacer does not wake the
-    /// switch more often than once in this time, if a packet takes less.
+    /// Leave to send comes together at the current rate, and a packet goes where this time's worth of
+    /// it is there, or one packet's if that is more. Longer lets less leave together after a lull.
     pub pacing_burst_us: u32,
-    /// This many packets may always leave together, whatever the rate.
+    /// Leave for so many packets comes together in a lull, whatever the rate.
     pub pacing_burst_packets_min: u16,
-    /// Sending that a late timer missed is made up for, up to this time's worth.
+    /// And for what is sent in this time, whatever the limits above: a timer that is so late costs
+    /// no throughput. Less costs some where timers are coarse, more lets longer bursts leave.
     pub pacing_slack_us: u32,
 
     /// After so many full packets larger ones are tried: a line that says little gains nothing by

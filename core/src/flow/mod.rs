@@ -132,7 +132,7 @@ impl<R: Copy + fmt::Debug> Flow<R> {
         let rate = sending.control.rate(&self.rtt).max(least);
         let bucket = Bucket::new(config, rate);
         match sending.pacer.release(now, &bucket) {
-            Ok(bytes) => Allowance::Bytes(bytes.min(room)),
+            Ok(()) => Allowance::Packet,
             Err(until) => {
                 sending.delivery.on_refused();
                 Allowance::Paced(until)

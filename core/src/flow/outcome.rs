@@ -18,8 +18,8 @@ pub enum Allowance {
     /// This many packets that ask for ranges, whatever the window: with new data, or what
     /// [`oldest_in_flight`](super::Flow::oldest_in_flight) carried, or a ping.
     Probes(u8),
-    /// This many bytes in one burst; the last packet may go beyond.
-    Bytes(u64),
+    /// A packet; for the next one it is asked again.
+    Packet,
     /// Nothing until something arrives or is lost.
     Congested,
     /// Nothing until [`on_deadline`](super::Flow::on_deadline) is called at this time or later.

@@ -22,9 +22,7 @@ pub(super) struct Pacer {
 pub(super) struct Bucket {
     /// Bytes a second, at least 1.
     rate: u64,
-    /// What one call releases at most.
-    burst: u64,
-    /// What must have come together before anything is released again.
+    /// What must have come together before a packet goes.
     least: u64,
     /// What the bucket holds.
     depth: u64,
@@ -41,7 +39,6 @@ impl Bucket {
         let burst = ready.max(always).min(most).max(packet);
         Self {
             rate,
-            burst,
             // A small packet need not wait until a full one could go: see `Pacer::on_sent`.
             least: ready.min(most).max(packet.min(LEAST_BYTES)),
             depth: burst.max(within(config.pacing_slack_us)),
@@ -73,9 +70,9 @@ impl Pacer {
         due
     }
 
-    /// Bytes that one burst may have now, or when to ask again. What was refused stays refused
-    /// until the deadline, however often one asks.
-    pub(super) fn release(&mut self, now: Time, bucket: &Bucket) -> Result<u64, Time> {
+    /// Lets a packet go, or tells when to ask again. What was refused stays refused until the
+    /// deadline, however often one asks.
+    pub(super) fn release(&mut self, now: Time, bucket: &Bucket) -> Result<(), Time> {
         if let Some(until) = self.until {
             return Err(until);
         }
@@ -86,8 +83,7 @@ impl Pacer {
         let missing = signed(bucket.least.saturating_mul(SCALE)).saturating_sub(self.tokens);
         let missing = u64::try_from(missing).unwrap_or(0);
         if missing == 0 {
-            let tokens = u64::try_from(self.tokens).unwrap_or(0);
-            return Ok(bucket.burst.min(tokens / SCALE));
+            return Ok(());
         }
         let until = now.plus_us(missing.div_ceil(bucket.rate));
         self.until = Some(until);

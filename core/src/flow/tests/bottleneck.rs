@@ -101,7 +101,7 @@ impl Line {
         }
         match self.sender.allowance(now) {
             Allowance::Congested | Allowance::Paced(_) => return None,
-            Allowance::Probes(_) | Allowance::Bytes(_) => {}
+            Allowance::Probes(_) | Allowance::Packet => {}
         }
         let item = if let Some(item) = self.again.pop() {
             item

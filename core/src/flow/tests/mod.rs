@@ -119,7 +119,7 @@ fn flow_at_rest_is_small() {
     assert!(flow.sending.is_none() && flow.received.counters().runs() == 1);
     assert_eq!(flow.rtt_us(), Some(1000), "the round trip stays");
     // The next packet makes it again.
-    assert!(matches!(flow.allowance(ms(9)), Allowance::Bytes(12_000)));
+    assert_eq!(flow.allowance(ms(9)), Allowance::Packet);
     flow.on_sent(ms(9), 1, 1200, true, &[[1; 3]]);
     let told = with_ranges(&[1..2], 0, |f| flow.on_ranges(ms(10), f, 2, &mut fates));
     assert_eq!(told.unwrap().arrived_packets, 1);
@@ -141,7 +141,7 @@ fn flow_counts_in_the_packet_size_that_the_path_has() {
         assert_eq!(flow.window_bytes(), window);
         flow.set_packet_bytes(9000);
         assert_eq!(flow.window_bytes(), 36_000, "no less than four packets");
-        assert_eq!(flow.allowance(ms(0)), Allowance::Bytes(34_800));
+        assert_eq!(flow.allowance(ms(0)), Allowance::Packet);
         flow.on_sent(ms(0), 1, 9000, true, &[]);
         flow.on_sent(ms(0), 2, 9000, true, &[]);
         flow.on_sent(ms(0), 3, 9000, true, &[]);

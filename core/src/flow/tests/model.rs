@@ -266,7 +266,7 @@ fn flow_model_believes_no_delay_that_makes_the_round_trip_shorter_than_any() {
         let round = |round: u64| {
             let (from, now) = (next, ms(round * 100));
             flow.on_deadline(now, &mut fates);
-            while matches!(flow.allowance(now), Allowance::Bytes(_)) {
+            while flow.allowance(now) == Allowance::Packet {
                 send(&mut flow, now, [next]);
                 next += 1;
             }

@@ -144,8 +144,7 @@ impl End {
                     };
                     items.extend(self.flow.oldest_in_flight(0).filter_map(again));
                 }
-                Allowance::Bytes(bytes) => {
-                    assert!(bytes > 0);
+                Allowance::Packet => {
                     asks = true;
                     items.extend(self.todo.pop_front());
                 }
