@@ -75,9 +75,10 @@ pub struct Config {
     /// never learns that its ranges arrived and repeats them.
     pub ping_every_packets: u16,
 
-    /// Packets leave at this part of window over round trip. Below 100 the window is never filled.
+    /// With CUBIC, packets leave at this part of window over round trip. Below 100 the window is never
+    /// filled. The model knows the rate itself.
     pub pacing_gain_percent: u16,
-    /// The same while the window still doubles.
+    /// The same while the window of CUBIC still doubles.
     pub pacing_slow_start_percent: u16,
     /// The two fields that follow ask for no more than this, in bytes, or one packet.
     pub pacing_burst_bytes: u32,

@@ -1,7 +1,9 @@
 //! One path of one line: the packets in flight on it, what arrived and is owed in return, which
-//! packets are lost, and how much may be sent now. It owns counters, times and the congestion
-//! window; what a packet carried is an opaque record to it, whose fate it tells. It never seals,
-//! queues or resends anything, and it sends nothing by itself: it is asked and it answers.
+//! packets are lost, how large packets may be, and how much may be sent now; and, after a change for
+//! a better path, what is still in flight on the one before. It owns counters, times, the size of
+//! packets and the congestion window; what a packet carried is an opaque record to it, whose fate it
+//! tells. It never seals, queues or resends anything, and it sends nothing by itself: it is asked
+//! and it answers.
 
 mod before;
 mod config;
