@@ -17,9 +17,6 @@ pub enum Algorithm {
 pub struct Config {
     /// Which congestion control.
     pub algorithm: Algorithm,
-    /// Bytes of a full datagram; windows and bursts are counted in it. Too large and a path of few
-    /// packets a round trip is overrun.
-    pub packet_bytes: u16,
     /// The round trip that is assumed before one is measured. Too short costs needless probes, too
     /// long the repair of a first packet that is lost: it is probed for after three times this.
     pub initial_rtt_ms: u32,
@@ -112,7 +109,6 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             algorithm: Algorithm::Model,
-            packet_bytes: 1200,
             initial_rtt_ms: 100,
             ranges_delay_ms: 25,
             ranges_every_packets: 2,
@@ -149,11 +145,6 @@ impl Default for Config {
 }
 
 impl Config {
-    /// Bytes of a full datagram, and never 0.
-    pub(super) fn packet_bytes(&self) -> u64 {
-        u64::from(self.packet_bytes).max(1)
-    }
-
     /// Bytes of a datagram of which the largest window holds a few. With fewer the peer would hold
     /// ranges back each time, since it waits for a second packet.
     pub(super) fn size_most_bytes(&self) -> u16 {

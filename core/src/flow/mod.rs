@@ -53,6 +53,8 @@ pub struct Flow<R> {
     received: Received,
     rtt: Rtt,
     size: Size,
+    /// Bytes of a full datagram, never 0; windows and bursts count in it.
+    packet_bytes: u16,
     peer_ranges_delay_us: u64,
     /// What only a path needs that packets of ours are on: made for the first of them, and given
     /// up at rest.
@@ -62,13 +64,14 @@ pub struct Flow<R> {
 }
 
 impl<R: Copy + fmt::Debug> Flow<R> {
-    /// A path on which nothing was sent or received.
-    pub fn new(config: &Config) -> Self {
+    /// A path on which nothing was sent or received, and that carries datagrams of so many bytes.
+    pub fn new(config: &Config, packet_bytes: u16) -> Self {
         Self {
             config: *config,
             received: Received::new(),
             rtt: Rtt::new(u64::from(config.initial_rtt_ms) * 1000),
-            size: Size::new(config.packet_bytes),
+            size: Size::new(packet_bytes),
+            packet_bytes: packet_bytes.max(1),
             peer_ranges_delay_us: u64::from(config.ranges_delay_ms) * 1000,
             sending: None,
             before: None,
@@ -77,9 +80,10 @@ impl<R: Copy + fmt::Debug> Flow<R> {
 
     /// Full datagrams have this many bytes from now on; windows and bursts count in it.
     pub fn set_packet_bytes(&mut self, bytes: u16) {
-        self.config.packet_bytes = bytes;
+        self.packet_bytes = bytes.max(1);
         if let Some(sending) = &mut self.sending {
-            sending.control.set_packet_bytes(self.config.packet_bytes());
+            let bytes = u64::from(self.packet_bytes);
+            sending.control.set_packet_bytes(bytes);
         }
     }
 
@@ -115,7 +119,8 @@ impl<R: Copy + fmt::Debug> Flow<R> {
     /// by who has something to send: a refusal by the pacer is a deadline.
     pub fn allowance(&mut self, now: Time) -> Allowance {
         let config = &self.config;
-        let sending = made(&mut self.sending, config, now);
+        let packet_bytes = u64::from(self.packet_bytes);
+        let sending = made(&mut self.sending, (config, self.packet_bytes), now);
         if sending.probe.owed() > 0 {
             return Allowance::Probes(sending.probe.owed());
         }
@@ -125,14 +130,14 @@ impl<R: Copy + fmt::Debug> Flow<R> {
         let full = sending.sent.eliciting() > 0
             && sending.sent.len() >= config.in_flight_packets_max as usize;
         // Where not even one full packet fits, one may go that nothing is in flight beside.
-        if full || room < config.packet_bytes().min(window) {
+        if full || room < packet_bytes.min(window) {
             sending.delivery.on_refused();
             return Allowance::Congested;
         }
         // What was measured with small packets, or in a lull, must not hold a large one up.
-        let least = 2_000_000 * config.packet_bytes() / self.rtt.smoothed_us();
+        let least = 2_000_000 * packet_bytes / self.rtt.smoothed_us();
         let rate = sending.control.rate(&self.rtt).max(least);
-        let bucket = Bucket::new(config, rate);
+        let bucket = Bucket::new(config, packet_bytes, rate);
         match sending.pacer.release(now, &bucket) {
             Ok(()) => Allowance::Packet,
             Err(until) => {
@@ -146,12 +151,9 @@ impl<R: Copy + fmt::Debug> Flow<R> {
     /// whether it asks for ranges, and what it carries. A packet that asks for nothing is not in
     /// flight; its records get a fate when later packets do, or none.
     pub fn on_sent(&mut self, now: Time, counter: u64, bytes: u16, eliciting: bool, carried: &[R]) {
-        made(&mut self.sending, &self.config, now).on_sent(
-            now,
-            (counter, bytes, eliciting),
-            carried,
-            (&self.config, &self.size),
-        );
+        let of = (&self.config, self.packet_bytes);
+        let packet = (counter, bytes, eliciting);
+        made(&mut self.sending, of, now).on_sent(now, packet, carried, (of, &self.size));
     }
 
     /// True if the next packet should ask for ranges (a ping does) although nothing else in it
@@ -192,7 +194,7 @@ impl<R: Copy + fmt::Debug> Flow<R> {
         fates: &mut Vec<(Fate, R)>,
     ) -> Progress {
         let mut progress = Progress::default();
-        let packet_bytes = self.config.packet_bytes();
+        let packet_bytes = u64::from(self.packet_bytes);
         let Some(sending) = self.sending.as_deref_mut() else {
             return progress;
         };
@@ -349,7 +351,7 @@ impl<R: Copy + fmt::Debug> Flow<R> {
     /// Bytes that may be in flight.
     pub fn window_bytes(&self) -> u64 {
         self.sending.as_ref().map_or_else(
-            || Control::new(&self.config).window_bytes(),
+            || Control::new(&self.config, self.packet_bytes.into()).window_bytes(),
             |sending| sending.control.window_bytes(),
         )
     }
@@ -402,8 +404,8 @@ impl<R: Copy + fmt::Debug> Flow<R> {
 /// What is needed for sending, made if it is not there.
 fn made<'a, R: Copy + fmt::Debug>(
     sending: &'a mut Option<Box<Sending<R>>>,
-    config: &Config,
+    of: (&Config, u16),
     now: Time,
 ) -> &'a mut Sending<R> {
-    sending.get_or_insert_with(|| Box::new(Sending::new(config, now)))
+    sending.get_or_insert_with(|| Box::new(Sending::new(of, now)))
 }

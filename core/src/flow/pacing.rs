@@ -29,9 +29,8 @@ pub(super) struct Bucket {
 }
 
 impl Bucket {
-    pub(super) fn new(config: &Config, rate: u64) -> Self {
+    pub(super) fn new(config: &Config, packet: u64, rate: u64) -> Self {
         let rate = rate.max(1);
-        let packet = config.packet_bytes();
         let within = |us: u32| rate.saturating_mul(u64::from(us)) / SCALE;
         let ready = within(config.pacing_burst_us);
         let always = packet.saturating_mul(u64::from(config.pacing_burst_packets_min));

@@ -276,7 +276,7 @@ impl<R: Copy + fmt::Debug> Flow<R> {
 
     /// It was sent. Ranges tell of it as of any other; its loss is no congestion.
     pub fn on_size_probe_sent(&mut self, now: Time, counter: u64, bytes: u16) {
-        let sending = made(&mut self.sending, &self.config, now);
+        let sending = made(&mut self.sending, (&self.config, self.packet_bytes), now);
         sending.unasked_in_a_row = 0;
         let stamp = sending
             .delivery
@@ -300,7 +300,7 @@ impl<R: Copy + fmt::Debug> Flow<R> {
     /// Windows and bursts count in what packets have now; true if that is new.
     pub(super) fn follow_size(&mut self) -> bool {
         let bytes = self.size.found;
-        let is_new = bytes != self.config.packet_bytes;
+        let is_new = bytes != self.packet_bytes;
         if is_new {
             self.set_packet_bytes(bytes);
         }

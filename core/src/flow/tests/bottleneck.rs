@@ -63,8 +63,8 @@ pub(super) struct Bottleneck {
 impl Line {
     pub(super) fn new(config: &Config, begins: Time, packets: u32) -> Self {
         Self {
-            sender: Flow::new(config),
-            receiver: Flow::new(config),
+            sender: Flow::new(config, 1200),
+            receiver: Flow::new(config, 1200),
             counters: [0; 2],
             begins,
             fresh: packets,

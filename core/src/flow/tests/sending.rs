@@ -150,7 +150,7 @@ fn flow_probe_limits_are_in_the_config() {
         peer_ranges_delay_max_ms: 7,
         ..Config::default()
     };
-    let mut flow = Flow::<u32>::new(&config);
+    let mut flow = Flow::<u32>::new(&config, 1200);
     flow.set_peer_ranges_delay_ms(u64::MAX);
     send(&mut flow, ms(0), [0]);
     for round in 1..5 {
@@ -222,15 +222,15 @@ fn flow_window_and_packets_remembered_are_bounded() {
         in_flight_packets_max: 4,
         ..ten()
     };
-    let mut flow = Flow::<u32>::new(&config);
+    let mut flow = Flow::<u32>::new(&config, 1200);
     (0..9).for_each(|n| flow.on_sent(ms(0), n, 60, false, &[n as u32]));
     let free = Allowance::Packet;
     assert_eq!(flow.allowance(ms(0)), free, "nothing is in flight");
-    let mut flow = Flow::<u32>::new(&config);
+    let mut flow = Flow::<u32>::new(&config, 1200);
     assert_eq!(flow.allowance(ms(0)), free);
     send(&mut flow, ms(0), 0..4);
     assert_eq!(flow.allowance(ms(900)), Allowance::Congested);
-    let mut flow = Flow::<u32>::new(&ten());
+    let mut flow = Flow::<u32>::new(&ten(), 1200);
     send(&mut flow, ms(0), 0..9);
     assert_eq!(flow.allowance(ms(900)), Allowance::Packet);
     send(&mut flow, ms(900), [9]);
@@ -241,7 +241,7 @@ fn flow_window_and_packets_remembered_are_bounded() {
 #[test]
 fn flow_first_window_leaves_over_the_round_trip_that_the_handshake_took() {
     let most = |rtt_ms: Option<u64>| {
-        let mut flow = Flow::<u32>::new(&Config::default());
+        let mut flow = Flow::<u32>::new(&Config::default(), 1200);
         if let Some(rtt_ms) = rtt_ms {
             flow.on_handshake(ms(0), rtt_ms * 1000);
         }
@@ -336,7 +336,7 @@ fn at_once(flow: &mut Flow<u32>, now: Time, counter: u64) -> u64 {
 
 #[test]
 fn flow_bursts_and_bucket_are_in_the_config() {
-    let lull = |config: &Config| at_once(&mut Flow::new(config), ms(0), 0);
+    let lull = |config: &Config| at_once(&mut Flow::new(config, 1200), ms(0), 0);
     let config = Config {
         algorithm: Algorithm::Cubic,
         window_initial_packets: 1000,

@@ -73,7 +73,7 @@ pub(super) struct End {
 impl End {
     fn new(config: &Config, items: u32) -> Self {
         Self {
-            flow: Flow::new(config),
+            flow: Flow::new(config, 1200),
             counter: 0,
             todo: (0..items).collect(),
             told: BTreeSet::new(),
