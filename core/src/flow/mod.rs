@@ -264,10 +264,8 @@ impl<R: Copy + fmt::Debug> Flow<R> {
 
     /// Does what is due at `now`; afterwards no deadline is due any more.
     pub fn on_deadline(&mut self, now: Time, fates: &mut Vec<(Fate, R)>) -> Due {
-        let mut due = Due {
-            ranges: self.received.on_deadline(now, &self.config),
-            ..Due::default()
-        };
+        let mut due = Due::default();
+        self.received.on_deadline(now, &self.config);
         let overdue = |sending: &Sending<R>| sending.loss.at().is_some_and(|at| at <= now);
         let overdue = self.sending.as_deref().is_some_and(overdue);
         if overdue {
@@ -280,7 +278,7 @@ impl<R: Copy + fmt::Debug> Flow<R> {
             if overdue {
                 sending.sent.trim();
             }
-            due.paced = sending.pacer.on_deadline(now);
+            sending.pacer.on_deadline(now);
             due.silence = sending.on_silence(now, &known);
             if due.silence && self.size.is_beyond_base() {
                 // Whoever goes on to send would wait long for a tail to look for.

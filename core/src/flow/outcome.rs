@@ -49,10 +49,6 @@ pub struct Due {
     /// True if nothing has come back for longer than an answer should take; told once until
     /// something does.
     pub silence: bool,
-    /// True if ranges must be sent now.
-    pub ranges: bool,
-    /// True if the pacer lets the next packets go.
-    pub paced: bool,
     /// True if full packets have another size now.
     pub resized: bool,
 }

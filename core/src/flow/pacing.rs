@@ -61,12 +61,8 @@ impl Pacer {
     }
 
     /// Lets go what was refused, if it is time.
-    pub(super) fn on_deadline(&mut self, now: Time) -> bool {
-        let due = self.until.is_some_and(|at| at <= now);
-        if due {
-            self.until = None;
-        }
-        due
+    pub(super) fn on_deadline(&mut self, now: Time) {
+        self.until.take_if(|until| *until <= now);
     }
 
     /// Lets a packet go, or tells when to ask again. What was refused stays refused until the

@@ -69,21 +69,6 @@ impl Rtt {
         (self.smoothed_8 >> 3).max(1)
     }
 
-    /// The last sample in microseconds.
-    pub fn latest_us(&self) -> u64 {
-        self.latest_us
-    }
-
-    /// The shortest sample in microseconds, if any was taken.
-    pub fn minimum_us(&self) -> Option<u64> {
-        self.first_at.map(|_| self.minimum_us)
-    }
-
-    /// The mean deviation in microseconds.
-    pub fn variation_us(&self) -> u64 {
-        self.variation_4 >> 2
-    }
-
     /// How long an answer may take, apart from what the peer waits: the probe period of RFC 9002
     /// section 6.2.1 without the peer's delay.
     pub(super) fn answer_us(&self) -> u64 {
@@ -94,5 +79,23 @@ impl Rtt {
     pub(super) fn overtaken_us(&self, eighths: u8) -> u64 {
         let round_us = self.smoothed_us().max(self.latest_us);
         (round_us * u64::from(eighths) / 8).max(GRANULARITY_US)
+    }
+}
+
+#[cfg(test)]
+impl Rtt {
+    /// The last sample in microseconds.
+    pub(super) fn latest_us(&self) -> u64 {
+        self.latest_us
+    }
+
+    /// The shortest sample in microseconds, if any was taken.
+    pub(super) fn minimum_us(&self) -> Option<u64> {
+        self.first_at.map(|_| self.minimum_us)
+    }
+
+    /// The mean deviation in microseconds.
+    pub(super) fn variation_us(&self) -> u64 {
+        self.variation_4 >> 2
     }
 }
