@@ -18,11 +18,11 @@ use sha2::{Digest as _, Sha256};
 const PINNED: [(Suite, &str); 2] = [
     (
         Suite::Aes256Gcm,
-        "cb83b605d46df8211997a140fb4ab2377d9cda0589f5b65624569f2285ff9e60",
+        "9181a3f92cca1d2d4488f2ef3a826ade7ca0a8080d04c55cb86b06179f4fe3c0",
     ),
     (
         Suite::ChaCha20Poly1305,
-        "1db70a011f4a069433cc49429bca7e15e60a839f5eca341046f3f36b43e76367",
+        "3de64ec08b7b8f362c65df03228ddd12cddb993caa8ac02143df3b75815dbb49",
     ),
 ];
 
