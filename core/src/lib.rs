@@ -109,7 +109,7 @@
 //! | [`wire`] | bytes to legal values and back: packets, heads, frames, addresses |
 //! | [`identity`] | keys, hashnames, spaces, memberships and what spreads about them, tickets |
 //! | [`mod@line`] | handshakes, packets sealed under their keys, new keys, the paths they take |
-//! | [`flow`] | packets in flight on a path: ranges, loss, pacing, congestion |
+//! | [`flow`] | packets in flight on a path: ranges, loss, size, pacing, congestion by a model or CUBIC |
 //! | [`stream`] | heads, bytes, order and credit of the streams of a line |
 //! | [`switch`] | the façade, and the only mediator between the rooms |
 //! | [`tape`] | what was asked of a switch and what it gave, to be replayed to the byte |

@@ -18,11 +18,11 @@ use sha2::{Digest as _, Sha256};
 const PINNED: [(Suite, &str); 2] = [
     (
         Suite::Aes256Gcm,
-        "4fcb98d70c83786146ef92b051ab25b83f33b898af293f86f1830f244a236b98",
+        "9181a3f92cca1d2d4488f2ef3a826ade7ca0a8080d04c55cb86b06179f4fe3c0",
     ),
     (
         Suite::ChaCha20Poly1305,
-        "1373386e4b568b5e520b093da0d7280cada1afd22932437bc761b1041985b465",
+        "3de64ec08b7b8f362c65df03228ddd12cddb993caa8ac02143df3b75815dbb49",
     ),
 ];
 

@@ -79,7 +79,7 @@ impl<R: Copy + fmt::Debug> Flow<R> {
         let mut progress = Progress::default();
         if let Some(before) = self.before.as_deref_mut() {
             let told = (&mut progress, &mut before.size);
-            let packet_bytes = self.config.packet_bytes();
+            let packet_bytes = u64::from(self.packet_bytes);
             before
                 .sending
                 .take_arrived(frame, packet_bytes, told, fates);

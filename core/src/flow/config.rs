@@ -17,9 +17,6 @@ pub enum Algorithm {
 pub struct Config {
     /// Which congestion control.
     pub algorithm: Algorithm,
-    /// Bytes of a full datagram; windows and bursts are counted in it. Too large and a path of few
-    /// packets a round trip is overrun.
-    pub packet_bytes: u16,
     /// The round trip that is assumed before one is measured. Too short costs needless probes, too
     /// long the repair of a first packet that is lost: it is probed for after three times this.
     pub initial_rtt_ms: u32,
@@ -56,7 +53,8 @@ pub struct Config {
     pub window_initial_packets: u16,
     /// The window never falls below this.
     pub window_min_packets: u16,
-    /// The window never grows beyond this: the memory that a sender of unread data takes.
+    /// The window never grows beyond this: the memory that a sender of unread data takes. Packets
+    /// are no larger than a quarter of it.
     pub window_max_bytes: u64,
     /// The model keeps at most this part of what is on the wire without a queue in flight, and what
     /// the slack of pacing makes of it. Less starves a path whose answers come in bursts, more lets
@@ -77,18 +75,20 @@ pub struct Config {
     /// never learns that its ranges arrived and repeats them.
     pub ping_every_packets: u16,
 
-    /// Packets leave at this part of window over round trip. Below 100 the window is never filled.
+    /// With CUBIC, packets leave at this part of window over round trip. Below 100 the window is never
+    /// filled. The model knows the rate itself.
     pub pacing_gain_percent: u16,
-    /// The same while the window still doubles.
+    /// The same while the window of CUBIC still doubles.
     pub pacing_slow_start_percent: u16,
-    /// What one call may release at most, in bytes.
+    /// The two fields that follow ask for no more than this, in bytes, or one packet.
     pub pacing_burst_bytes: u32,
-    /// What one call may release at most, as time at the current rate; the pacer does not wake the
-    /// switch more often than once in this time, if a packet takes less.
+    /// Leave to send comes together at the current rate, and a packet goes where this time's worth of
+    /// it is there, or one packet's if that is more. Longer lets less leave together after a lull.
     pub pacing_burst_us: u32,
-    /// This many packets may always leave together, whatever the rate.
+    /// Leave for so many packets comes together in a lull, whatever the rate.
     pub pacing_burst_packets_min: u16,
-    /// Sending that a late timer missed is made up for, up to this time's worth.
+    /// And for what is sent in this time, whatever the limits above: a timer that is so late costs
+    /// no throughput. Less costs some where timers are coarse, more lets longer bursts leave.
     pub pacing_slack_us: u32,
 
     /// After so many full packets larger ones are tried: a line that says little gains nothing by
@@ -112,7 +112,6 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             algorithm: Algorithm::Model,
-            packet_bytes: 1200,
             initial_rtt_ms: 100,
             ranges_delay_ms: 25,
             ranges_every_packets: 2,
@@ -150,8 +149,9 @@ impl Default for Config {
 }
 
 impl Config {
-    /// Bytes of a full datagram, and never 0.
-    pub(super) fn packet_bytes(&self) -> u64 {
-        u64::from(self.packet_bytes).max(1)
+    /// Bytes of a datagram of which the largest window holds a few. With fewer the peer would hold
+    /// ranges back each time, since it waits for a second packet.
+    pub(super) fn size_most_bytes(&self) -> u16 {
+        u16::try_from(self.window_max_bytes / 4).unwrap_or(u16::MAX)
     }
 }

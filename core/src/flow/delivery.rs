@@ -5,7 +5,7 @@ use crate::base::Time;
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Stamp {
     /// Bytes that had arrived, the low half of the count.
-    arrived: u32,
+    arrived_low_bytes: u32,
     /// How long before it left they had.
     arrived_before_us: u32,
     /// How long before it left the last one to arrive had left.
@@ -24,13 +24,13 @@ pub(super) struct Delivery {
     /// When the last packet that arrived had left, or the first after nothing was in flight.
     sent_at: Time,
     /// Until so many bytes arrived, what is measured is what there was to send.
-    limited_until: u64,
+    limited_until_bytes: u64,
     /// Something was refused since a packet left: the path is the limit.
     refused: bool,
     /// Of the packets that one ranges frame names, the one that was sent last.
     latest: Option<(Time, Stamp)>,
     /// Bytes that had arrived before this frame.
-    arrived_before: u64,
+    arrived_before_bytes: u64,
 }
 
 /// What one ranges frame tells a congestion control.
@@ -69,10 +69,10 @@ impl Delivery {
         }
         self.refused = false;
         Stamp {
-            arrived: self.arrived_bytes as u32,
+            arrived_low_bytes: self.arrived_bytes as u32,
             arrived_before_us: short(now.since_us(self.arrived_at)),
             sent_before_us: short(now.since_us(self.sent_at)),
-            limited: self.arrived_bytes <= self.limited_until && self.limited_until > 0,
+            limited: self.arrived_bytes <= self.limited_until_bytes && self.limited_until_bytes > 0,
         }
     }
 
@@ -80,9 +80,9 @@ impl Delivery {
     /// refused it, there is nothing more to send.
     pub(super) const fn on_frame(&mut self, in_flight_bytes: u64, room: bool) {
         if room && !self.refused {
-            self.limited_until = self.arrived_bytes + in_flight_bytes;
+            self.limited_until_bytes = self.arrived_bytes + in_flight_bytes;
         }
-        self.arrived_before = self.arrived_bytes;
+        self.arrived_before_bytes = self.arrived_bytes;
         self.latest = None;
     }
 
@@ -97,13 +97,14 @@ impl Delivery {
     /// All of that frame was told.
     pub(super) fn sample(&mut self, now: Time) -> Sample {
         let mut sample = Sample {
-            arrived_bytes: self.arrived_bytes - self.arrived_before,
+            arrived_bytes: self.arrived_bytes - self.arrived_before_bytes,
             arrived_total: self.arrived_bytes,
             arrived_when_sent: self.arrived_bytes,
             ..Sample::default()
         };
         if let Some((sent_at, stamp)) = self.latest.take() {
-            let arrived = u64::from((self.arrived_bytes as u32).wrapping_sub(stamp.arrived));
+            let arrived =
+                u64::from((self.arrived_bytes as u32).wrapping_sub(stamp.arrived_low_bytes));
             let arriving_us = now.since_us(sent_at) + u64::from(stamp.arrived_before_us);
             let us = arriving_us.max(u64::from(stamp.sent_before_us));
             sample.arrived_when_sent = self.arrived_bytes - arrived;

@@ -19,7 +19,7 @@ pub(super) struct Found {
     pub(super) last_sent_at: Option<Time>,
     /// True if everything sent over a long time is lost (RFC 9002 section 7.6).
     pub(super) persistent: bool,
-    /// True if they were too large, and not too many.
+    /// True if some of them may have been too large: smaller ones are sent from now on.
     pub(super) fell: bool,
 }
 
@@ -88,7 +88,7 @@ impl Loss {
                 let lost = (packet.counter, packet.bytes, packet.sent_at);
                 let blame = search.on_lost(size, now, lost, measure.config);
                 found.fell |= blame == Blame::Fall;
-                let is_asking = packet.eliciting && blame == Blame::Congestion;
+                let is_asking = packet.eliciting && blame != Blame::Size;
                 let asked_at = is_asking.then_some(packet.sent_at);
                 found.bytes += asked_at.map_or(0, |_| u64::from(packet.bytes));
                 found.last_sent_at = asked_at.or(found.last_sent_at);

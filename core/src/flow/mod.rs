@@ -1,7 +1,9 @@
 //! One path of one line: the packets in flight on it, what arrived and is owed in return, which
-//! packets are lost, and how much may be sent now. It owns counters, times and the congestion
-//! window; what a packet carried is an opaque record to it, whose fate it tells. It never seals,
-//! queues or resends anything, and it sends nothing by itself: it is asked and it answers.
+//! packets are lost, how large packets may be, and how much may be sent now; and, after a change for
+//! a better path, what is still in flight on the one before. It owns counters, times, the size of
+//! packets and the congestion window; what a packet carried is an opaque record to it, whose fate it
+//! tells. It never seals, queues or resends anything, and it sends nothing by itself: it is asked
+//! and it answers.
 
 mod before;
 mod config;
@@ -51,6 +53,8 @@ pub struct Flow<R> {
     received: Received,
     rtt: Rtt,
     size: Size,
+    /// Bytes of a full datagram, never 0; windows and bursts count in it.
+    packet_bytes: u16,
     peer_ranges_delay_us: u64,
     /// What only a path needs that packets of ours are on: made for the first of them, and given
     /// up at rest.
@@ -60,13 +64,14 @@ pub struct Flow<R> {
 }
 
 impl<R: Copy + fmt::Debug> Flow<R> {
-    /// A path on which nothing was sent or received.
-    pub fn new(config: &Config) -> Self {
+    /// A path on which nothing was sent or received, and that carries datagrams of so many bytes.
+    pub fn new(config: &Config, packet_bytes: u16) -> Self {
         Self {
             config: *config,
             received: Received::new(),
             rtt: Rtt::new(u64::from(config.initial_rtt_ms) * 1000),
-            size: Size::new(config.packet_bytes),
+            size: Size::new(packet_bytes),
+            packet_bytes: packet_bytes.max(1),
             peer_ranges_delay_us: u64::from(config.ranges_delay_ms) * 1000,
             sending: None,
             before: None,
@@ -75,9 +80,10 @@ impl<R: Copy + fmt::Debug> Flow<R> {
 
     /// Full datagrams have this many bytes from now on; windows and bursts count in it.
     pub fn set_packet_bytes(&mut self, bytes: u16) {
-        self.config.packet_bytes = bytes;
+        self.packet_bytes = bytes.max(1);
         if let Some(sending) = &mut self.sending {
-            sending.control.set_packet_bytes(self.config.packet_bytes());
+            let bytes = u64::from(self.packet_bytes);
+            sending.control.set_packet_bytes(bytes);
         }
     }
 
@@ -113,7 +119,8 @@ impl<R: Copy + fmt::Debug> Flow<R> {
     /// by who has something to send: a refusal by the pacer is a deadline.
     pub fn allowance(&mut self, now: Time) -> Allowance {
         let config = &self.config;
-        let sending = made(&mut self.sending, config, now);
+        let packet_bytes = u64::from(self.packet_bytes);
+        let sending = made(&mut self.sending, (config, self.packet_bytes), now);
         if sending.probe.owed() > 0 {
             return Allowance::Probes(sending.probe.owed());
         }
@@ -122,16 +129,17 @@ impl<R: Copy + fmt::Debug> Flow<R> {
         // What makes it full goes only with what is in flight.
         let full = sending.sent.eliciting() > 0
             && sending.sent.len() >= config.in_flight_packets_max as usize;
-        if full || room < config.packet_bytes() {
+        // Where not even one full packet fits, one may go that nothing is in flight beside.
+        if full || room < packet_bytes.min(window) {
             sending.delivery.on_refused();
             return Allowance::Congested;
         }
         // What was measured with small packets, or in a lull, must not hold a large one up.
-        let least = 2_000_000 * config.packet_bytes() / self.rtt.smoothed_us();
+        let least = 2_000_000 * packet_bytes / self.rtt.smoothed_us();
         let rate = sending.control.rate(&self.rtt).max(least);
-        let bucket = Bucket::new(config, rate);
+        let bucket = Bucket::new(config, packet_bytes, rate);
         match sending.pacer.release(now, &bucket) {
-            Ok(bytes) => Allowance::Bytes(bytes.min(room)),
+            Ok(()) => Allowance::Packet,
             Err(until) => {
                 sending.delivery.on_refused();
                 Allowance::Paced(until)
@@ -143,12 +151,9 @@ impl<R: Copy + fmt::Debug> Flow<R> {
     /// whether it asks for ranges, and what it carries. A packet that asks for nothing is not in
     /// flight; its records get a fate when later packets do, or none.
     pub fn on_sent(&mut self, now: Time, counter: u64, bytes: u16, eliciting: bool, carried: &[R]) {
-        made(&mut self.sending, &self.config, now).on_sent(
-            now,
-            (counter, bytes, eliciting),
-            carried,
-            (&self.config, &self.size),
-        );
+        let of = (&self.config, self.packet_bytes);
+        let packet = (counter, bytes, eliciting);
+        made(&mut self.sending, of, now).on_sent(now, packet, carried, (of, &self.size));
     }
 
     /// True if the next packet should ask for ranges (a ping does) although nothing else in it
@@ -189,7 +194,7 @@ impl<R: Copy + fmt::Debug> Flow<R> {
         fates: &mut Vec<(Fate, R)>,
     ) -> Progress {
         let mut progress = Progress::default();
-        let packet_bytes = self.config.packet_bytes();
+        let packet_bytes = u64::from(self.packet_bytes);
         let Some(sending) = self.sending.as_deref_mut() else {
             return progress;
         };
@@ -203,9 +208,8 @@ impl<R: Copy + fmt::Debug> Flow<R> {
         if let Some(sent_at) = sampled.filter(|_| asked) {
             let sample_us = now.since_us(sent_at);
             let delay_us = frame.delay_us.min(self.peer_ranges_delay_us);
-            self.rtt.on_sample(now, sample_us, delay_us);
             progress.sample_us = Some(sample_us);
-            adjusted_us = Some(sample_us.saturating_sub(delay_us));
+            adjusted_us = Some(self.rtt.on_sample(now, sample_us, delay_us));
         }
         progress.lost_packets = self.find_lost(now, fates);
         if let Some(sending) = self.sending.as_deref_mut() {
@@ -224,7 +228,7 @@ impl<R: Copy + fmt::Debug> Flow<R> {
             return 0;
         };
         let found = sending.find_lost(now, &known, &mut self.size, fates);
-        if found.persistent && !found.fell {
+        if found.persistent {
             self.rtt.forget_minimum();
         }
         found.packets
@@ -260,10 +264,8 @@ impl<R: Copy + fmt::Debug> Flow<R> {
 
     /// Does what is due at `now`; afterwards no deadline is due any more.
     pub fn on_deadline(&mut self, now: Time, fates: &mut Vec<(Fate, R)>) -> Due {
-        let mut due = Due {
-            ranges: self.received.on_deadline(now, &self.config),
-            ..Due::default()
-        };
+        let mut due = Due::default();
+        self.received.on_deadline(now, &self.config);
         let overdue = |sending: &Sending<R>| sending.loss.at().is_some_and(|at| at <= now);
         let overdue = self.sending.as_deref().is_some_and(overdue);
         if overdue {
@@ -276,7 +278,7 @@ impl<R: Copy + fmt::Debug> Flow<R> {
             if overdue {
                 sending.sent.trim();
             }
-            due.paced = sending.pacer.on_deadline(now);
+            sending.pacer.on_deadline(now);
             due.silence = sending.on_silence(now, &known);
             if due.silence && self.size.is_beyond_base() {
                 // Whoever goes on to send would wait long for a tail to look for.
@@ -347,7 +349,7 @@ impl<R: Copy + fmt::Debug> Flow<R> {
     /// Bytes that may be in flight.
     pub fn window_bytes(&self) -> u64 {
         self.sending.as_ref().map_or_else(
-            || Control::new(&self.config).window_bytes(),
+            || Control::new(&self.config, self.packet_bytes.into()).window_bytes(),
             |sending| sending.control.window_bytes(),
         )
     }
@@ -401,8 +403,8 @@ impl<R: Copy + fmt::Debug> Flow<R> {
 /// What is needed for sending, made if it is not there.
 fn made<'a, R: Copy + fmt::Debug>(
     sending: &'a mut Option<Box<Sending<R>>>,
-    config: &Config,
+    of: (&Config, u16),
     now: Time,
 ) -> &'a mut Sending<R> {
-    sending.get_or_insert_with(|| Box::new(Sending::new(config, now)))
+    sending.get_or_insert_with(|| Box::new(Sending::new(of, now)))
 }

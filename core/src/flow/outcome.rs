@@ -18,8 +18,8 @@ pub enum Allowance {
     /// This many packets that ask for ranges, whatever the window: with new data, or what
     /// [`oldest_in_flight`](super::Flow::oldest_in_flight) carried, or a ping.
     Probes(u8),
-    /// This many bytes in one burst; the last packet may go beyond.
-    Bytes(u64),
+    /// A packet; for the next one it is asked again.
+    Packet,
     /// Nothing until something arrives or is lost.
     Congested,
     /// Nothing until [`on_deadline`](super::Flow::on_deadline) is called at this time or later.
@@ -49,10 +49,6 @@ pub struct Due {
     /// True if nothing has come back for longer than an answer should take; told once until
     /// something does.
     pub silence: bool,
-    /// True if ranges must be sent now.
-    pub ranges: bool,
-    /// True if the pacer lets the next packets go.
-    pub paced: bool,
     /// True if full packets have another size now.
     pub resized: bool,
 }

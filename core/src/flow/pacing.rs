@@ -22,18 +22,15 @@ pub(super) struct Pacer {
 pub(super) struct Bucket {
     /// Bytes a second, at least 1.
     rate: u64,
-    /// What one call releases at most.
-    burst: u64,
-    /// What must have come together before anything is released again.
+    /// What must have come together before a packet goes.
     least: u64,
     /// What the bucket holds.
     depth: u64,
 }
 
 impl Bucket {
-    pub(super) fn new(config: &Config, rate: u64) -> Self {
+    pub(super) fn new(config: &Config, packet: u64, rate: u64) -> Self {
         let rate = rate.max(1);
-        let packet = config.packet_bytes();
         let within = |us: u32| rate.saturating_mul(u64::from(us)) / SCALE;
         let ready = within(config.pacing_burst_us);
         let always = packet.saturating_mul(u64::from(config.pacing_burst_packets_min));
@@ -41,7 +38,6 @@ impl Bucket {
         let burst = ready.max(always).min(most).max(packet);
         Self {
             rate,
-            burst,
             // A small packet need not wait until a full one could go: see `Pacer::on_sent`.
             least: ready.min(most).max(packet.min(LEAST_BYTES)),
             depth: burst.max(within(config.pacing_slack_us)),
@@ -65,17 +61,13 @@ impl Pacer {
     }
 
     /// Lets go what was refused, if it is time.
-    pub(super) fn on_deadline(&mut self, now: Time) -> bool {
-        let due = self.until.is_some_and(|at| at <= now);
-        if due {
-            self.until = None;
-        }
-        due
+    pub(super) fn on_deadline(&mut self, now: Time) {
+        self.until.take_if(|until| *until <= now);
     }
 
-    /// Bytes that one burst may have now, or when to ask again. What was refused stays refused
-    /// until the deadline, however often one asks.
-    pub(super) fn release(&mut self, now: Time, bucket: &Bucket) -> Result<u64, Time> {
+    /// Lets a packet go, or tells when to ask again. What was refused stays refused until the
+    /// deadline, however often one asks.
+    pub(super) fn release(&mut self, now: Time, bucket: &Bucket) -> Result<(), Time> {
         if let Some(until) = self.until {
             return Err(until);
         }
@@ -86,8 +78,7 @@ impl Pacer {
         let missing = signed(bucket.least.saturating_mul(SCALE)).saturating_sub(self.tokens);
         let missing = u64::try_from(missing).unwrap_or(0);
         if missing == 0 {
-            let tokens = u64::try_from(self.tokens).unwrap_or(0);
-            return Ok(bucket.burst.min(tokens / SCALE));
+            return Ok(());
         }
         let until = now.plus_us(missing.div_ceil(bucket.rate));
         self.until = Some(until);

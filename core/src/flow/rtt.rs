@@ -31,8 +31,9 @@ impl Rtt {
         }
     }
 
-    /// Takes in a round trip of `sample_us`, of which the peer says that it waited `delay_us`.
-    pub(super) fn on_sample(&mut self, now: Time, sample_us: u64, delay_us: u64) {
+    /// Takes in a round trip of `sample_us`, of which the peer says that it waited `delay_us`, and
+    /// tells what is left of it as far as the peer is believed.
+    pub(super) fn on_sample(&mut self, now: Time, sample_us: u64, delay_us: u64) -> u64 {
         let sample_us = sample_us.clamp(1, SAMPLE_MAX_US);
         self.latest_us = sample_us;
         self.minimum_us = self.minimum_us.min(sample_us);
@@ -40,7 +41,7 @@ impl Rtt {
             self.first_at = Some(now);
             self.smoothed_8 = sample_us * 8;
             self.variation_4 = sample_us * 2;
-            return;
+            return sample_us;
         }
         // The peer's word may not bring the round trip below what was once seen.
         let adjusted_us = match sample_us.checked_sub(delay_us) {
@@ -50,6 +51,7 @@ impl Rtt {
         let deviation_us = self.smoothed_us().abs_diff(adjusted_us);
         self.variation_4 = self.variation_4 - (self.variation_4 >> 2) + deviation_us;
         self.smoothed_8 = self.smoothed_8 - (self.smoothed_8 >> 3) + adjusted_us;
+        adjusted_us
     }
 
     /// After persistent congestion the path may be another one (RFC 9002 section 5.2).
@@ -67,21 +69,6 @@ impl Rtt {
         (self.smoothed_8 >> 3).max(1)
     }
 
-    /// The last sample in microseconds.
-    pub fn latest_us(&self) -> u64 {
-        self.latest_us
-    }
-
-    /// The shortest sample in microseconds, if any was taken.
-    pub fn minimum_us(&self) -> Option<u64> {
-        self.first_at.map(|_| self.minimum_us)
-    }
-
-    /// The mean deviation in microseconds.
-    pub fn variation_us(&self) -> u64 {
-        self.variation_4 >> 2
-    }
-
     /// How long an answer may take, apart from what the peer waits: the probe period of RFC 9002
     /// section 6.2.1 without the peer's delay.
     pub(super) fn answer_us(&self) -> u64 {
@@ -92,5 +79,23 @@ impl Rtt {
     pub(super) fn overtaken_us(&self, eighths: u8) -> u64 {
         let round_us = self.smoothed_us().max(self.latest_us);
         (round_us * u64::from(eighths) / 8).max(GRANULARITY_US)
+    }
+}
+
+#[cfg(test)]
+impl Rtt {
+    /// The last sample in microseconds.
+    pub(super) fn latest_us(&self) -> u64 {
+        self.latest_us
+    }
+
+    /// The shortest sample in microseconds, if any was taken.
+    pub(super) fn minimum_us(&self) -> Option<u64> {
+        self.first_at.map(|_| self.minimum_us)
+    }
+
+    /// The mean deviation in microseconds.
+    pub(super) fn variation_us(&self) -> u64 {
+        self.variation_4 >> 2
     }
 }

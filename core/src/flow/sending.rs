@@ -56,13 +56,13 @@ impl<'a> Known<'a> {
 }
 
 impl<R: Copy + fmt::Debug> Sending<R> {
-    pub(super) fn new(config: &Config, now: Time) -> Self {
+    pub(super) fn new((config, packet_bytes): (&Config, u16), now: Time) -> Self {
         Self {
             sent: Sent::new(),
             loss: Loss::default(),
             probe: Probe::new(now),
             pacer: Pacer::new(now),
-            control: Control::new(config),
+            control: Control::new(config, packet_bytes.into()),
             search: Search::default(),
             delivery: Delivery::default(),
             filled_before: 0,
@@ -79,7 +79,7 @@ impl<R: Copy + fmt::Debug> Sending<R> {
         now: Time,
         (counter, bytes, eliciting): (u64, u16, bool),
         carried: &[R],
-        (config, size): (&Config, &Size),
+        ((config, packet_bytes), size): ((&Config, u16), &Size),
     ) {
         if !eliciting {
             self.unasked_in_a_row = self.unasked_in_a_row.saturating_add(1);
@@ -98,7 +98,7 @@ impl<R: Copy + fmt::Debug> Sending<R> {
         self.probe.on_asked(now);
         self.silent_since = self.silent_since.or(Some(now));
         let room = self.control.window_bytes();
-        if self.sent.bytes_in_flight() + config.packet_bytes() > room {
+        if self.sent.bytes_in_flight() + u64::from(packet_bytes) > room {
             self.filled_before = self.sent.next_ordinal();
         }
     }
@@ -184,9 +184,13 @@ impl<R: Copy + fmt::Debug> Sending<R> {
             rtt: known.rtt,
             config,
         };
-        let packets = (&mut self.sent, &mut self.search, size);
+        let packets = (&mut self.sent, &mut self.search, &mut *size);
         let found = self.loss.find(now, &measure, packets, fates);
-        if let Some(sent_at) = found.last_sent_at.filter(|_| !found.fell) {
+        if found.fell {
+            // What the window is left with counts in what is sent from now on.
+            self.control.set_packet_bytes(u64::from(size.bytes()));
+        }
+        if let Some(sent_at) = found.last_sent_at {
             let losses = Losses {
                 bytes: found.bytes,
                 last_sent_at: sent_at,

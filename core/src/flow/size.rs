@@ -76,9 +76,11 @@ struct Hole {
 pub(super) enum Blame {
     /// The path has less room than was thought.
     Congestion,
-    /// It may have been too large; that says nothing of congestion.
+    /// It tried its size, or was still on its way when smaller ones were sent again: that says
+    /// nothing of congestion.
     Size,
-    /// So many were too large that smaller ones are sent from now on.
+    /// The same as of congestion, and so many of them are lost that they may have been too large:
+    /// smaller ones are sent from now on.
     Fall,
 }
 
@@ -108,6 +110,11 @@ impl Size {
             refused: sizes.most.saturating_add(1),
             ..Self::new(base)
         }
+    }
+
+    /// Bytes of a full packet.
+    pub(super) const fn bytes(&self) -> u16 {
+        self.found
     }
 
     /// True if packets are sent that not every path carries.
@@ -236,7 +243,9 @@ impl<R: Copy + fmt::Debug> Flow<R> {
     /// The path carries packets of the base, or of `found` bytes if that was found when it was in
     /// use before; larger ones may be tried.
     pub fn set_sizes(&mut self, sizes: Sizes, found: Option<u16>) {
-        self.size = Size::begin(sizes, found);
+        let most = self.config.size_most_bytes().max(sizes.base);
+        let most = most.min(sizes.most);
+        self.size = Size::begin(Sizes { most, ..sizes }, found);
         self.set_packet_bytes(self.size.found);
     }
 
@@ -267,7 +276,7 @@ impl<R: Copy + fmt::Debug> Flow<R> {
 
     /// It was sent. Ranges tell of it as of any other; its loss is no congestion.
     pub fn on_size_probe_sent(&mut self, now: Time, counter: u64, bytes: u16) {
-        let sending = made(&mut self.sending, &self.config, now);
+        let sending = made(&mut self.sending, (&self.config, self.packet_bytes), now);
         sending.unasked_in_a_row = 0;
         let stamp = sending
             .delivery
@@ -291,7 +300,7 @@ impl<R: Copy + fmt::Debug> Flow<R> {
     /// Windows and bursts count in what packets have now; true if that is new.
     pub(super) fn follow_size(&mut self) -> bool {
         let bytes = self.size.found;
-        let is_new = bytes != self.config.packet_bytes;
+        let is_new = bytes != self.packet_bytes;
         if is_new {
             self.set_packet_bytes(bytes);
         }

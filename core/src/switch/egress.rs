@@ -31,8 +31,10 @@ enum Built {
 impl Switch {
     // D. Outputs.
 
-    /// Fills `buf` with datagrams for one path: equal ones, the last may be shorter, no more than
-    /// the pacing of the path allows at once. `None` until the next call if nothing can go out.
+    /// Fills `buf` with datagrams for one path: equal ones, the last may be shorter, as many as the
+    /// window and the pacing of the path let go now. After a lull that may be some milliseconds'
+    /// worth, and `buf` alone bounds a call (see `flow.pacing_slack_us`). `None` until the next call
+    /// if nothing can go out.
     ///
     /// `buf` must have room for at least one datagram: `Life::datagram_bytes`, and 1,100 bytes for
     /// a handshake. What does not fit into a shorter one waits.

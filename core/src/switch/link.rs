@@ -213,7 +213,7 @@ impl Link {
         if asked
             && matches!(
                 self.flow.allowance(now),
-                Allowance::Bytes(_) | Allowance::Probes(_)
+                Allowance::Packet | Allowance::Probes(_)
             )
         {
             return Grant::Anything;

@@ -55,8 +55,7 @@ struct Epoch {
 
 impl Cubic {
     /// A path that nothing is known of.
-    pub(super) fn new(config: &Config) -> Self {
-        let packet = config.packet_bytes();
+    pub(super) fn new(config: &Config, packet: u64) -> Self {
         let minimum_packets = u64::from(config.window_min_packets).max(1);
         let minimum = packet * minimum_packets;
         let maximum = config.window_max_bytes.min(WINDOW_MAX).max(minimum);

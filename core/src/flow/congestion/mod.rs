@@ -54,10 +54,10 @@ pub(super) enum Control {
 }
 
 impl Control {
-    pub(super) fn new(config: &Config) -> Self {
+    pub(super) fn new(config: &Config, packet_bytes: u64) -> Self {
         match config.algorithm {
-            Algorithm::Model => Self::Model(Model::new(config)),
-            Algorithm::Cubic => Self::Cubic(Cubic::new(config)),
+            Algorithm::Model => Self::Model(Model::new(config, packet_bytes)),
+            Algorithm::Cubic => Self::Cubic(Cubic::new(config, packet_bytes)),
         }
     }
 }

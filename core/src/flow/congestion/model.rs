@@ -58,10 +58,10 @@ enum Phase {
 /// CUBIC's would be, which shares that buffer fairly, but no less than what is on the wire.
 #[derive(Clone, Debug)]
 pub struct Model {
-    packet: u64,
+    packet_bytes: u64,
     minimum_packets: u64,
-    initial: u64,
-    maximum: u64,
+    initial_bytes: u64,
+    maximum_bytes: u64,
     gain_percent: u64,
     slack_us: u64,
 
@@ -69,9 +69,9 @@ pub struct Model {
     phase_since: Time,
     /// Whole round trips of this phase.
     rounds: u32,
-    window: u64,
+    window_bytes: u64,
     /// Bytes that arrived, with the last ranges, of those for which the window was the limit.
-    filled: u64,
+    filled_bytes: u64,
     /// Bytes a second; 0 before anything is known.
     rate: u64,
     /// The rate before more was looked for.
@@ -91,8 +91,8 @@ pub struct Model {
     round_ends: u64,
     /// Bytes that had arrived when it began, bytes lost since, and the most that was in flight.
     round_from: u64,
-    round_lost: u64,
-    round_most: u64,
+    round_lost_bytes: u64,
+    round_most_bytes: u64,
     /// The rate that start-up has to beat, and for how many round trips it did not.
     full_rate: u64,
     full_rounds: u8,
@@ -100,24 +100,23 @@ pub struct Model {
 
 impl Model {
     /// A path that nothing is known of.
-    pub(super) fn new(config: &Config) -> Self {
-        let packet = config.packet_bytes();
+    pub(super) fn new(config: &Config, packet_bytes: u64) -> Self {
         let minimum_packets = u64::from(config.window_min_packets).max(SPARE_PACKETS + 1);
-        let minimum = packet * minimum_packets;
-        let maximum = config.window_max_bytes.min(WINDOW_MAX).max(minimum);
-        let initial = packet * u64::from(config.window_initial_packets);
+        let minimum = packet_bytes * minimum_packets;
+        let maximum_bytes = config.window_max_bytes.min(WINDOW_MAX).max(minimum);
+        let initial_bytes = packet_bytes * u64::from(config.window_initial_packets);
         Self {
-            packet,
+            packet_bytes,
             minimum_packets,
-            initial,
-            maximum,
+            initial_bytes,
+            maximum_bytes,
             gain_percent: u64::from(config.window_gain_percent),
             slack_us: u64::from(config.pacing_slack_us).min(SLACK_MAX_US),
             phase: Phase::Startup,
             phase_since: Time::ZERO,
             rounds: 0,
-            window: initial.clamp(minimum, maximum),
-            filled: 0,
+            window_bytes: initial_bytes.clamp(minimum, maximum_bytes),
+            filled_bytes: 0,
             rate: 0,
             up_from: 0,
             rates: [0; 2],
@@ -128,15 +127,15 @@ impl Model {
             cycle_at: [Time::ZERO; 2],
             round_ends: 0,
             round_from: 0,
-            round_lost: 0,
-            round_most: 0,
+            round_lost_bytes: 0,
+            round_most_bytes: 0,
             full_rate: 0,
             full_rounds: 0,
         }
     }
 
     fn minimum(&self) -> u64 {
-        (self.packet * self.minimum_packets).min(self.maximum)
+        (self.packet_bytes * self.minimum_packets).min(self.maximum_bytes)
     }
 
     /// Bytes a second at which the path takes packets: those that it loses by chance travel too.
@@ -174,11 +173,11 @@ impl Model {
         let starting = self.phase == Phase::Startup && self.full_rounds == 0;
         // What cruise loses from its second round trip on is no answer to a higher rate.
         let steady = self.phase == Phase::Cruise && self.rounds > 1;
-        let overrun = self
-            .chance
-            .is_beyond(arrived, self.round_lost, self.packet, starting);
+        let overrun =
+            self.chance
+                .is_beyond(arrived, self.round_lost_bytes, self.packet_bytes, starting);
         if (starting && !overrun) || steady {
-            self.chance.learn(arrived, self.round_lost);
+            self.chance.learn(arrived, self.round_lost_bytes);
         }
         if overrun {
             self.on_overrun(now);
@@ -201,7 +200,7 @@ impl Model {
         }
         self.fit_ceiling();
         (self.round_ends, self.round_from) = (sample.arrived_total, sample.arrived_total);
-        (self.round_lost, self.round_most) = (0, sample.in_flight_bytes);
+        (self.round_lost_bytes, self.round_most_bytes) = (0, sample.in_flight_bytes);
     }
 
     /// A buffer was full.
@@ -210,8 +209,8 @@ impl Model {
         match &mut self.ceiling {
             Some(ceiling) => ceiling.reduce(now),
             None => {
-                let most = self.round_most.min(self.maximum);
-                let ceiling = Cubic::overrun(now, (self.packet, self.minimum_packets), most);
+                let most = self.round_most_bytes.min(self.maximum_bytes);
+                let ceiling = Cubic::overrun(now, (self.packet_bytes, self.minimum_packets), most);
                 self.ceiling = Some(Box::new(ceiling));
             }
         }
@@ -240,7 +239,7 @@ impl Model {
 
     /// Goes on to the next phase when this one has its answer.
     fn advance(&mut self, now: Time, sample: &Sample) {
-        let product = self.product() + SPARE_PACKETS * self.packet;
+        let product = self.product() + SPARE_PACKETS * self.packet_bytes;
         let in_flight = sample.in_flight_bytes;
         let since_us = now.since_us(self.phase_since);
         match self.phase {
@@ -252,8 +251,8 @@ impl Model {
             }
             Phase::Up => {
                 let long = since_us > self.trip.minimum_us() && self.rounds >= 1;
-                let full =
-                    in_flight >= product + product / 4 || in_flight + self.packet >= self.window;
+                let full = in_flight >= product + product / 4
+                    || in_flight + self.packet_bytes >= self.window_bytes;
                 if (long && full) || self.rounds >= UP_ROUNDS {
                     self.enter(now, Phase::Down);
                 }
@@ -291,25 +290,26 @@ impl Model {
             .slack_us
             .min(self.trip.minimum_us().max(GRANULARITY_US));
         let slack = product + bandwidth * slack_us / SECOND_US;
-        let mut target = slack.max(product * self.gain_percent / 100) + SPARE_PACKETS * self.packet;
+        let mut target =
+            slack.max(product * self.gain_percent / 100) + SPARE_PACKETS * self.packet_bytes;
         if let Some(ceiling) = &self.ceiling {
             target = target.min(ceiling.window_bytes());
         }
         if self.trip.is_renewing() {
             target = target.min(product / 2);
         }
-        let grown = self.window + sample.arrived_bytes;
-        let filled = core::mem::take(&mut self.filled);
+        let grown = self.window_bytes + sample.arrived_bytes;
+        let filled = core::mem::take(&mut self.filled_bytes);
         if self.phase == Phase::Startup && self.full_rounds == 0 {
             // What is known at first is the rate of the first packets.
-            target = target.max(self.initial * 4);
+            target = target.max(self.initial_bytes * 4);
         }
-        self.window = match self.phase {
-            Phase::Startup if self.window >= target => self.window,
-            Phase::Startup => self.window + filled,
+        self.window_bytes = match self.phase {
+            Phase::Startup if self.window_bytes >= target => self.window_bytes,
+            Phase::Startup => self.window_bytes + filled,
             Phase::Drain | Phase::Up | Phase::Down | Phase::Cruise => target.min(grown),
         };
-        self.window = self.window.clamp(self.minimum(), self.maximum);
+        self.window_bytes = self.window_bytes.clamp(self.minimum(), self.maximum_bytes);
         let minimum_us = self.trip.minimum_us();
         self.rate = if minimum_us < GRANULARITY_US {
             // No timer is that fine: the window alone holds back.
@@ -318,7 +318,7 @@ impl Model {
             // What little was sent before was not the path's limit, and after an outage what was
             // measured over it is not either: some packets a round trip may always leave.
             let least = match self.phase {
-                Phase::Startup => self.window / 2,
+                Phase::Startup => self.window_bytes / 2,
                 Phase::Drain | Phase::Up | Phase::Down | Phase::Cruise => self.minimum(),
             };
             let rate = bandwidth.max(least * SECOND_US / minimum_us);
@@ -329,19 +329,19 @@ impl Model {
 
 impl Congestion for Model {
     fn window_bytes(&self) -> u64 {
-        self.window
+        self.window_bytes
     }
 
     fn rate(&self, rtt: &Rtt) -> u64 {
         if self.rate > 0 {
             return self.rate;
         }
-        (self.window * SECOND_US / rtt.smoothed_us()).min(RATE_MAX) * STARTUP_GAIN / ONE
+        (self.window_bytes * SECOND_US / rtt.smoothed_us()).min(RATE_MAX) * STARTUP_GAIN / ONE
     }
 
     fn on_arrived(&mut self, _: Time, bytes: u64, filled: bool) {
         if filled {
-            self.filled += bytes;
+            self.filled_bytes += bytes;
         }
     }
 
@@ -354,7 +354,7 @@ impl Congestion for Model {
             self.rates[1] = self.rates[1].max(rate);
         }
         let most = sample.in_flight_bytes + sample.arrived_bytes;
-        self.round_most = self.round_most.max(most);
+        self.round_most_bytes = self.round_most_bytes.max(most);
         if let Some(ceiling) = &mut self.ceiling {
             ceiling.on_arrived(now, sample.arrived_bytes, true);
             ceiling.on_ranges(now, rtt, sample);
@@ -371,10 +371,10 @@ impl Congestion for Model {
     }
 
     fn on_lost(&mut self, now: Time, losses: &Losses) {
-        self.round_lost += losses.bytes;
+        self.round_lost_bytes += losses.bytes;
         if losses.persistent {
             // Whatever this path was, it begins anew (RFC 9002 section 7.6.2).
-            self.window = self.minimum();
+            self.window_bytes = self.minimum();
             (self.rates, self.rate, self.full_rate, self.full_rounds) = ([0; 2], 0, 0, 0);
             self.ceiling = None;
             self.trip.forget();
@@ -384,8 +384,8 @@ impl Congestion for Model {
     }
 
     fn set_packet_bytes(&mut self, bytes: u64) {
-        self.packet = bytes;
-        self.window = self.window.max(self.minimum());
+        self.packet_bytes = bytes;
+        self.window_bytes = self.window_bytes.max(self.minimum());
         if let Some(ceiling) = &mut self.ceiling {
             ceiling.set_packet_bytes(bytes);
         }

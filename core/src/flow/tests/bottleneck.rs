@@ -63,8 +63,8 @@ pub(super) struct Bottleneck {
 impl Line {
     pub(super) fn new(config: &Config, begins: Time, packets: u32) -> Self {
         Self {
-            sender: Flow::new(config),
-            receiver: Flow::new(config),
+            sender: Flow::new(config, 1200),
+            receiver: Flow::new(config, 1200),
             counters: [0; 2],
             begins,
             fresh: packets,
@@ -101,7 +101,7 @@ impl Line {
         }
         match self.sender.allowance(now) {
             Allowance::Congested | Allowance::Paced(_) => return None,
-            Allowance::Probes(_) | Allowance::Bytes(_) => {}
+            Allowance::Probes(_) | Allowance::Packet => {}
         }
         let item = if let Some(item) = self.again.pop() {
             item

@@ -10,6 +10,7 @@ mod model;
 mod protocol;
 mod receiving;
 mod sending;
+mod sizes;
 mod world;
 
 use alloc::vec::Vec;
@@ -80,7 +81,7 @@ fn send(flow: &mut Flow<u32>, now: Time, counters: impl IntoIterator<Item = u64>
 
 /// A path whose round trip is `rtt_ms`, measured once with counter 0, at rest at that time.
 fn measured(config: &Config, rtt_ms: u64) -> Flow<u32> {
-    let mut flow = Flow::new(config);
+    let mut flow = Flow::new(config, 1200);
     send(&mut flow, Time::ZERO, [0]);
     let (progress, _) = tell(&mut flow, ms(rtt_ms), &[0..1]);
     assert_eq!(progress.map(|p| p.sample_us), Ok(Some(rtt_ms * 1000)));
@@ -98,7 +99,7 @@ fn arrived(counters: &[u32]) -> Vec<(Fate, u32)> {
 #[test]
 fn flow_at_rest_is_small() {
     // The largest record that a switch keeps.
-    let mut flow = Flow::<[u64; 3]>::new(&ten());
+    let mut flow = Flow::<[u64; 3]>::new(&ten(), 1200);
     flow.on_received(ms(0), 4, true);
     flow.on_received(ms(0), 7, true);
     flow.on_sent(ms(0), 0, 1200, true, &[[0; 3]; 9]);
@@ -118,7 +119,7 @@ fn flow_at_rest_is_small() {
     assert!(flow.sending.is_none() && flow.received.counters().runs() == 1);
     assert_eq!(flow.rtt_us(), Some(1000), "the round trip stays");
     // The next packet makes it again.
-    assert!(matches!(flow.allowance(ms(9)), Allowance::Bytes(12_000)));
+    assert_eq!(flow.allowance(ms(9)), Allowance::Packet);
     flow.on_sent(ms(9), 1, 1200, true, &[[1; 3]]);
     let told = with_ranges(&[1..2], 0, |f| flow.on_ranges(ms(10), f, 2, &mut fates));
     assert_eq!(told.unwrap().arrived_packets, 1);
@@ -132,15 +133,15 @@ fn flow_counts_in_the_packet_size_that_the_path_has() {
             window_min_packets: 4,
             ..ten()
         };
-        let mut flow = Flow::<u32>::new(&config);
+        let mut flow = Flow::<u32>::new(&config, 1200);
         flow.set_packet_bytes(9000);
         assert_eq!(flow.window_bytes(), 90_000, "nothing was sent yet");
-        let mut flow = Flow::<u32>::new(&config);
+        let mut flow = Flow::<u32>::new(&config, 1200);
         send(&mut flow, ms(0), [0]);
         assert_eq!(flow.window_bytes(), window);
         flow.set_packet_bytes(9000);
         assert_eq!(flow.window_bytes(), 36_000, "no less than four packets");
-        assert_eq!(flow.allowance(ms(0)), Allowance::Bytes(34_800));
+        assert_eq!(flow.allowance(ms(0)), Allowance::Packet);
         flow.on_sent(ms(0), 1, 9000, true, &[]);
         flow.on_sent(ms(0), 2, 9000, true, &[]);
         flow.on_sent(ms(0), 3, 9000, true, &[]);
@@ -155,7 +156,7 @@ fn flow_counts_in_the_packet_size_that_the_path_has() {
 #[test]
 fn flow_config_goes_through_serde() {
     let config = Config {
-        packet_bytes: 1400,
+        size_losses: 7,
         ..Config::default()
     };
     let text = serde_json::to_string(&config).unwrap();

@@ -256,3 +256,27 @@ fn flow_model_is_itself_again_soon_after_an_outage() {
         assert!(share >= 90, "{share} % after {outage_ms} ms");
     }
 }
+
+#[test]
+fn flow_model_believes_no_delay_that_makes_the_round_trip_shorter_than_any() {
+    let windows = |delay_us: u64| {
+        let mut flow = measured(&Config::default(), 40);
+        flow.set_peer_ranges_delay_ms(1000);
+        let (mut next, mut fates) = (1, Vec::new());
+        let round = |round: u64| {
+            let (from, now) = (next, ms(round * 100));
+            flow.on_deadline(now, &mut fates);
+            while flow.allowance(now) == Allowance::Packet {
+                send(&mut flow, now, [next]);
+                next += 1;
+            }
+            with_ranges(&[from..next], delay_us, |frame| {
+                let told = flow.on_ranges(now.plus_ms(40), frame, next, &mut fates);
+                assert_eq!(told.unwrap().sample_us, Some(40_000));
+            });
+            flow.window_bytes()
+        };
+        (1..30).map(round).collect::<Vec<_>>()
+    };
+    assert_eq!(windows(1_000_000), windows(0));
+}

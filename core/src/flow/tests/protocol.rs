@@ -21,7 +21,7 @@ fn text(counters: impl Iterator<Item = u64>) -> String {
 
 /// Packets that arrive at once, and the ranges that they are answered by.
 fn received(vector: &mut Vector) -> Verdict {
-    let mut flow: Flow<u32> = Flow::new(&Config::default());
+    let mut flow: Flow<u32> = Flow::new(&Config::default(), 1200);
     for counter in vector.list("received")? {
         flow.on_received(Time::ZERO, counter, true);
     }
@@ -36,7 +36,7 @@ fn received(vector: &mut Vector) -> Verdict {
 
 /// Packets that were sent, and what becomes of them by one ranges frame.
 fn lost(vector: &mut Vector) -> Verdict {
-    let mut flow = Flow::new(&Config::default());
+    let mut flow = Flow::new(&Config::default(), 1200);
     let counters = rising(vector, "sent")?;
     let next = counters.last().map_or(0, |last| last + 1);
     send(&mut flow, Time::ZERO, counters);

@@ -150,7 +150,7 @@ fn flow_probe_limits_are_in_the_config() {
         peer_ranges_delay_max_ms: 7,
         ..Config::default()
     };
-    let mut flow = Flow::<u32>::new(&config);
+    let mut flow = Flow::<u32>::new(&config, 1200);
     flow.set_peer_ranges_delay_ms(u64::MAX);
     send(&mut flow, ms(0), [0]);
     for round in 1..5 {
@@ -222,17 +222,17 @@ fn flow_window_and_packets_remembered_are_bounded() {
         in_flight_packets_max: 4,
         ..ten()
     };
-    let mut flow = Flow::<u32>::new(&config);
+    let mut flow = Flow::<u32>::new(&config, 1200);
     (0..9).for_each(|n| flow.on_sent(ms(0), n, 60, false, &[n as u32]));
-    let free = Allowance::Bytes(12_000);
+    let free = Allowance::Packet;
     assert_eq!(flow.allowance(ms(0)), free, "nothing is in flight");
-    let mut flow = Flow::<u32>::new(&config);
-    assert_eq!(flow.allowance(ms(0)), Allowance::Bytes(12_000));
+    let mut flow = Flow::<u32>::new(&config, 1200);
+    assert_eq!(flow.allowance(ms(0)), free);
     send(&mut flow, ms(0), 0..4);
     assert_eq!(flow.allowance(ms(900)), Allowance::Congested);
-    let mut flow = Flow::<u32>::new(&ten());
+    let mut flow = Flow::<u32>::new(&ten(), 1200);
     send(&mut flow, ms(0), 0..9);
-    assert_eq!(flow.allowance(ms(900)), Allowance::Bytes(1200));
+    assert_eq!(flow.allowance(ms(900)), Allowance::Packet);
     send(&mut flow, ms(900), [9]);
     assert_eq!(flow.allowance(ms(9000)), Allowance::Congested);
     assert_eq!(flow.window_bytes(), 12_000);
@@ -241,7 +241,7 @@ fn flow_window_and_packets_remembered_are_bounded() {
 #[test]
 fn flow_first_window_leaves_over_the_round_trip_that_the_handshake_took() {
     let most = |rtt_ms: Option<u64>| {
-        let mut flow = Flow::<u32>::new(&Config::default());
+        let mut flow = Flow::<u32>::new(&Config::default(), 1200);
         if let Some(rtt_ms) = rtt_ms {
             flow.on_handshake(ms(0), rtt_ms * 1000);
         }
@@ -249,7 +249,7 @@ fn flow_first_window_leaves_over_the_round_trip_that_the_handshake_took() {
         let (mut counter, mut now, mut log) = (0, ms(0), Vec::new());
         loop {
             match flow.allowance(now) {
-                Allowance::Bytes(1200..) => {
+                Allowance::Packet => {
                     send(&mut flow, now, [counter]);
                     counter += 1;
                     log.push(now);
@@ -258,7 +258,7 @@ fn flow_first_window_leaves_over_the_round_trip_that_the_handshake_took() {
                     now = at;
                     flow.on_deadline(now, &mut Vec::new());
                 }
-                Allowance::Bytes(_) | Allowance::Congested | Allowance::Probes(_) => break,
+                Allowance::Congested | Allowance::Probes(_) => break,
             }
         }
         assert_eq!(log.len(), 32);
@@ -306,18 +306,10 @@ fn flow_pacing_refuses_until_its_deadline() {
     send(&mut flow, ms(40), 1..5);
     tell(&mut flow, ms(80), &[2..5]).0.unwrap();
     assert_eq!(flow.window_bytes(), 8400);
-    assert_eq!(
-        flow.allowance(ms(400)),
-        Allowance::Bytes(8400),
-        "the bucket holds ten packets"
-    );
+    assert_eq!(flow.allowance(ms(400)), Allowance::Packet);
     send(&mut flow, ms(400), 5..11);
     tell(&mut flow, ms(401), &[5..11]).0.unwrap();
-    let Allowance::Bytes(rest) = flow.allowance(ms(401)) else {
-        panic!("four packets are in the bucket");
-    };
-    assert!((4800..6000).contains(&rest), "{rest} bytes");
-    send(&mut flow, ms(401), 11..15);
+    assert_eq!(at_once(&mut flow, ms(401), 11), 4, "the bucket holds ten");
     let Allowance::Paced(until) = flow.allowance(ms(401)) else {
         panic!("the bucket is empty");
     };
@@ -328,62 +320,63 @@ fn flow_pacing_refuses_until_its_deadline() {
         "only the deadline lets go"
     );
     assert_eq!(flow.deadline(), Some(Deadline::new(until, Why::Pacing)));
-    assert!(flow.on_deadline(until, &mut Vec::new()).paced);
-    assert_eq!(flow.allowance(until), Allowance::Bytes(1200));
+    flow.on_deadline(until, &mut Vec::new());
+    assert_eq!(flow.allowance(until), Allowance::Packet);
+}
+
+/// How many packets leave at that time, from a counter on.
+fn at_once(flow: &mut Flow<u32>, now: Time, counter: u64) -> u64 {
+    let leaves = |counter: &u64| {
+        let leaves = flow.allowance(now) == Allowance::Packet;
+        send(flow, now, leaves.then_some(*counter));
+        leaves
+    };
+    (counter..).take_while(leaves).count() as u64
 }
 
 #[test]
 fn flow_bursts_and_bucket_are_in_the_config() {
-    let fast = |config: &Config| {
-        let mut flow = Flow::<u32>::new(config);
-        (flow.allowance(ms(0)), flow)
-    };
+    let lull = |config: &Config| at_once(&mut Flow::new(config, 1200), ms(0), 0);
     let config = Config {
         algorithm: Algorithm::Cubic,
         window_initial_packets: 1000,
         ..Config::default()
     };
-    // 1000 packets twice in 100 ms: 24,000 bytes a millisecond.
-    assert_eq!(fast(&config).0, Allowance::Bytes(24_000));
-    let burst = Config {
-        pacing_burst_us: 9000,
-        ..config
-    };
-    assert_eq!(fast(&burst).0, Allowance::Bytes(64 << 10));
-    let burst = Config {
-        pacing_burst_us: 9000,
-        pacing_burst_bytes: 30_000,
-        ..config
-    };
-    assert_eq!(fast(&burst).0, Allowance::Bytes(30_000));
-    let least = Config {
-        pacing_burst_us: 1,
-        pacing_burst_packets_min: 3,
-        ..config
-    };
-    assert_eq!(fast(&least).0, Allowance::Bytes(3600));
+    // 1000 packets twice in 100 ms are 20 a millisecond: four milliseconds' worth comes together,
+    // and what is left when the last one goes is worth one.
+    assert_eq!(lull(&config), 61);
     let slow = Config {
         pacing_slow_start_percent: 100,
         ..config
     };
-    assert_eq!(fast(&slow).0, Allowance::Bytes(12_000));
-    // A late timer is made up for by the slack: four bursts in a row, not a fifth.
+    assert_eq!(lull(&slow), 31);
     let slack = Config {
-        window_min_packets: 1000,
-        pacing_slack_us: 4000,
+        pacing_slack_us: 8000,
         ..config
     };
-    let (_, mut flow) = fast(&slack);
-    let bursts = (0..).take_while(|burst| {
-        let go = matches!(flow.allowance(ms(50)), Allowance::Bytes(24_000));
-        send(
-            &mut flow,
-            ms(50),
-            (burst * 20..burst * 20 + 20).filter(|_| go),
-        );
-        go
-    });
-    assert_eq!(bursts.count(), 4);
+    assert_eq!(lull(&slack), 141);
+    let burst = Config {
+        pacing_burst_us: 2000,
+        ..config
+    };
+    assert_eq!(lull(&burst), 41);
+    let bytes = Config {
+        pacing_burst_bytes: 12_000,
+        ..burst
+    };
+    assert_eq!(lull(&bytes), 71);
+    let least = Config {
+        pacing_burst_us: 1,
+        pacing_burst_packets_min: 3,
+        pacing_slack_us: 0,
+        ..config
+    };
+    assert_eq!(lull(&least), 3);
+    let bytes = Config {
+        pacing_burst_bytes: 2400,
+        ..least
+    };
+    assert_eq!(lull(&bytes), 2);
 }
 
 #[test]

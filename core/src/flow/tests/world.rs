@@ -73,7 +73,7 @@ pub(super) struct End {
 impl End {
     fn new(config: &Config, items: u32) -> Self {
         Self {
-            flow: Flow::new(config),
+            flow: Flow::new(config, 1200),
             counter: 0,
             todo: (0..items).collect(),
             told: BTreeSet::new(),
@@ -144,8 +144,7 @@ impl End {
                     };
                     items.extend(self.flow.oldest_in_flight(0).filter_map(again));
                 }
-                Allowance::Bytes(bytes) => {
-                    assert!(bytes > 0);
+                Allowance::Packet => {
                     asks = true;
                     items.extend(self.todo.pop_front());
                 }

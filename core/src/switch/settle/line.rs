@@ -145,7 +145,7 @@ impl Switch {
             ours,
             phase,
             wants: Wants::default(),
-            flow: Flow::new(&self.config.flow),
+            flow: Flow::new(&self.config.flow, self.config.life.datagram_bytes),
             streams: Streams::new(Arc::clone(&self.config.stream), smaller, first, None),
             system: System::default(),
             packets: Packets::default(),
@@ -184,7 +184,7 @@ impl Switch {
         link.wants = Wants::default();
         link.packets.clear_out();
         // What was in flight is of no use to anybody, and may be much.
-        link.flow = Flow::new(&self.config.flow);
+        link.flow = Flow::new(&self.config.flow, self.config.life.datagram_bytes);
         self.next_first = self.next_first.max(link.streams.next_number());
         link.streams.on_down(&mut self.stream_effects);
         let id = link.id;

@@ -5,7 +5,6 @@ const PACKET: u64 = 1000;
 
 fn config(packets: u16) -> Config {
     Config {
-        packet_bytes: PACKET as u16,
         window_initial_packets: packets,
         ..Config::default()
     }
@@ -135,7 +134,7 @@ fn flow_cubic_agrees_with_a_float_reference_through_losses() {
     let mut rng = Rng::new(&Seed::new([11; 32]));
     for _ in 0..12 {
         let (packets, rtt_us) = (20 + rng.below(2000), 2000 + rng.below(200_000));
-        let mut cubic = Cubic::new(&config(packets as u16));
+        let mut cubic = Cubic::new(&config(packets as u16), PACKET);
         let mut reference = Reference::new(packets as f64);
         let mut now_us = 1_000_000;
         for _ in 0..5 {
@@ -161,7 +160,7 @@ fn flow_cubic_agrees_with_a_float_reference_through_losses() {
 fn flow_cubic_follows_the_published_curve() {
     // W_max = 1000, so K = cbrt(300 / 0.4) = 9.086 s; the window trails the curve by less than a
     // round trip.
-    let (mut cubic, mut reference) = (Cubic::new(&config(1000)), Reference::new(1000.0));
+    let (mut cubic, mut reference) = (Cubic::new(&config(1000), PACKET), Reference::new(1000.0));
     lose(&mut cubic, Time::from_us(1), Time::from_us(1), false);
     reference.lose(&cubic);
     let middle = (300.0f64 / 0.4).cbrt();
@@ -185,7 +184,7 @@ fn flow_cubic_follows_the_published_curve() {
 #[test]
 fn flow_cubic_is_as_fast_as_reno_on_short_paths() {
     // 50 packets at 5 ms: 9/17 packets a round trip until the old window, then a whole one.
-    let (mut cubic, mut reference) = (Cubic::new(&config(50)), Reference::new(50.0));
+    let (mut cubic, mut reference) = (Cubic::new(&config(50), PACKET), Reference::new(50.0));
     lose(&mut cubic, Time::from_us(1), Time::from_us(1), false);
     reference.lose(&cubic);
     let rounds = (15.0 * 17.0 / 9.0) + 20.0;
@@ -210,7 +209,7 @@ fn flow_cubic_is_as_fast_as_reno_on_short_paths() {
 
 #[test]
 fn flow_cubic_reacts_once_to_what_was_sent_before_the_reaction() {
-    let mut cubic = Cubic::new(&config(100));
+    let mut cubic = Cubic::new(&config(100), PACKET);
     lose(&mut cubic, Time::from_us(500), Time::from_us(100), false);
     assert_eq!(cubic.window_bytes(), 70 * PACKET);
     lose(&mut cubic, Time::from_us(600), Time::from_us(500), false);
@@ -233,10 +232,11 @@ fn flow_cubic_reacts_once_to_what_was_sent_before_the_reaction() {
 
 #[test]
 fn flow_cubic_persistent_congestion_begins_again_at_the_minimum() {
-    let mut cubic = Cubic::new(&Config {
+    let config = Config {
         window_min_packets: 3,
         ..config(100)
-    });
+    };
+    let mut cubic = Cubic::new(&config, PACKET);
     lose(&mut cubic, Time::from_us(500), Time::from_us(100), true);
     assert_eq!(cubic.window_bytes(), 3 * PACKET);
     cubic.on_arrived(Time::from_us(400), 3 * PACKET, true);
@@ -246,7 +246,7 @@ fn flow_cubic_persistent_congestion_begins_again_at_the_minimum() {
 
 #[test]
 fn flow_cubic_does_not_grow_for_what_the_application_limits() {
-    let (mut cubic, rtt) = (Cubic::new(&config(10)), rtt(100_000));
+    let (mut cubic, rtt) = (Cubic::new(&config(10), PACKET), rtt(100_000));
     cubic.on_arrived(Time::from_us(1), 5 * PACKET, false);
     cubic.on_ranges(Time::from_us(2), &rtt, &Sample::default());
     assert_eq!(cubic.window_bytes(), 10 * PACKET);
@@ -269,10 +269,11 @@ fn flow_cubic_window_stays_within_its_bounds_whatever_comes() {
     let mut rng = Rng::new(&Seed::new([12; 32]));
     for _ in 0..200 {
         let most = any(&mut rng);
-        let mut cubic = Cubic::new(&Config {
+        let config = Config {
             window_max_bytes: most,
             ..config(10)
-        });
+        };
+        let mut cubic = Cubic::new(&config, PACKET);
         let most = most.clamp(2 * PACKET, WINDOW_MAX);
         let mut at = 0u64;
         for _ in 0..200 {
