@@ -18,11 +18,11 @@ use sha2::{Digest as _, Sha256};
 const PINNED: [(Suite, &str); 2] = [
     (
         Suite::Aes256Gcm,
-        "9181a3f92cca1d2d4488f2ef3a826ade7ca0a8080d04c55cb86b06179f4fe3c0",
+        "fb7612c83c6425abffef943125c58d6512fdf3a1d04e8aa8242c9d23fbdf88ac",
     ),
     (
         Suite::ChaCha20Poly1305,
-        "3de64ec08b7b8f362c65df03228ddd12cddb993caa8ac02143df3b75815dbb49",
+        "66cb5956bf658648a62f30c55a495cbf8340a94c5e81c1150a9d8abb4036eeae",
     ),
 ];
 

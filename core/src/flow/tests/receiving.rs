@@ -136,10 +136,11 @@ fn flow_ranges_wait_for_room_and_survive_absurd_counters() {
 /// Twenty round trips of 50 ms with so many packets in each, and how often ranges are told in the
 /// last ten; then the flow, and the next counter.
 fn steady(packets: u64, most: u8) -> (u64, Flow<u32>, u64) {
-    let mut flow = Flow::<u32>::new(&Config {
+    let config = Config {
         ranges_every_packets_max: most,
         ..Config::default()
-    });
+    };
+    let mut flow = Flow::<u32>::new(&config, 1200);
     flow.on_handshake(ms(0), 50_000);
     let mut frames = 0;
     for counter in 0..20 * packets {
