@@ -89,18 +89,20 @@ impl Paths {
         path.proven.then_some(path.route)
     }
 
-    /// Makes this path the one in use, because a handshake says so.
-    pub(super) fn set_active(&mut self, now: Time, route: Route, config: &Config) {
-        match self.place(&route) {
-            Some(0) => {}
-            Some(place) => self.move_to(place, now, config),
-            None => {
-                self.known.insert(0, Known::new(route, now, None, now));
-                self.known.truncate(config.paths.max(1) as usize);
-                self.known[0].proven = true;
-                self.doubt = None;
-            }
+    /// Makes this path the one in use, because a handshake says so; true if it was another one.
+    pub(super) fn set_active(&mut self, now: Time, route: Route, config: &Config) -> bool {
+        let place = self.place(&route).unwrap_or_else(|| {
+            self.known.push(Known::new(route, now, None, now));
+            self.known.len() - 1
+        });
+        if place == 0 {
+            return false;
         }
+        self.move_to(place, now, config);
+        self.known.truncate(config.paths.max(1) as usize);
+        // The peer has completed a handshake from there, as it does where a line begins.
+        (self.known[0].proven, self.known[0].allowed) = (true, None);
+        true
     }
 
     /// A packet with the highest counter so far came in on `route`: its bytes.

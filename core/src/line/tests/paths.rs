@@ -181,6 +181,32 @@ fn line_challenge_is_no_larger_than_what_named_the_place() {
 }
 
 #[test]
+fn line_path_that_a_handshake_came_on_is_proven_and_can_be_asked() {
+    // One that a packet named which was too short to be answered, and one that nobody named.
+    for bytes in [Some(LEN - 1), None] {
+        let mut ways = Ways::new(Config::default());
+        ways.paths.set_held(true);
+        if let Some(bytes) = bytes {
+            ways.hear(2, bytes);
+        }
+        ways.paths.set_active(ways.now, route_to(2), &ways.config);
+        let infos: Vec<_> = ways.paths.infos().collect();
+        assert_eq!((infos[0].route, infos[0].proven), (route_to(2), true));
+        assert!(!infos[1].proven, "it has to show that it still works");
+        ways.silence();
+        assert!(ways.sent_to(2).is_some(), "it is asked when it is silent");
+        // It is left for the other one and stays what it is, one that may be asked.
+        ways.paths.set_active(ways.now, route_to(1), &ways.config);
+        assert_eq!(
+            ways.run(14_000).1,
+            2,
+            "what was begun where the line is now"
+        );
+        assert_eq!(ways.run(2_000).1, 1, "the other one is asked in its turn");
+    }
+}
+
+#[test]
 fn line_paths_are_few_however_many_are_named() {
     for (paths, named_ms) in [(4, 250), (2, 250), (4, 0)] {
         let config = Config {
