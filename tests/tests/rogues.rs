@@ -3,6 +3,7 @@
 
 use std::{
     collections::BTreeMap,
+    net::SocketAddr,
     panic::{AssertUnwindSafe, catch_unwind},
 };
 
@@ -84,7 +85,13 @@ impl Play {
 
     /// One packet of the rogue's, what the application does about it, and some time.
     fn step(&mut self) {
-        if self.rng.below(4_000) < self.mouth.wild {
+        if self.rng.below(8) == 0 {
+            // It says to be somewhere else, in a datagram of 31 bytes and more.
+            let port = 5_000 + self.rng.below(6) as u16;
+            let len = [1, 8, 9, 900][self.rng.below(4) as usize];
+            let remote = SocketAddr::from(([10, 0, 0, 2], port));
+            self.rogue.send_plain_from(remote, &vec![0; len]);
+        } else if self.rng.below(4_000) < self.mouth.wild {
             let len = self.rng.below(60) as usize;
             let bytes: Vec<_> = (0..len).map(|_| self.rng.u32() as u8).collect();
             self.rogue.send_plain(&bytes);
@@ -115,6 +122,7 @@ impl Play {
             .flatten()
         {
             tick(switch, now);
+            assert!(!switch.is_due(now), "at {now:?} something stays due");
         }
         rogue.hear();
         let status = rogue.switch.status();

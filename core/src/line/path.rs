@@ -147,7 +147,7 @@ impl Known {
         challenge.ready = false;
         challenge.left = challenge.left.saturating_sub(1);
         challenge.due = now.plus_us(challenge.period_us);
-        challenge.period_us *= 2;
+        challenge.period_us = challenge.period_us.saturating_mul(2);
         let bytes = challenge.bytes;
         if let Some(allowed) = &mut self.allowed {
             *allowed = allowed.checked_sub(CHALLENGE_LEN)?;

@@ -79,6 +79,8 @@ impl Ways {
             moved |= self
                 .paths
                 .on_deadline(self.now, &self.config, &mut self.rng);
+            let next = self.paths.deadline();
+            assert!(next.is_none_or(|at| at > self.now), "{next:?} stays due");
             sent += self.sent().len();
         }
         self.now = end;
@@ -167,17 +169,20 @@ fn line_response_counts_only_with_its_bytes_and_on_its_path() {
 
 #[test]
 fn line_challenge_is_no_larger_than_what_named_the_place() {
-    let mut ways = Ways::new(Config::default());
-    ways.hear(2, LEN - 1);
-    assert_eq!(ways.sent_to(2), None, "38 bytes ask for 39");
-    ways.run(2_000);
-    assert_eq!(ways.routes(), [route_to(1), route_to(2)]);
-    ways.hear(2, LEN);
-    assert!(ways.sent_to(2).is_some());
-    // What was named once is asked once; then it is forgotten.
-    let (_, sent) = ways.run(5_000);
-    assert_eq!(sent, 2, "the path in use is asked again");
-    assert_eq!(ways.routes(), [route_to(1)]);
+    for held in [false, true] {
+        let mut ways = Ways::new(Config::default());
+        ways.paths.set_held(held);
+        ways.hear(2, LEN - 1);
+        assert_eq!(ways.sent_to(2), None, "38 bytes ask for 39");
+        ways.run(2_000);
+        assert_eq!(ways.routes(), [route_to(1), route_to(2)]);
+        ways.hear(2, LEN);
+        assert!(ways.sent_to(2).is_some());
+        // What was named once is asked once; then it is forgotten.
+        let (_, sent) = ways.run(5_000);
+        assert_eq!(sent, 2, "the path in use is asked again");
+        assert_eq!(ways.routes(), [route_to(1)]);
+    }
 }
 
 #[test]
