@@ -11,7 +11,7 @@ use hydroid_core::{
     base::{Ranges, Rng, Seed, Time},
     switch::{Config, Event, Read, StreamEvent, StreamId},
     tape::Recorded,
-    wire::frame::Writer,
+    wire::{SEALED_OVERHEAD, frame::Writer},
 };
 use hydroid_tests::{rogue::Rogue, seed::seed, transfer::pattern};
 
@@ -347,4 +347,23 @@ fn rogues_say_anything_and_harm_nobody() {
     }
     println!("{misbehaved} rogues were found out, {lived} were not");
     assert!(misbehaved > 0 && lived > 0, "both kinds were seen");
+}
+
+#[test]
+fn rogues_that_fall_silent_send_nobody_more_than_they_sent_themselves() {
+    for len in [1, 9] {
+        let mut rogue = Rogue::new(&Config::default());
+        let (id, victim) = (rogue.id(), SocketAddr::from(([10, 0, 0, 9], 53)));
+        let opened = rogue.switch.open_stream(rogue.now, id, "{}");
+        opened.expect("the line is held");
+        rogue.send_plain_from(victim, &vec![0; len]);
+        while rogue.now < Time::ZERO.plus_ms(25_000) {
+            rogue.now = rogue.now.plus_ms(50);
+            tick(&mut rogue.switch, rogue.now);
+            rogue.hear();
+        }
+        let sent = (len + SEALED_OVERHEAD) as u64;
+        let strayed = rogue.strayed.get(&victim).copied().unwrap_or_default();
+        assert!(strayed <= sent, "{strayed} bytes for {sent}");
+    }
 }

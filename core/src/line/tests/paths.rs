@@ -186,6 +186,19 @@ fn line_challenge_is_no_larger_than_what_named_the_place() {
 }
 
 #[test]
+fn line_place_that_packets_name_is_none_of_the_peers_until_it_answers() {
+    let mut ways = Ways::new(Config::default());
+    for (n, len) in [(2, LEN), (3, LEN - 1)] {
+        ways.hear(n, len);
+    }
+    let asked = ways.sent_to(2).unwrap();
+    let only = (vec![route_to(1)], vec![route_to(1).path.remote]);
+    assert_eq!((ways.paths.everywhere(), ways.paths.remotes()), only);
+    ways.answer(2, asked);
+    assert_eq!(ways.paths.everywhere(), [route_to(1), route_to(2)]);
+}
+
+#[test]
 fn line_path_that_a_handshake_came_on_is_proven_and_can_be_asked() {
     // One that a packet named which was too short to be answered, and one that nobody named.
     for bytes in [Some(LEN - 1), None] {
