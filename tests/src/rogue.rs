@@ -239,6 +239,16 @@ impl Rogue {
         self.hand(&mut buf[..len]);
     }
 
+    /// The same, and they come from somewhere else.
+    ///
+    /// # Panics
+    /// As [`Rogue::send_plain`] does.
+    pub fn send_plain_from(&mut self, remote: SocketAddr, plain: &[u8]) {
+        let home = std::mem::replace(&mut self.address, remote);
+        self.send_plain(plain);
+        self.address = home;
+    }
+
     /// Hears everything that the switch has to say and tells how it closed the line, if it did.
     pub fn hear(&mut self) -> Option<(u64, String)> {
         let mut closed = None;

@@ -3,6 +3,7 @@
 
 use std::{
     collections::BTreeMap,
+    net::SocketAddr,
     panic::{AssertUnwindSafe, catch_unwind},
 };
 
@@ -10,7 +11,7 @@ use hydroid_core::{
     base::{Ranges, Rng, Seed, Time},
     switch::{Config, Event, Read, StreamEvent, StreamId},
     tape::Recorded,
-    wire::frame::Writer,
+    wire::{SEALED_OVERHEAD, frame::Writer},
 };
 use hydroid_tests::{rogue::Rogue, seed::seed, transfer::pattern};
 
@@ -84,7 +85,13 @@ impl Play {
 
     /// One packet of the rogue's, what the application does about it, and some time.
     fn step(&mut self) {
-        if self.rng.below(4_000) < self.mouth.wild {
+        if self.rng.below(8) == 0 {
+            // It says to be somewhere else, in a datagram of 31 bytes and more.
+            let port = 5_000 + self.rng.below(6) as u16;
+            let len = [1, 8, 9, 900][self.rng.below(4) as usize];
+            let remote = SocketAddr::from(([10, 0, 0, 2], port));
+            self.rogue.send_plain_from(remote, &vec![0; len]);
+        } else if self.rng.below(4_000) < self.mouth.wild {
             let len = self.rng.below(60) as usize;
             let bytes: Vec<_> = (0..len).map(|_| self.rng.u32() as u8).collect();
             self.rogue.send_plain(&bytes);
@@ -115,6 +122,7 @@ impl Play {
             .flatten()
         {
             tick(switch, now);
+            assert!(!switch.is_due(now), "at {now:?} something stays due");
         }
         rogue.hear();
         let status = rogue.switch.status();
@@ -339,4 +347,23 @@ fn rogues_say_anything_and_harm_nobody() {
     }
     println!("{misbehaved} rogues were found out, {lived} were not");
     assert!(misbehaved > 0 && lived > 0, "both kinds were seen");
+}
+
+#[test]
+fn rogues_that_fall_silent_send_nobody_more_than_they_sent_themselves() {
+    for len in [1, 9] {
+        let mut rogue = Rogue::new(&Config::default());
+        let (id, victim) = (rogue.id(), SocketAddr::from(([10, 0, 0, 9], 53)));
+        let opened = rogue.switch.open_stream(rogue.now, id, "{}");
+        opened.expect("the line is held");
+        rogue.send_plain_from(victim, &vec![0; len]);
+        while rogue.now < Time::ZERO.plus_ms(25_000) {
+            rogue.now = rogue.now.plus_ms(50);
+            tick(&mut rogue.switch, rogue.now);
+            rogue.hear();
+        }
+        let sent = (len + SEALED_OVERHEAD) as u64;
+        let strayed = rogue.strayed.get(&victim).copied().unwrap_or_default();
+        assert!(strayed <= sent, "{strayed} bytes for {sent}");
+    }
 }

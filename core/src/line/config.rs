@@ -12,9 +12,9 @@ pub struct Config {
     pub suite: Suite,
     /// Hashnames that may be installed; each costs one hash for every open that comes in.
     pub hashnames: u32,
-    /// Lines at once, also those that are being opened or closed. A line at rest costs about 6 KiB,
-    /// its part in all rooms of the switch and one open stream; one that is in use its key
-    /// schedules and buffers besides.
+    /// Lines at once, also those that are being opened or closed. A line at rest without a stream
+    /// costs at most 2 KiB, its part in all rooms of the switch; one that is in use its key schedules
+    /// and buffers besides.
     pub lines: u32,
     /// Candidate routes of one open; each gets every repetition of it, 600 bytes.
     pub routes: u32,

@@ -43,7 +43,7 @@ impl Lines {
             return Err(OpenError::Oneself);
         }
         if let Some(slot) = self.peers.slot(&pair, &self.slots) {
-            self.add_routes(slot, routes);
+            self.add_routes(now, slot, routes);
             return Ok(slot);
         }
         let wall = self.clock.wall(now);
@@ -79,7 +79,7 @@ impl Lines {
         let slot = self.slots.insert(Line::new(info, home, end.id));
         self.peers.come(pair, slot, &mut self.slots);
         self.send_open(now, slot, end);
-        self.add_routes(slot, routes);
+        self.add_routes(now, slot, routes);
         Ok(slot)
     }
 
@@ -107,7 +107,7 @@ impl Lines {
             });
             self.send_open(now, slot, end);
         }
-        self.add_routes(slot, routes);
+        self.add_routes(now, slot, routes);
     }
 
     fn send_open(&mut self, now: Time, slot: Slot, end: End) {
@@ -160,13 +160,14 @@ impl Lines {
     }
 
     /// Adds candidates to an open under way, and sends it to each that is new.
-    fn add_routes(&mut self, slot: Slot, routes: &[Route]) {
+    fn add_routes(&mut self, now: Time, slot: Slot, routes: &[Route]) {
         let line = self.slots.get_mut(slot).expect("the line is there");
         let Some(pending) = line.pending.as_mut() else {
             return;
         };
         for route in routes {
             if pending.add_route(*route, self.config.routes) {
+                pending.sent_at = pending.sent_at.filter(|at| *at == now);
                 let _full = self.outputs.push((Output::Open(pending.line), *route));
             }
         }

@@ -1,9 +1,10 @@
 //! One way to a peer: whether it answers, and the challenge that asks.
 
-use crate::{base::Time, wire::Route};
+use crate::{
+    base::Time,
+    wire::{Route, SEALED_LEAST},
+};
 
-/// Bytes of a packet that has nothing but a challenge in it.
-const CHALLENGE_LEN: u64 = 39;
 /// What a switch tells when it asks about the paths of a line.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Pace {
@@ -119,7 +120,8 @@ impl Known {
     }
 
     pub(super) fn may_send(&self) -> bool {
-        self.allowed.is_none_or(|bytes| bytes >= CHALLENGE_LEN)
+        self.allowed
+            .is_none_or(|bytes| bytes >= SEALED_LEAST as u64)
     }
 
     pub(super) fn begin(&mut self, now: Time, bytes: [u8; 8], left: u8, period_us: u64) {
@@ -147,10 +149,10 @@ impl Known {
         challenge.ready = false;
         challenge.left = challenge.left.saturating_sub(1);
         challenge.due = now.plus_us(challenge.period_us);
-        challenge.period_us *= 2;
+        challenge.period_us = challenge.period_us.saturating_mul(2);
         let bytes = challenge.bytes;
         if let Some(allowed) = &mut self.allowed {
-            *allowed = allowed.checked_sub(CHALLENGE_LEN)?;
+            *allowed = allowed.checked_sub(SEALED_LEAST as u64)?;
         }
         if let Some(challenge) = &mut self.challenge {
             challenge.first = challenge.first.or(Some(now));

@@ -89,18 +89,20 @@ impl Paths {
         path.proven.then_some(path.route)
     }
 
-    /// Makes this path the one in use, because a handshake says so.
-    pub(super) fn set_active(&mut self, now: Time, route: Route, config: &Config) {
-        match self.place(&route) {
-            Some(0) => {}
-            Some(place) => self.move_to(place, now, config),
-            None => {
-                self.known.insert(0, Known::new(route, now, None, now));
-                self.known.truncate(config.paths.max(1) as usize);
-                self.known[0].proven = true;
-                self.doubt = None;
-            }
+    /// Makes this path the one in use, because a handshake says so; true if it was another one.
+    pub(super) fn set_active(&mut self, now: Time, route: Route, config: &Config) -> bool {
+        let place = self.place(&route).unwrap_or_else(|| {
+            self.known.push(Known::new(route, now, None, now));
+            self.known.len() - 1
+        });
+        if place == 0 {
+            return false;
         }
+        self.move_to(place, now, config);
+        self.known.truncate(config.paths.max(1) as usize);
+        // The peer has completed a handshake from there, as it does where a line begins.
+        (self.known[0].proven, self.known[0].allowed) = (true, None);
+        true
     }
 
     /// A packet with the highest counter so far came in on `route`: its bytes.
@@ -278,7 +280,7 @@ impl Paths {
         let paths = self.known.iter().enumerate();
         let paths = paths.filter_map(|(place, path)| match &path.challenge {
             Some(challenge) => (!challenge.ready).then_some(challenge.due),
-            None => (place > 0 && self.held).then_some(path.again),
+            None => (place > 0 && self.held && path.may_send()).then_some(path.again),
         });
         paths.chain(doubt).min()
     }
@@ -287,16 +289,18 @@ impl Paths {
     pub(super) fn on_deadline(&mut self, now: Time, config: &Config, rng: &mut Rng) -> bool {
         for place in (0..self.known.len()).rev() {
             let path = &mut self.known[place];
+            let may_send = path.may_send();
             match &mut path.challenge {
                 Some(challenge) if challenge.ready || challenge.due > now => {}
                 Some(challenge) if challenge.left > 0 => {
                     challenge.ready = true;
-                    if !path.may_send() {
+                    if !may_send {
                         path.take(now);
                     }
                 }
                 Some(_) => self.on_unanswered(place, now, config),
-                None if place > 0 && self.held && path.again <= now => {
+                // What may not be sent is not due, or it would stay so for ever.
+                None if place > 0 && self.held && may_send && path.again <= now => {
                     let is_rival = path.proven;
                     self.ask(place, now, 1, config, rng);
                     if is_rival {

@@ -32,8 +32,8 @@ pub(super) struct Pending {
     pub(super) cookies: u32,
     /// The versions that somebody says the peer speaks.
     pub(super) versions: Option<Versions>,
-    /// When it went out, while it went out once: an answer to several tells no round trip (RFC 9002
-    /// section 5.1).
+    /// When it went out, while it went out at one time only: an answer to several tells no round
+    /// trip (RFC 9002 section 5.1).
     pub(super) sent_at: Option<Time>,
     /// The next repetition; `None` once there are no more.
     repeat_at: Option<Time>,

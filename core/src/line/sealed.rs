@@ -4,7 +4,7 @@
 use alloc::{boxed::Box, sync::Arc};
 
 use super::{
-    Dropped, Effect, Lines, Output, Place,
+    Departure, Dropped, Effect, Lines, Output, Place,
     half::{AnswerId, HalfOpen},
     outgoing::Made,
     rekey::SEALED_MAX,
@@ -164,7 +164,7 @@ impl Lines {
             self.set_timer(slot);
             slot
         } else if line.end == fresh.end && line.is_peer_life(boot, end) {
-            self.join(now, slot, made);
+            self.join(now, slot, made, fx);
             slot
         } else {
             self.replace(now, slot, fresh, made, fx)
@@ -204,7 +204,7 @@ impl Lines {
 
     /// A second handshake of one line is complete. If each end made one, the session stays whose
     /// initiator has the smaller hashname, at both ends; the other is accepted for a while.
-    fn join(&mut self, now: Time, slot: Slot, made: Made) {
+    fn join(&mut self, now: Time, slot: Slot, made: Made, fx: &mut Effects<Effect>) {
         let line = self
             .slots
             .get_mut(slot)
@@ -220,8 +220,13 @@ impl Lines {
         self.ids.insert(made.session.ours, Place::Line(slot));
         let (stays, goes) = if new_stays {
             line.info.suite = made.suite;
-            line.info.route = made.route;
-            line.paths.set_active(now, made.route, &self.config);
+            if line.paths.set_active(now, made.route, &self.config) {
+                line.info.route = made.route;
+                // What is on its way by the other, and all that was found out about that, is of no
+                // use on this one.
+                let moved = Some(Departure::Dead);
+                fx.push(Effect::Paths { slot, moved });
+            }
             (made.session, current)
         } else {
             (current, made.session)

@@ -11,14 +11,13 @@ use crate::{
     base::{Slot, Time, grow},
     flow::Sizes,
     line::{Departure, Limits, Pace, PathFrame},
-    wire::{Route, SEALED_OVERHEAD, SEALED_PREFIX, SocketId, TAG_LEN, frame::Writer},
+    wire::{Route, SEALED_LEAST, SEALED_OVERHEAD, SEALED_PREFIX, SocketId, TAG_LEN, frame::Writer},
 };
 
 /// A shell that could not send names one of the last few transmits.
 const SENT_LATELY: usize = 8;
-/// A packet has at least so much plain text: what comes from a new place must be no shorter than
-/// the challenge that goes there.
-pub(super) const PLAIN_LEAST: usize = 9;
+/// A packet has at least so much plain text.
+pub(super) const PLAIN_LEAST: usize = SEALED_LEAST - SEALED_OVERHEAD;
 
 /// Which links the last transmits were of.
 pub(super) type SentLately = VecDeque<(Route, Slot)>;
@@ -213,7 +212,7 @@ impl Switch {
     ) -> Option<Transmit> {
         let link = self.links.get(slot)?;
         let line = link.line()?;
-        if !link.can_seal() || buf.len() < PLAIN_LEAST + SEALED_OVERHEAD {
+        if !link.can_seal() || buf.len() < SEALED_LEAST {
             return None;
         }
         let (route, frame) = self.lines.poll_path(now, line)?;

@@ -14,5 +14,5 @@ pub(crate) mod vector;
 
 pub use address::{Address, AddressError, Path, Route, SocketId, fold};
 pub use packet::{Head, Packet, PacketError};
-pub use sealed::{SEALED_OVERHEAD, SEALED_PREFIX, Sealed, TAG_LEN};
+pub use sealed::{SEALED_LEAST, SEALED_OVERHEAD, SEALED_PREFIX, Sealed, TAG_LEN};
 pub use varint::{VARINT_MAX, varint_len};

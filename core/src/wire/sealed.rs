@@ -1,7 +1,7 @@
 //! A sealed packet: `00 04 | receiver's line id: 4 | counter: 8 | ciphertext | tag: 16`. It is an
 //! ordinary packet with a head of 4 bytes, laid out so that it is opened where it lies.
 
-use super::VARINT_MAX;
+use super::{VARINT_MAX, frame::CHALLENGE_LEN};
 
 /// Bytes before the ciphertext: length, line id and counter; id and counter are the associated
 /// data.
@@ -10,6 +10,9 @@ pub const SEALED_PREFIX: usize = 14;
 pub const TAG_LEN: usize = 16;
 /// What sealing adds to a plain text.
 pub const SEALED_OVERHEAD: usize = SEALED_PREFIX + TAG_LEN;
+/// Bytes of the shortest sealed packet that is sent: one with nothing but a challenge in it. What
+/// comes from a new place is no shorter than the challenge that goes there.
+pub const SEALED_LEAST: usize = SEALED_OVERHEAD + CHALLENGE_LEN;
 
 /// What a sealed packet shows to anybody.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -46,7 +49,7 @@ impl Sealed {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::{Head, Packet};
+    use crate::wire::{Head, Packet, frame::Writer};
 
     #[test]
     fn packet_sealed_is_a_packet_with_a_binary_head() {
@@ -62,6 +65,15 @@ mod tests {
         let packet = Packet::decode(&bytes).unwrap();
         assert_eq!(packet.head, Head::Binary(&[0xde, 0xad, 0xbe, 0xef]));
         assert_eq!(packet.body.len(), 8 + TAG_LEN);
+    }
+
+    #[test]
+    fn packet_sealed_has_room_for_a_challenge() {
+        let mut plain = [0; 32];
+        let mut writer = Writer::new(&mut plain);
+        assert!(writer.challenge(&[7; 8]));
+        assert_eq!(SEALED_OVERHEAD + writer.len(), SEALED_LEAST);
+        assert_eq!(SEALED_LEAST, 39, "PROTOCOL, section Paths");
     }
 
     #[test]

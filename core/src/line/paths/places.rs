@@ -29,10 +29,11 @@ impl Paths {
         self.lost = core::mem::take(&mut other.lost);
     }
 
-    /// Everywhere that the peer may be.
+    /// Everywhere that the peer may be. A place that only its packets name is nowhere before it
+    /// answers there: no more may go there than came from it (PROTOCOL, section Paths).
     pub(in crate::line) fn everywhere(&self) -> Vec<Route> {
-        let known = self.known.iter().map(|path| path.route);
-        let mut all: Vec<Route> = known.collect();
+        let known = self.known.iter().filter(|path| path.allowed.is_none());
+        let mut all: Vec<Route> = known.map(|path| path.route).collect();
         for route in &self.opened {
             if !all.iter().any(|one| is_same(one, route)) {
                 all.push(*route);

@@ -1,5 +1,5 @@
-//! A peer that is asked whether it still has the line: what it is asked for, and which streams the
-//! next line begins with.
+//! A peer that is asked whether it still has the line: what it is asked for, which streams the next
+//! line begins with, and what the answer tells of the way.
 
 use super::{life::begin_again, *};
 
@@ -117,5 +117,29 @@ fn line_answers_with_the_number_that_it_has_asked_with() {
         let after = world.sides[1 - of].lines.slots.get(line).unwrap();
         assert_eq!(after.own_end(), end);
         world.assert_one_line();
+    }
+}
+
+#[test]
+fn line_open_that_went_somewhere_else_later_tells_no_round_trip() {
+    // At once it may go to many places; the place where it went already is none more.
+    for (later_ms, other, expected_us) in [
+        (0, 3, Some(10_000)),
+        (200, 2, Some(210_000)),
+        (200, 3, None),
+    ] {
+        let (mut a, name) = room(1, &Config::default());
+        let (mut b, _) = room(2, &Config::default());
+        let (mut fx, key) = (effects(), secret(2).public());
+        let slot = a.open(Time::ZERO, name, key, &[route_to(2)], 0).unwrap();
+        let open = poll_one(&mut a, Time::ZERO);
+        let later = Time::ZERO.plus_ms(later_ms);
+        assert_eq!(a.open(later, name, key, &[route_to(other)], 0), Ok(slot));
+        assert_eq!(a.has_output(), other == 3);
+        b.on_open(later, route_to(1), &open).unwrap();
+        let answer = poll_one(&mut b, later);
+        let now = later.plus_ms(10);
+        a.on_answer(now, route_to(other), &answer, &mut fx).unwrap();
+        assert_eq!(a.greeting(slot).unwrap().rtt_us, expected_us);
     }
 }

@@ -246,3 +246,42 @@ fn line_open_that_is_nearly_given_up_waits_for_the_proof_of_the_other() {
         world.assert_one_line();
     }
 }
+
+#[test]
+fn line_that_goes_on_by_another_path_since_opens_crossed_says_so() {
+    for (elsewhere, moved) in [(false, None), (true, Some(Departure::Dead))] {
+        let mut world = World::new(&Config::default());
+        let (mut lost, mut fx) = (keep, effects());
+        // Side 0 has answered before it opens, so that both handshakes are completed.
+        world.open(1);
+        world.collect(&mut lost);
+        world.deliver(0, &mut lost);
+        world.open(0);
+        world.collect(&mut lost);
+        // The answer to side 1, the open to it, and the answer to that.
+        for _ in 0..3 {
+            world.deliver(0, &mut lost);
+            world.sides.iter_mut().for_each(|side| side.ping_at = None);
+            world.collect(&mut lost);
+        }
+        let [a, b] = [0, 1].map(|of| world.up(of).expect("each has its own"));
+        let now = world.now;
+        let route = route_to(if elsewhere { 9 } else { 0 });
+        let mut proof = seal(&mut world.sides[0].lines, a, &[PING]);
+        let other = seal(&mut world.sides[1].lines, b, &[PING]);
+        let lines = &mut world.sides[1].lines;
+        lines.unseal(now, route, &mut proof, &mut fx).unwrap();
+        let paths = drain(&mut fx);
+        let expected = moved.map(|_| Effect::Paths { slot: b, moved });
+        assert_eq!(paths, Vec::from_iter(expected));
+        assert_eq!(lines.info(b).unwrap().route, route);
+        let first = lines.paths(b).next().unwrap();
+        assert_eq!((first.route, first.proven), (route, true));
+        // The other handshake does not count, wherever its proof comes from.
+        let lines = &mut world.sides[0].lines;
+        let mut proof = other;
+        lines.unseal(now, route_to(8), &mut proof, &mut fx).unwrap();
+        assert_eq!(drain(&mut fx), []);
+        assert_eq!(lines.info(a).unwrap().route, route_to(1));
+    }
+}

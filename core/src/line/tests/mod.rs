@@ -13,6 +13,7 @@ use crate::{
 mod asked;
 mod bytes;
 mod crossed;
+mod due;
 mod heads;
 mod life;
 mod limits;

@@ -79,6 +79,8 @@ impl Ways {
             moved |= self
                 .paths
                 .on_deadline(self.now, &self.config, &mut self.rng);
+            let next = self.paths.deadline();
+            assert!(next.is_none_or(|at| at > self.now), "{next:?} stays due");
             sent += self.sent().len();
         }
         self.now = end;
@@ -167,17 +169,59 @@ fn line_response_counts_only_with_its_bytes_and_on_its_path() {
 
 #[test]
 fn line_challenge_is_no_larger_than_what_named_the_place() {
+    for held in [false, true] {
+        let mut ways = Ways::new(Config::default());
+        ways.paths.set_held(held);
+        ways.hear(2, LEN - 1);
+        assert_eq!(ways.sent_to(2), None, "38 bytes ask for 39");
+        ways.run(2_000);
+        assert_eq!(ways.routes(), [route_to(1), route_to(2)]);
+        ways.hear(2, LEN);
+        assert!(ways.sent_to(2).is_some());
+        // What was named once is asked once; then it is forgotten.
+        let (_, sent) = ways.run(5_000);
+        assert_eq!(sent, 2, "the path in use is asked again");
+        assert_eq!(ways.routes(), [route_to(1)]);
+    }
+}
+
+#[test]
+fn line_place_that_packets_name_is_none_of_the_peers_until_it_answers() {
     let mut ways = Ways::new(Config::default());
-    ways.hear(2, LEN - 1);
-    assert_eq!(ways.sent_to(2), None, "38 bytes ask for 39");
-    ways.run(2_000);
-    assert_eq!(ways.routes(), [route_to(1), route_to(2)]);
-    ways.hear(2, LEN);
-    assert!(ways.sent_to(2).is_some());
-    // What was named once is asked once; then it is forgotten.
-    let (_, sent) = ways.run(5_000);
-    assert_eq!(sent, 2, "the path in use is asked again");
-    assert_eq!(ways.routes(), [route_to(1)]);
+    for (n, len) in [(2, LEN), (3, LEN - 1)] {
+        ways.hear(n, len);
+    }
+    let asked = ways.sent_to(2).unwrap();
+    let only = (vec![route_to(1)], vec![route_to(1).path.remote]);
+    assert_eq!((ways.paths.everywhere(), ways.paths.remotes()), only);
+    ways.answer(2, asked);
+    assert_eq!(ways.paths.everywhere(), [route_to(1), route_to(2)]);
+}
+
+#[test]
+fn line_path_that_a_handshake_came_on_is_proven_and_can_be_asked() {
+    // One that a packet named which was too short to be answered, and one that nobody named.
+    for bytes in [Some(LEN - 1), None] {
+        let mut ways = Ways::new(Config::default());
+        ways.paths.set_held(true);
+        if let Some(bytes) = bytes {
+            ways.hear(2, bytes);
+        }
+        ways.paths.set_active(ways.now, route_to(2), &ways.config);
+        let infos: Vec<_> = ways.paths.infos().collect();
+        assert_eq!((infos[0].route, infos[0].proven), (route_to(2), true));
+        assert!(!infos[1].proven, "it has to show that it still works");
+        ways.silence();
+        assert!(ways.sent_to(2).is_some(), "it is asked when it is silent");
+        // It is left for the other one and stays what it is, one that may be asked.
+        ways.paths.set_active(ways.now, route_to(1), &ways.config);
+        assert_eq!(
+            ways.run(14_000).1,
+            2,
+            "what was begun where the line is now"
+        );
+        assert_eq!(ways.run(2_000).1, 1, "the other one is asked in its turn");
+    }
 }
 
 #[test]

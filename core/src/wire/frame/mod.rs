@@ -121,6 +121,8 @@ const REKEY: u64 = 14;
 const REKEYED: u64 = 15;
 const SKIPPABLE: u64 = 64;
 
+/// Bytes of a challenge, and of a response.
+pub const CHALLENGE_LEN: usize = 1 + 8;
 /// Bytes of the longest reason of a close.
 const REASON_MAX: usize = 255;
 
