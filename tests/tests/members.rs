@@ -77,7 +77,7 @@ fn members_learn_of_a_document_in_the_end_although_its_stream_was_refused() {
     let now = world.now;
     let switch = &mut world.nodes[1].switch;
     let stream = switch.open_stream(now, ours, "{}").expect("opens");
-    let total = 40_000;
+    let total = 61_000;
     let mut here = Progress::default();
     for _ in 0..20 {
         pump(&mut world, 1, stream, total, &mut here);

@@ -16,7 +16,7 @@ pub(super) struct Before<R> {
     rtt: Rtt,
     size: Size,
     until: Time,
-    peer_ranges_delay_us: u64,
+    peer_ranges_delay_us: u32,
 }
 
 impl<R: Copy + fmt::Debug> Before<R> {

@@ -55,7 +55,7 @@ pub struct Flow<R> {
     size: Size,
     /// Bytes of a full datagram, never 0; windows and bursts count in it.
     packet_bytes: u16,
-    peer_ranges_delay_us: u64,
+    peer_ranges_delay_us: u32,
     /// What only a path needs that packets of ours are on: made for the first of them, and given
     /// up at rest.
     sending: Option<Box<Sending<R>>>,
@@ -72,7 +72,7 @@ impl<R: Copy + fmt::Debug> Flow<R> {
             rtt: Rtt::new(u64::from(config.initial_rtt_ms) * 1000),
             size: Size::new(packet_bytes),
             packet_bytes: packet_bytes.max(1),
-            peer_ranges_delay_us: u64::from(config.ranges_delay_ms) * 1000,
+            peer_ranges_delay_us: u32::from(config.ranges_delay_ms) * 1000,
             sending: None,
             before: None,
         }
@@ -111,8 +111,9 @@ impl<R: Copy + fmt::Debug> Flow<R> {
     /// How long the peer says that it may hold ranges back, in milliseconds; until it says so, as
     /// long as we do.
     pub fn set_peer_ranges_delay_ms(&mut self, delay_ms: u64) {
-        let most = u64::from(self.config.peer_ranges_delay_max_ms);
-        self.peer_ranges_delay_us = delay_ms.min(most) * 1000;
+        let most_ms = self.config.peer_ranges_delay_max_ms;
+        let delay_ms = u16::try_from(delay_ms).unwrap_or(most_ms).min(most_ms);
+        self.peer_ranges_delay_us = u32::from(delay_ms) * 1000;
     }
 
     /// What may be sent now that asks for ranges. Other packets may leave at any time. Asked only
@@ -207,7 +208,7 @@ impl<R: Copy + fmt::Debug> Flow<R> {
         let sampled = highest_sent_at.filter(|sent_at| *sent_at >= sending.paused);
         if let Some(sent_at) = sampled.filter(|_| asked) {
             let sample_us = now.since_us(sent_at);
-            let delay_us = frame.delay_us.min(self.peer_ranges_delay_us);
+            let delay_us = frame.delay_us.min(u64::from(self.peer_ranges_delay_us));
             progress.sample_us = Some(sample_us);
             adjusted_us = Some(self.rtt.on_sample(now, sample_us, delay_us));
         }

@@ -45,8 +45,9 @@ pub(super) struct Known<'a> {
 }
 
 impl<'a> Known<'a> {
-    pub(super) fn new(config: &'a Config, rtt: &'a Rtt, peer_ranges_delay_us: u64) -> Self {
-        let period_us = rtt.answer_us().saturating_add(peer_ranges_delay_us);
+    pub(super) fn new(config: &'a Config, rtt: &'a Rtt, peer_ranges_delay_us: u32) -> Self {
+        let delay_us = u64::from(peer_ranges_delay_us);
+        let period_us = rtt.answer_us().saturating_add(delay_us);
         Self {
             config,
             rtt,

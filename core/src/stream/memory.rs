@@ -23,8 +23,8 @@ pub(super) struct Memory {
     /// In a box, since an idle line has none.
     spare: Option<Box<Spare>>,
     /// What small buffers of empty rings take.
-    idle_bytes: u64,
-    spare_max_bytes: u64,
+    idle_bytes: u32,
+    spare_max_bytes: u32,
     beside_bytes: u64,
     /// How far all of it may go for now.
     pub(super) limits: Limits,
@@ -37,12 +37,12 @@ struct Spare {
 }
 
 impl Memory {
-    pub(super) const fn new(spare_max_bytes: u64) -> Self {
+    pub(super) fn new(spare_max_bytes: u64) -> Self {
         Self {
             held_bytes: 0,
             spare: None,
             idle_bytes: 0,
-            spare_max_bytes,
+            spare_max_bytes: u32::try_from(spare_max_bytes).unwrap_or(u32::MAX),
             beside_bytes: 0,
             limits: Limits::NONE,
         }
@@ -103,7 +103,8 @@ impl Memory {
     /// A ring needs this no more.
     pub(super) fn give_back(&mut self, buffer: Vec<u8>) {
         let bytes = buffer.len() as u64;
-        let is_kept = bytes == CHUNK && self.spare_bytes() + CHUNK <= self.spare_max_bytes;
+        let is_kept =
+            bytes == CHUNK && self.spare_bytes() + CHUNK <= u64::from(self.spare_max_bytes);
         if is_kept && !self.begrudges(CHUNK) {
             let spare = self.spare.get_or_insert_with(Box::default);
             spare.chunks.push(buffer);
@@ -113,8 +114,10 @@ impl Memory {
     }
 
     /// A ring that runs empty has a small buffer of so many bytes. False if it is not to be kept.
-    pub(super) fn keep_idle(&mut self, bytes: u64) -> bool {
-        let is_kept = self.spare_bytes() + bytes <= self.spare_max_bytes && !self.begrudges(bytes);
+    pub(super) fn keep_idle(&mut self, bytes: u32) -> bool {
+        let spare_bytes = self.spare_bytes() + u64::from(bytes);
+        let is_kept =
+            spare_bytes <= u64::from(self.spare_max_bytes) && !self.begrudges(u64::from(bytes));
         if is_kept {
             self.idle_bytes += bytes;
         }
@@ -122,8 +125,25 @@ impl Memory {
     }
 
     /// One that ran empty with such a buffer uses it again.
-    pub(super) const fn use_idle(&mut self, bytes: u64) {
+    pub(super) const fn use_idle(&mut self, bytes: u32) {
         self.idle_bytes -= bytes;
+    }
+
+    /// A stream is over: no more is kept for later than the others use.
+    pub(super) fn fit(&mut self) {
+        let Some(spare) = &mut self.spare else {
+            return;
+        };
+        let chunks = spare.chunks.len() as u64;
+        let used = (self.held_bytes - u64::from(self.idle_bytes)) / CHUNK - chunks;
+        if used == 0 {
+            self.rest();
+        } else if chunks > used {
+            spare
+                .chunks
+                .truncate(usize::try_from(used).unwrap_or(usize::MAX));
+            self.held_bytes -= (chunks - used) * CHUNK;
+        }
     }
 
     /// Gives up the chunks that no ring has.
@@ -133,7 +153,7 @@ impl Memory {
     }
 
     fn spare_bytes(&self) -> u64 {
-        self.chunks_bytes() + self.idle_bytes
+        self.chunks_bytes() + u64::from(self.idle_bytes)
     }
 
     fn chunks_bytes(&self) -> u64 {

@@ -50,7 +50,7 @@ impl Ring {
             return;
         }
         if self.is_empty() {
-            memory.use_idle(self.front.len() as u64);
+            memory.use_idle(self.front.len() as u32);
             self.origin = self.base;
         }
         let top = self.top.max(offset + data.len() as u64);
@@ -144,7 +144,7 @@ impl Ring {
     pub(super) fn rest(&mut self, memory: &mut Memory) {
         let (span, held) = (self.top - self.base, self.front.len() as u64);
         if self.is_empty() {
-            memory.use_idle(held);
+            memory.use_idle(held as u32);
             memory.give_back(core::mem::take(&mut self.front));
         } else if self.others.is_empty() && capacity_for(span) < held {
             self.resize(capacity_for(span), memory);
@@ -214,8 +214,8 @@ impl Ring {
         for chunk in self.others.drain(..) {
             memory.give_back(chunk);
         }
-        let bytes = self.front.len() as u64;
-        if bytes == CHUNK || !memory.keep_idle(bytes) {
+        let bytes = self.front.len();
+        if bytes as u64 == CHUNK || !memory.keep_idle(bytes as u32) {
             memory.give_back(core::mem::take(&mut self.front));
         }
     }

@@ -223,8 +223,6 @@ impl Streams {
         stream.release(&mut self.pool);
         self.pool.streams_credit_due |= self.ids.close(id) && !self.is_down;
         self.pool.fit(self.streams.len());
-        if self.streams.is_empty() {
-            self.pool.memory.rest();
-        }
+        self.pool.memory.fit();
     }
 }

@@ -184,7 +184,12 @@ impl<I: AsHandle> Engine<I> {
         }
         let mut state = self.shared.lock();
         let now = state.seen;
-        state.driver.dispatch(now);
+        let lines = state.driver.dispatch(now);
+        if lines {
+            // The peer is to know of a line before anybody here does something with it or ends it:
+            // who waits is woken with the other half.
+            return Heard::Nobody;
+        }
         state.driver.waiters().take_fired(&mut self.woken);
         drop(state);
         if self.woken.is_empty() {
