@@ -266,3 +266,27 @@ fn ledger_has_back_what_a_forgotten_line_held() {
     assert!(held[1] > held[0] && held[0] > 10_000, "{held:?}");
     assert!(held[2..].iter().all(|bytes| *bytes == held[1]), "{held:?}");
 }
+
+/// Unreliable packets that are sent before any of them can leave count at once: the next line is
+/// told of what the one before it took.
+#[test]
+fn ledger_bound_holds_while_packets_are_sent_on_many_lines_at_once() {
+    let mut config = tight();
+    config.life.packets_max = 100_000;
+    let mut world = World::new(7, 9, &config, CLEAN);
+    let lines: Vec<_> = (1..9).map(|to| world.line(0, to).0).collect();
+    let now = world.now;
+    let switch = &mut world.nodes[0].switch;
+    let packet = [0; 1_000];
+    let mut taken = 1;
+    while taken > 0 {
+        taken = 0;
+        for line in &lines {
+            taken += u32::from(switch.send(now, *line, &packet).is_ok());
+        }
+        let status = switch.status();
+        assert!(status.ledger_bytes <= SWITCH_BYTES, "{status:?}");
+    }
+    world.run(5_000);
+    holds(&world);
+}

@@ -138,11 +138,13 @@ impl Streams {
     }
 
     /// Tells writers that waited for room in the buffer of the line, in their order, and no more of
-    /// them than there is room for while something will still arrive and tell the others.
+    /// them than there is room for while something will still arrive and tell the others. What has
+    /// no credit will not, nor need those who are told write anything.
     pub(super) fn wake_writers(&mut self, fx: &mut Fx) {
-        let mut left = match self.pool.unacknowledged {
-            0 => u64::MAX,
-            _ => self.pool.line_room(),
+        let mut left = if self.pool.awaits_arrival() {
+            self.pool.line_room()
+        } else {
+            u64::MAX
         };
         while left > 0
             && let Some(id) = self.pool.wake()

@@ -121,6 +121,14 @@ impl Pool {
         self.frames_in_flight = self.frames_in_flight.saturating_sub(1);
     }
 
+    /// True if bytes are on their way, or will be without anybody's doing.
+    pub(super) fn awaits_arrival(&self) -> bool {
+        self.frames_in_flight > 0
+            || self.queues().is_some_and(|queues| {
+                !queues.owed.is_empty() || (!queues.fresh.is_empty() && self.sendable() > 0)
+            })
+    }
+
     /// Bytes that one stream may have written and not yet acknowledged; one that has a gap keeps
     /// what arrived behind it for another round trip or two.
     pub(super) fn stream_most(&self, gap: bool) -> u64 {

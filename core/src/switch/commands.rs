@@ -219,10 +219,12 @@ impl Switch {
             Phase::Closing { .. } | Phase::Down(_) => return Err(LineError::UnknownLine),
         }
         let (most, room) = (self.config.life.packets_max, link.packet_room());
+        let held = link.packets.held_bytes();
         let is_taken = link.packets.push_out(packet, most, room);
+        let grew = link.packets.held_bytes() != held;
         // A link that stands in the queue is put in order when its turn comes; who found no room is
-        // to stand among those who wait for memory.
-        if !link.queued || !is_taken {
+        // to stand among those who wait for memory, and what was taken is no other line's to take.
+        if !link.queued || !is_taken || grew {
             self.touch(slot);
         }
         if is_taken {

@@ -48,6 +48,8 @@ pub struct Engine<I> {
     first: u32,
     /// What ended the last turn, and whether more may have come in.
     ended: (Flushed, bool),
+    /// The end had begun when the last turn rested, and when the sockets were looked at last.
+    ending: (bool, bool),
     /// What a turn begins with.
     budget: Turn,
     /// Once the endpoint has nothing more to do, how long it still waits for its tape.
@@ -91,6 +93,7 @@ impl<I> Engine<I> {
             linger_us: u64::try_from(linger.as_micros()).unwrap_or(u64::MAX),
             first: 0,
             ended: (Flushed::More, true),
+            ending: (false, false),
             written_by: None,
             seen: (Time::ZERO, wall()),
         }
@@ -179,8 +182,13 @@ impl<I: AsHandle> Engine<I> {
         &mut self,
         io: &mut impl FnMut(&I, Side, &mut Attempt<'_>) -> Poll<io::Result<usize>>,
     ) -> Heard {
-        if self.written_by.is_some() || !self.receive(io) {
+        if self.written_by.is_some() {
             return Heard::Nothing;
+        }
+        if !self.receive(io) {
+            // A socket that gave nothing but errors was not seen empty, and wakes nobody.
+            let more = self.ended.1;
+            return if more { Heard::Nobody } else { Heard::Nothing };
         }
         let mut state = self.shared.lock();
         let now = state.seen;
@@ -246,6 +254,7 @@ impl<I: AsHandle> Engine<I> {
     ) -> bool {
         let mut turn = self.budget.clone();
         let mut came = false;
+        self.ending.1 = self.ending.0;
         self.first = self.first.wrapping_add(1);
         for (id, socket) in self.sockets.from(self.first) {
             while turn.may_receive() {
@@ -339,7 +348,11 @@ impl<I: AsHandle> Engine<I> {
         }
         state.driver.dispatch(now);
         state.record(now);
-        let done = self.written_by.is_some() || state.driver.is_over(now, flushed);
+        // What came before the end may be a line that is to be told of it: no end without a look.
+        let looked = self.ending.1;
+        self.ending.0 = state.driver.is_ending();
+        let is_over = looked && state.driver.is_over(now, flushed);
+        let done = self.written_by.is_some() || is_over;
         let over = done && self.is_written(&mut state, now, waker);
         if over {
             state.life = Life::Over;

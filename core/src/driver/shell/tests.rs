@@ -49,11 +49,14 @@ impl Member {
     }
 
     fn turn(&mut self) -> Rest {
-        let once = |_: &UdpSocket, _, attempt: &mut Attempt<'_>| match attempt() {
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Poll::Pending,
-            done => Poll::Ready(done),
-        };
         self.engine.turn(Waker::noop(), once)
+    }
+}
+
+fn once(_: &UdpSocket, _: Side, attempt: &mut Attempt<'_>) -> Poll<io::Result<usize>> {
+    match attempt() {
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Poll::Pending,
+        done => Poll::Ready(done),
     }
 }
 
@@ -157,4 +160,35 @@ fn shell_engine_that_is_dropped_breaks_its_endpoint() {
         Poll::Ready(None)
     ));
     assert!(endpoint.poll_need(Waker::noop()).is_ready());
+}
+
+#[test]
+fn shell_looks_at_what_came_before_it_ends() {
+    let (mut a, mut b) = (Member::new(config(8)), Member::new(config(9)));
+    let waker = Waker::noop();
+    let line = a.endpoint.dial(a.hashname, &b.ticket).unwrap();
+    loop {
+        a.turn();
+        if line.poll_up(waker).is_ready() {
+            break;
+        }
+        b.turn();
+    }
+    // The first end has told of the line already, and the other has not heard of it yet where it
+    // ends, in the half of a turn that only sends.
+    b.endpoint.shut_down(Duration::from_secs(20));
+    b.engine.flush(waker, once);
+    let both = &mut [&mut a, &mut b];
+    let closed = (0..1_000).find_map(|_| {
+        for member in &mut *both {
+            member.turn();
+        }
+        thread::yield_now();
+        match line.poll_closed(waker) {
+            Poll::Ready(reason) => Some(reason),
+            Poll::Pending => None,
+        }
+    });
+    let (code, reason) = (0, String::new());
+    assert_eq!(closed, Some(DownReason::Closed { code, reason }));
 }

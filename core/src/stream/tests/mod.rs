@@ -10,6 +10,7 @@ mod priority;
 mod protocol;
 mod refusal;
 mod short;
+mod waiting;
 
 use std::{vec, vec::Vec};
 

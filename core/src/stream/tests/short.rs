@@ -231,7 +231,7 @@ fn stream_memory_stays_within_its_limit_whatever_both_ends_do() {
 
 impl End {
     /// False if it found no room.
-    fn frame_of(&mut self, frame: Frame<'_>) -> bool {
+    pub(super) fn frame_of(&mut self, frame: Frame<'_>) -> bool {
         let (streams, fx) = (&mut self.streams, &mut self.fx);
         match frame {
             Frame::Stream {

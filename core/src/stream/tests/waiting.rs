@@ -1,0 +1,178 @@
+//! Writers that wait for room: who is told of it, and that nobody waits for what never comes.
+
+use std::collections::BTreeSet;
+
+use super::*;
+use crate::base::{Limits, Rng, Seed};
+
+/// Streams whose writers wait, as they would be told.
+fn heed(end: &mut End, waiting: &mut BTreeSet<u64>) -> Vec<u64> {
+    let mut told = Vec::new();
+    for effect in end.effects() {
+        if let Effect::Writable { id } = effect {
+            assert!(waiting.remove(&id), "{id} did not wait");
+            told.push(id);
+        }
+    }
+    told
+}
+
+#[test]
+fn stream_writers_are_all_told_where_nothing_more_arrives() {
+    let config = Config {
+        send_buffer_stream_initial_bytes: 100_000,
+        send_buffer_stream_max_bytes: 100_000,
+        send_buffer_line_initial_bytes: 200_000,
+        send_buffer_line_max_bytes: 200_000,
+        ..Config::default()
+    };
+    let (mut a, mut b) = ends(&config);
+    // The peer reads nothing of this one, and what it has no credit for stays where it is.
+    let stuck = a.streams.open("").unwrap();
+    let others: Vec<_> = (0..300)
+        .map(|_| {
+            pump(&mut a, &mut b);
+            a.streams.open("").unwrap()
+        }).collect();
+    pump(&mut a, &mut b);
+    a.streams.write(stuck, &[1; 100_000]).unwrap();
+    pump(&mut a, &mut b);
+    assert!(!a.streams.has_output() && a.streams.unacknowledged_bytes() > 30_000);
+    a.effects();
+    // All the rest of the buffer is taken, and many wait for it.
+    let mut waiting = BTreeSet::new();
+    let mut busy = Vec::new();
+    for id in others {
+        match a.streams.write(id, &[2; 50_000]) {
+            Ok(_) => busy.push(id),
+            Err(error) => {
+                assert_eq!(error, WriteError::Blocked);
+                waiting.insert(id);
+            }
+        }
+    }
+    assert!(waiting.len() > 250, "{}", waiting.len());
+    a.effects();
+    // They are told as there is room, and none of those makes use of it.
+    pump(&mut a, &mut b);
+    for id in busy {
+        while b.read(id, 9_000).is_ok() {}
+    }
+    pump(&mut a, &mut b);
+    for effect in a.effects() {
+        if let Effect::Writable { id } = effect {
+            waiting.remove(&id);
+        }
+    }
+    assert!(!a.streams.has_output() && !b.streams.has_output());
+    assert_eq!(waiting.len(), 0, "were never told of the room there is");
+}
+
+fn limits(rng: &mut Rng) -> Limits {
+    let most = [4_000, 20_000, 90_000, 1 << 20][rng.below(4) as usize];
+    Limits {
+        most,
+        near: most * 3 / 4,
+        raise: rng.below(2) * 100_000,
+    }
+}
+
+#[test]
+fn stream_writers_find_room_in_the_end_whatever_both_ends_did() {
+    for seed in 0..120_u8 {
+        let mut rng = Rng::new(&Seed::new([seed; 32]));
+        let config = Config {
+            head_max_bytes: 100,
+            send_buffer_stream_initial_bytes: 20_000,
+            send_buffer_stream_max_bytes: 40_000,
+            send_buffer_line_initial_bytes: 50_000,
+            send_buffer_line_max_bytes: 100_000,
+            buffers_spare_max_bytes: [0, 10_000, 1 << 20][usize::from(seed) % 3],
+            ..Config::default()
+        };
+        let (mut a, mut b) = ends(&config);
+        let mut waiting = [BTreeSet::new(), BTreeSet::new()];
+        let mut ids: Vec<u64> = Vec::new();
+        let mut flying: Vec<(usize, Packet)> = Vec::new();
+        for _ in 0..1_500 {
+            let which = rng.below(2) as usize;
+            let len = rng.below(30_000) as usize;
+            let id = ids.get(rng.below(ids.len() as u64) as usize).copied();
+            let id = id.unwrap_or_default();
+            let end = if which == 0 { &mut a } else { &mut b };
+            match rng.below(14) {
+                0 => ids.extend(end.streams.open("")),
+                1..=4 => {
+                    if end.streams.write(id, &vec![0; len]) == Err(WriteError::Blocked) {
+                        waiting[which].insert(id);
+                    }
+                }
+                5..=6 => drop(end.read(id, len)),
+                7 if len < 3_000 => drop(end.streams.stop(Time::ZERO, id, 1, &mut end.fx)),
+                8 if len < 3_000 => drop(end.streams.reset(id, 1)),
+                9 if len < 3_000 => drop(end.streams.finish(id)),
+                10 if len < 9_000 => {
+                    let limits = limits(&mut rng);
+                    end.streams.set_limits(limits, false);
+                    end.streams.on_room(&mut end.fx);
+                }
+                11 if len < 3_000 => end.streams.rest(),
+                12 => end.streams.set_path(1_000, rng.below(40_000)),
+                _ => {
+                    if end.streams.has_output() {
+                        flying.push((which, end.pack(1_200)));
+                    }
+                    if flying.len() > 10 {
+                        let place = rng.below(flying.len() as u64) as usize;
+                        let (from, packet) = flying.swap_remove(place);
+                        land(&mut a, &mut b, from, &packet, rng.below(10) == 0);
+                    }
+                }
+            }
+            heed(&mut a, &mut waiting[0]);
+            heed(&mut b, &mut waiting[1]);
+        }
+        for (from, packet) in flying.drain(..) {
+            land(&mut a, &mut b, from, &packet, false);
+        }
+        for end in [&mut a, &mut b] {
+            end.streams.set_limits(Limits::NONE, false);
+            end.streams.on_room(&mut end.fx);
+        }
+        // Everything is read, and arrives.
+        for _ in 0..200 {
+            pump(&mut a, &mut b);
+            for end in [&mut a, &mut b] {
+                for id in &ids {
+                    while end.read(*id, 50_000).is_ok_and(|bytes| !bytes.is_empty()) {}
+                }
+            }
+        }
+        heed(&mut a, &mut waiting[0]);
+        heed(&mut b, &mut waiting[1]);
+        for (end, waiting) in [(&mut a, &waiting[0]), (&mut b, &waiting[1])] {
+            assert_eq!(end.streams.unacknowledged_bytes(), 0, "seed {seed}");
+            for id in waiting {
+                let again = end.streams.write(*id, b"x");
+                assert!(again.is_err(), "seed {seed}: {id} waits, and there is room");
+                assert_ne!(again, Err(WriteError::Blocked), "seed {seed}: {id}");
+            }
+            end.streams.on_down(&mut end.fx);
+            ids.iter().for_each(|id| end.streams.forget(*id));
+            end.streams.rest();
+            let left = (end.streams.charged_bytes(), end.streams.buffered_bytes());
+            assert_eq!(left, (0, 0), "seed {seed}");
+        }
+    }
+}
+
+fn land(a: &mut End, b: &mut End, from: usize, packet: &Packet, lost: bool) {
+    let (from, to) = if from == 0 { (a, b) } else { (b, a) };
+    let whole = !lost
+        && Frames::new(&packet.plain).fold(true, |whole, frame| to.frame_of(frame.unwrap()) && whole);
+    if whole {
+        from.arrived(packet);
+    } else {
+        from.lost(packet);
+    }
+}
