@@ -89,9 +89,7 @@ impl<R: Copy + fmt::Debug> Flow<R> {
 
     /// The handshake took a round trip of `rtt_us`: the first sample, unless there was one.
     pub fn on_handshake(&mut self, now: Time, rtt_us: u64) {
-        if self.rtt.first_at().is_none() {
-            self.rtt.on_sample(now, rtt_us, 0);
-        }
+        self.rtt.on_handshake(now, rtt_us);
     }
 
     /// Nobody ran for a while before `now`: how long answers to earlier packets took says nothing

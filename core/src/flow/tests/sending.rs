@@ -239,6 +239,26 @@ fn flow_window_and_packets_remembered_are_bounded() {
 }
 
 #[test]
+fn flow_handshake_that_waited_for_somebody_holds_nothing_up() {
+    let mut flow = Flow::<u32>::new(&Config::default(), 1200);
+    // The peer slept before it said its first word.
+    flow.on_handshake(ms(0), 8_500_000);
+    assert_eq!(flow.rtt_us(), Some(1_000_000), "a second at most");
+    send(&mut flow, ms(0), [0]);
+    let probe = flow.deadline().expect("what was sent is probed for");
+    assert!(probe.at <= ms(3_100), "{probe:?}");
+    tell(&mut flow, ms(50), &[0..1]);
+    assert_eq!(flow.rtt().smoothed_us(), 50_000, "what packets take counts");
+    assert_eq!(flow.rtt().variation_us(), 25_000);
+    // A handshake that tells the truth stays.
+    let mut flow = Flow::<u32>::new(&Config::default(), 1200);
+    flow.on_handshake(ms(0), 50_000);
+    send(&mut flow, ms(0), [0]);
+    tell(&mut flow, ms(58), &[0..1]);
+    assert_eq!(flow.rtt().smoothed_us(), 51_000);
+}
+
+#[test]
 fn flow_first_window_leaves_over_the_round_trip_that_the_handshake_took() {
     let most = |rtt_ms: Option<u64>| {
         let mut flow = Flow::<u32>::new(&Config::default(), 1200);

@@ -33,7 +33,8 @@ fn stream_writers_are_all_told_where_nothing_more_arrives() {
         .map(|_| {
             pump(&mut a, &mut b);
             a.streams.open("").unwrap()
-        }).collect();
+        })
+        .collect();
     pump(&mut a, &mut b);
     a.streams.write(stuck, &[1; 100_000]).unwrap();
     pump(&mut a, &mut b);
@@ -169,7 +170,8 @@ fn stream_writers_find_room_in_the_end_whatever_both_ends_did() {
 fn land(a: &mut End, b: &mut End, from: usize, packet: &Packet, lost: bool) {
     let (from, to) = if from == 0 { (a, b) } else { (b, a) };
     let whole = !lost
-        && Frames::new(&packet.plain).fold(true, |whole, frame| to.frame_of(frame.unwrap()) && whole);
+        && Frames::new(&packet.plain)
+            .fold(true, |whole, frame| to.frame_of(frame.unwrap()) && whole);
     if whole {
         from.arrived(packet);
     } else {
