@@ -1,6 +1,20 @@
 //! Two endpoints whose engines are run by hand, as a shell without tasks does it.
 
-use std::{net::Ipv4Addr, string::String, task::Waker, thread, time::Duration, vec, vec::Vec};
+use std::{
+    cell::Cell,
+    net::Ipv4Addr,
+    pin::pin,
+    string::String,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    task::{Wake, Waker},
+    thread,
+    time::Duration,
+    vec,
+    vec::Vec,
+};
 
 use super::*;
 use crate::{
@@ -191,4 +205,96 @@ fn shell_looks_at_what_came_before_it_ends() {
     });
     let (code, reason) = (0, String::new());
     assert_eq!(closed, Some(DownReason::Closed { code, reason }));
+}
+
+/// How often a task was woken.
+#[derive(Default)]
+struct Woken(AtomicU32);
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+std::thread_local! {
+    /// So many looks at a socket meet an error.
+    static FAILS: Cell<u32> = const { Cell::new(0) };
+    /// The last look found the socket empty, and its task is woken once it is not.
+    static WATCHED: Cell<bool> = const { Cell::new(false) };
+}
+
+impl Runtime for Bare {
+    type Socket = UdpSocket;
+    type Sleep = ();
+
+    fn watch(socket: UdpSocket) -> io::Result<UdpSocket> {
+        Ok(socket)
+    }
+
+    fn poll_io(
+        socket: &UdpSocket,
+        side: Side,
+        _: &mut Context<'_>,
+        attempt: &mut Attempt<'_>,
+    ) -> Poll<io::Result<usize>> {
+        if side == Side::Send {
+            return once(socket, side, attempt);
+        }
+        WATCHED.set(false);
+        if FAILS.get() > 0 {
+            FAILS.set(FAILS.get() - 1);
+            return Poll::Ready(Err(io::ErrorKind::ConnectionRefused.into()));
+        }
+        let tried = once(socket, side, attempt);
+        WATCHED.set(tried.is_pending());
+        tried
+    }
+
+    fn sleep() {}
+
+    fn poll_sleep((): &mut (), _: &mut Context<'_>, _: Instant) -> Poll<()> {
+        Poll::Pending
+    }
+
+    fn spawn(_: impl Future<Output = ()> + Send + 'static) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn shell_task_sleeps_only_where_its_socket_was_seen_empty() {
+    let mut scarce = config(10);
+    // Two errors are all that a turn takes.
+    scarce.driver.received_per_turn = 2;
+    let (mut a, mut b) = (Member::new(scarce), Member::new(config(11)));
+    let waker = Waker::noop();
+    let line = a.endpoint.dial(a.hashname, &b.ticket).unwrap();
+    until(&mut [&mut a, &mut b], |_| line.poll_up(waker)).unwrap();
+    let far = b.endpoint.poll_line_event(waker);
+    let Poll::Ready(Some(LineEvent::Up { line: far, .. })) = far else {
+        panic!("{far:?}");
+    };
+    let far = b.endpoint.line(far).unwrap();
+    let woken = Arc::new(Woken::default());
+    let task = Waker::from(Arc::clone(&woken));
+    let mut run = pin!(a.engine.run::<Bare>());
+    for turn in 0..2_000 {
+        // Somebody is woken for what comes, and the looks that follow meet errors.
+        let mut buf = [0; 9];
+        let got = line.poll_recv(&mut buf, waker);
+        if turn % 10 == 0 {
+            far.send(&[0, 0]).unwrap();
+        }
+        FAILS.set(if got.is_ready() { 2 } else { 0 });
+        b.engine.turn(waker, once);
+        let before = woken.0.load(Ordering::SeqCst);
+        assert!(
+            run.as_mut()
+                .poll(&mut Context::from_waker(&task))
+                .is_pending()
+        );
+        let again = woken.0.load(Ordering::SeqCst) > before;
+        assert!(again || WATCHED.get(), "it sleeps, and nothing wakes it");
+    }
 }

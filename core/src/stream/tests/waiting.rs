@@ -78,80 +78,103 @@ fn limits(rng: &mut Rng) -> Limits {
     }
 }
 
-#[test]
-fn stream_writers_find_room_in_the_end_whatever_both_ends_did() {
-    for seed in 0..120_u8 {
-        let mut rng = Rng::new(&Seed::new([seed; 32]));
-        let config = Config {
-            head_max_bytes: 100,
-            send_buffer_stream_initial_bytes: 20_000,
-            send_buffer_stream_max_bytes: 40_000,
-            send_buffer_line_initial_bytes: 50_000,
-            send_buffer_line_max_bytes: 100_000,
-            buffers_spare_max_bytes: [0, 10_000, 1 << 20][usize::from(seed) % 3],
-            ..Config::default()
-        };
-        let (mut a, mut b) = ends(&config);
-        let mut waiting = [BTreeSet::new(), BTreeSet::new()];
-        let mut ids: Vec<u64> = Vec::new();
-        let mut flying: Vec<(usize, Packet)> = Vec::new();
-        for _ in 0..1_500 {
-            let which = rng.below(2) as usize;
-            let len = rng.below(30_000) as usize;
-            let id = ids.get(rng.below(ids.len() as u64) as usize).copied();
-            let id = id.unwrap_or_default();
-            let end = if which == 0 { &mut a } else { &mut b };
-            match rng.below(14) {
-                0 => ids.extend(end.streams.open("")),
-                1..=4 => {
-                    if end.streams.write(id, &vec![0; len]) == Err(WriteError::Blocked) {
-                        waiting[which].insert(id);
-                    }
-                }
-                5..=6 => drop(end.read(id, len)),
-                7 if len < 3_000 => drop(end.streams.stop(Time::ZERO, id, 1, &mut end.fx)),
-                8 if len < 3_000 => drop(end.streams.reset(id, 1)),
-                9 if len < 3_000 => drop(end.streams.finish(id)),
-                10 if len < 9_000 => {
-                    let limits = limits(&mut rng);
-                    end.streams.set_limits(limits, false);
-                    end.streams.on_room(&mut end.fx);
-                }
-                11 if len < 3_000 => end.streams.rest(),
-                12 => end.streams.set_path(1_000, rng.below(40_000)),
-                _ => {
-                    if end.streams.has_output() {
-                        flying.push((which, end.pack(1_200)));
-                    }
-                    if flying.len() > 10 {
-                        let place = rng.below(flying.len() as u64) as usize;
-                        let (from, packet) = flying.swap_remove(place);
-                        land(&mut a, &mut b, from, &packet, rng.below(10) == 0);
-                    }
+/// Two ends, the streams of both, who waits at which end, and what is on its way from which.
+struct Fray {
+    ends: (End, End),
+    ids: Vec<u64>,
+    waiting: [BTreeSet<u64>; 2],
+    flying: Vec<(usize, Packet)>,
+}
+
+impl Fray {
+    /// Anything that may happen to an end.
+    fn step(&mut self, rng: &mut Rng) {
+        let which = rng.below(2) as usize;
+        let len = rng.below(30_000) as usize;
+        let id = self.ids.get(rng.below(self.ids.len() as u64) as usize);
+        let id = id.copied().unwrap_or_default();
+        let (a, b) = &mut self.ends;
+        let end = if which == 0 { a } else { b };
+        match rng.below(14) {
+            0 => self.ids.extend(end.streams.open("")),
+            1..=4 => {
+                if end.streams.write(id, &vec![0; len]) == Err(WriteError::Blocked) {
+                    self.waiting[which].insert(id);
                 }
             }
-            heed(&mut a, &mut waiting[0]);
-            heed(&mut b, &mut waiting[1]);
+            5..=6 => drop(end.read(id, len)),
+            7 if len < 3_000 => drop(end.streams.stop(Time::ZERO, id, 1, &mut end.fx)),
+            8 if len < 3_000 => drop(end.streams.reset(id, 1)),
+            9 if len < 3_000 => drop(end.streams.finish(id)),
+            10 if len < 9_000 => {
+                end.streams.set_limits(limits(rng), false);
+                end.streams.on_room(&mut end.fx);
+            }
+            11 if len < 3_000 => end.streams.rest(),
+            12 => end.streams.set_path(1_000, rng.below(40_000)),
+            _ => {
+                if end.streams.has_output() {
+                    self.flying.push((which, end.pack(1_200)));
+                }
+                if self.flying.len() > 10 {
+                    let place = rng.below(self.flying.len() as u64) as usize;
+                    let (from, packet) = self.flying.swap_remove(place);
+                    land(&mut self.ends, from, &packet, rng.below(10) == 0);
+                }
+            }
         }
-        for (from, packet) in flying.drain(..) {
-            land(&mut a, &mut b, from, &packet, false);
+        self.heed();
+    }
+
+    fn heed(&mut self) {
+        heed(&mut self.ends.0, &mut self.waiting[0]);
+        heed(&mut self.ends.1, &mut self.waiting[1]);
+    }
+
+    /// There is memory, everything arrives, and all of it is read.
+    fn calm(&mut self) {
+        for (from, packet) in core::mem::take(&mut self.flying) {
+            land(&mut self.ends, from, &packet, false);
         }
-        for end in [&mut a, &mut b] {
+        let (a, b) = &mut self.ends;
+        for end in [&mut *a, &mut *b] {
             end.streams.set_limits(Limits::NONE, false);
             end.streams.on_room(&mut end.fx);
         }
-        // Everything is read, and arrives.
         for _ in 0..200 {
-            pump(&mut a, &mut b);
-            for end in [&mut a, &mut b] {
-                for id in &ids {
+            pump(a, b);
+            for end in [&mut *a, &mut *b] {
+                for id in &self.ids {
                     while end.read(*id, 50_000).is_ok_and(|bytes| !bytes.is_empty()) {}
                 }
             }
         }
-        heed(&mut a, &mut waiting[0]);
-        heed(&mut b, &mut waiting[1]);
-        for (end, waiting) in [(&mut a, &waiting[0]), (&mut b, &waiting[1])] {
+        self.heed();
+    }
+}
+
+#[test]
+fn stream_writers_find_room_in_the_end_whatever_both_ends_did() {
+    for seed in 0..120_u8 {
+        let mut rng = Rng::new(&Seed::new([seed; 32]));
+        let mut fray = Fray {
+            ends: ends(&Config {
+                head_max_bytes: 100,
+                send_buffer_stream_initial_bytes: 20_000,
+                send_buffer_stream_max_bytes: 40_000,
+                send_buffer_line_initial_bytes: 50_000,
+                send_buffer_line_max_bytes: 100_000,
+                buffers_spare_max_bytes: [0, 10_000, 1 << 20][usize::from(seed) % 3],
+                ..Config::default()
+            }),
+            ids: Vec::new(),
+            waiting: [BTreeSet::new(), BTreeSet::new()],
+            flying: Vec::new(),
+        };
+        (0..1_500).for_each(|_| fray.step(&mut rng));
+        fray.calm();
+        let (a, b) = &mut fray.ends;
+        for (end, waiting) in [a, b].into_iter().zip(&fray.waiting) {
             assert_eq!(end.streams.unacknowledged_bytes(), 0, "seed {seed}");
             for id in waiting {
                 let again = end.streams.write(*id, b"x");
@@ -159,7 +182,7 @@ fn stream_writers_find_room_in_the_end_whatever_both_ends_did() {
                 assert_ne!(again, Err(WriteError::Blocked), "seed {seed}: {id}");
             }
             end.streams.on_down(&mut end.fx);
-            ids.iter().for_each(|id| end.streams.forget(*id));
+            fray.ids.iter().for_each(|id| end.streams.forget(*id));
             end.streams.rest();
             let left = (end.streams.charged_bytes(), end.streams.buffered_bytes());
             assert_eq!(left, (0, 0), "seed {seed}");
@@ -167,11 +190,14 @@ fn stream_writers_find_room_in_the_end_whatever_both_ends_did() {
     }
 }
 
-fn land(a: &mut End, b: &mut End, from: usize, packet: &Packet, lost: bool) {
+fn land((a, b): &mut (End, End), from: usize, packet: &Packet, lost: bool) {
     let (from, to) = if from == 0 { (a, b) } else { (b, a) };
-    let whole = !lost
-        && Frames::new(&packet.plain)
-            .fold(true, |whole, frame| to.frame_of(frame.unwrap()) && whole);
+    let mut whole = !lost;
+    if whole {
+        for frame in Frames::new(&packet.plain) {
+            whole &= to.frame_of(frame.unwrap());
+        }
+    }
     if whole {
         from.arrived(packet);
     } else {
