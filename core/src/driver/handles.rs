@@ -16,16 +16,11 @@ use crate::{
 const GRACEFUL: (u64, &str) = (0, "");
 
 impl Driver {
-    /// Takes the switch's events and fires whoever waits for one. Due after every call. True if a
-    /// line came up or went down.
-    pub fn dispatch(&mut self, now: Time) -> bool {
-        let mut lines = false;
+    /// Takes the switch's events and fires whoever waits for one. Due after every call.
+    pub fn dispatch(&mut self, now: Time) {
         while let Some(event) = self.switch.poll_event() {
             match event {
-                Event::Line(event) => {
-                    lines = true;
-                    self.on_line(now, event);
-                }
+                Event::Line(event) => self.on_line(now, event),
                 Event::Stream(event) => self.on_stream(now, &event),
                 Event::Space(event) => self.on_space(event),
                 Event::Anon => {
@@ -49,7 +44,6 @@ impl Driver {
         while let Some(need) = self.switch.poll_need() {
             self.on_need(need);
         }
-        lines
     }
 
     /// Holds what is to be kept until somebody takes it, the newest under each key.

@@ -69,17 +69,6 @@ pub enum Rest {
     Over,
 }
 
-/// What came in, and whom it concerns.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Heard {
-    /// Nothing came.
-    Nothing,
-    /// Something came that nobody waited for.
-    Nobody,
-    /// Something came, and somebody was woken for it.
-    Somebody,
-}
-
 impl<I> Engine<I> {
     pub(super) fn new(shared: Arc<Shared>, sockets: Sockets<I>, linger: Duration) -> Self {
         let budget = shared.lock().driver.turn();
@@ -140,21 +129,11 @@ impl<I: AsHandle> Engine<I> {
     /// it is the caller who learns it. Dropping the future breaks the endpoint.
     pub fn run<S: Runtime<Socket = I>>(mut self) -> impl Future<Output = ()> {
         let mut sleep = S::sleep();
-        let mut heard = Heard::Nothing;
         poll_fn(move |cx| {
             let waker = cx.waker();
-            let mut io =
+            let io =
                 |socket: &_, side, attempt: &mut Attempt<'_>| S::poll_io(socket, side, cx, attempt);
-            // Who was woken for what came in has his turn before anything is sent, so that his
-            // answer goes with it. What comes meanwhile wakes nobody again, so it is looked for.
-            let sent = (heard == Heard::Somebody).then(|| self.flush(waker, &mut io));
-            heard = self.hear(&mut io);
-            let rest = match (heard, sent) {
-                (Heard::Somebody, _) => Rest::Again,
-                (Heard::Nothing, Some(rest)) => rest,
-                (Heard::Nothing, None) | (Heard::Nobody, _) => self.flush(waker, io),
-            };
-            let again = match rest {
+            let again = match self.turn(waker, io) {
                 Rest::Over => return Poll::Ready(()),
                 Rest::Again => true,
                 Rest::Until(until) => S::poll_sleep(&mut sleep, cx, until).is_ready(),
@@ -173,38 +152,12 @@ impl<I: AsHandle> Engine<I> {
         waker: &Waker,
         mut io: impl FnMut(&I, Side, &mut Attempt<'_>) -> Poll<io::Result<usize>>,
     ) -> Rest {
-        self.hear(&mut io);
-        self.flush(waker, io)
-    }
-
-    /// The half of a turn that takes what came in, after which the other half is due.
-    fn hear(
-        &mut self,
-        io: &mut impl FnMut(&I, Side, &mut Attempt<'_>) -> Poll<io::Result<usize>>,
-    ) -> Heard {
-        if self.written_by.is_some() {
-            return Heard::Nothing;
-        }
-        if !self.receive(io) {
-            // A socket that gave nothing but errors was not seen empty, and wakes nobody.
-            let more = self.ended.1;
-            return if more { Heard::Nobody } else { Heard::Nothing };
-        }
-        let mut state = self.shared.lock();
-        let now = state.seen;
-        let lines = state.driver.dispatch(now);
-        if lines {
-            // The peer is to know of a line before anybody here does something with it or ends it:
-            // who waits is woken with the other half.
-            return Heard::Nobody;
-        }
-        state.driver.waiters().take_fired(&mut self.woken);
-        drop(state);
-        if self.woken.is_empty() {
-            return Heard::Nobody;
-        }
-        self.woken.drain(..).for_each(Waker::wake);
-        Heard::Somebody
+        let seen = match self.written_by {
+            None => self.receive(&mut io),
+            Some(_) => None,
+        };
+        let now = seen.unwrap_or_else(|| self.shared.now());
+        self.flush_at(now, waker, &mut io)
     }
 
     /// The half of a turn that does what is due and sends, for a shell that knows that nothing came
@@ -215,6 +168,15 @@ impl<I: AsHandle> Engine<I> {
         mut io: impl FnMut(&I, Side, &mut Attempt<'_>) -> Poll<io::Result<usize>>,
     ) -> Rest {
         let now = self.shared.now();
+        self.flush_at(now, waker, &mut io)
+    }
+
+    fn flush_at(
+        &mut self,
+        now: Time,
+        waker: &Waker,
+        io: &mut impl FnMut(&I, Side, &mut Attempt<'_>) -> Poll<io::Result<usize>>,
+    ) -> Rest {
         let wall = self.wall_at(now);
         let (mut turn, now) = {
             let mut state = self.shared.lock();
@@ -231,7 +193,7 @@ impl<I: AsHandle> Engine<I> {
         if self.written_by.is_some() {
             return self.rest_at(now, waker);
         }
-        let (flushed, now) = self.send(now, &mut io, &mut turn);
+        let (flushed, now) = self.send(now, io, &mut turn);
         self.ended.0 = flushed;
         self.rest_at(now, waker)
     }
@@ -246,14 +208,14 @@ impl<I: AsHandle> Engine<I> {
         self.seen.1
     }
 
-    /// Takes what has come in; true if anything has. A turn that does little is mostly clock if it
-    /// asks for every step of it, so there is one look for what came at once.
+    /// Takes what has come in, and gives when it looked, if there was anything. A turn that does little is mostly clock if it asks for every step of
+    /// it, so there is one look for what came at once.
     fn receive(
         &mut self,
         io: &mut impl FnMut(&I, Side, &mut Attempt<'_>) -> Poll<io::Result<usize>>,
-    ) -> bool {
+    ) -> Option<Time> {
         let mut turn = self.budget.clone();
-        let mut came = false;
+        let mut seen = None;
         self.ending.1 = self.ending.0;
         self.first = self.first.wrapping_add(1);
         for (id, socket) in self.sockets.from(self.first) {
@@ -271,14 +233,14 @@ impl<I: AsHandle> Engine<I> {
                     let now = self.shared.now();
                     let mut state = self.shared.lock();
                     if state.life != Life::Running {
-                        return false;
+                        return seen;
                     }
                     let now = state.latest(now);
                     state.armed = Time::ZERO;
                     for (meta, datagrams) in self.inbox.received(id, buffers) {
                         state.driver.received(now, &meta, datagrams, &mut turn);
                     }
-                    came = true;
+                    seen = Some(now);
                 }
                 if !more {
                     break;
@@ -286,7 +248,7 @@ impl<I: AsHandle> Engine<I> {
             }
         }
         self.ended.1 = !turn.may_receive();
-        came
+        seen
     }
 
     /// Sends outside of the lock: only the next run is taken under it. What a call of the system
