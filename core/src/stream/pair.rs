@@ -110,9 +110,10 @@ impl Stream {
         stream.min(pool.line_room()).min(memory)
     }
 
-    /// Bytes that may be written and not yet acknowledged. A stream takes no more than it leaves to
-    /// the others of the line: many that are busy have a small part each, which is soon sent and
-    /// read again, and not in turns all that there is. One that has a gap is not held back.
+    /// Bytes that may be written and not yet acknowledged. A stream that has some already takes no
+    /// more than is left to the others of the line: many that are busy have a small part each, which
+    /// is soon sent and read again, and not in turns all that there is. One that has a gap is not
+    /// held back.
     fn most(&self, pool: &Pool) -> u64 {
         let gap = self.send.has_gap();
         let left = if gap { u64::MAX } else { pool.left() };

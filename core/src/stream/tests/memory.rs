@@ -64,6 +64,24 @@ fn stream_send_buffers_follow_what_the_path_carries() {
 }
 
 #[test]
+fn stream_that_has_much_under_way_leaves_the_rest_of_the_buffer_to_others() {
+    let config = Config {
+        send_buffer_stream_initial_bytes: 100_000,
+        send_buffer_line_initial_bytes: 200_000,
+        ..Config::default()
+    };
+    let (mut a, _) = ends(&config);
+    let ids = [(); 3].map(|()| a.streams.open("").unwrap());
+    assert_eq!(a.streams.write(ids[0], &[1; 90_000]), Ok(90_000));
+    assert_eq!(a.streams.write(ids[1], &[1; 70_000]), Ok(70_000));
+    // Some 40,000 bytes are left, and each of the two has more than that.
+    for id in &ids[..2] {
+        assert_eq!(a.streams.write(*id, &[1]), Err(WriteError::Blocked));
+    }
+    assert_eq!(a.streams.write(ids[2], &[1; 30_000]), Ok(30_000));
+}
+
+#[test]
 fn stream_in_steady_use_keeps_its_buffers() {
     let (mut a, mut b) = ends(&Config::default());
     let id = a.streams.open("").unwrap();
