@@ -132,9 +132,8 @@ impl Received {
     }
 
     /// Makes ranges due whose time has come.
-    pub(super) fn on_deadline(&mut self, now: Time, config: &Config) -> bool {
+    pub(super) fn on_deadline(&mut self, now: Time, config: &Config) {
         self.at_once |= self.is_due(now, config);
-        self.at_once
     }
 
     /// Writes what arrived and tells the highest counter of it; none if nothing fits or arrived.

@@ -141,13 +141,12 @@ impl Packets {
     /// One more came. Gives how many were dropped: the oldest of `most` that nobody has read, or
     /// this one if it takes more memory than `room`.
     pub(super) fn push_unread(&mut self, packet: &[u8], most: u32, room: u64) -> u64 {
-        if self.0.is_none() && room < packet.len() as u64 {
+        let rows = self.0.as_deref();
+        let growth = rows.map_or(packet.len() as u64, |rows| rows.unread.growth(packet.len()));
+        if most == 0 || growth > room {
             return 1;
         }
         let row = &mut self.rows().unread;
-        if most == 0 || row.growth(packet.len()) > room {
-            return 1;
-        }
         let is_full = row.lens.len() >= most as usize;
         if is_full {
             row.pop();

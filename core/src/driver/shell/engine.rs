@@ -46,10 +46,14 @@ pub struct Engine<I> {
     linger_us: u64,
     /// The socket that is looked at first; it moves, so that none starves another.
     first: u32,
-    /// What ended the last turn, and whether more may have come in.
-    ended: (Flushed, bool),
-    /// The end had begun when the last turn rested, and when the sockets were looked at last.
-    ending: (bool, bool),
+    /// What ended the last turn.
+    flushed: Flushed,
+    /// More may have come in than the last turn took.
+    crowded: bool,
+    /// The end had begun when the last turn rested.
+    ending: bool,
+    /// The sockets were looked at since.
+    looked: bool,
     /// What a turn begins with.
     budget: Turn,
     /// Once the endpoint has nothing more to do, how long it still waits for its tape.
@@ -81,8 +85,10 @@ impl<I> Engine<I> {
             woken: Vec::new(),
             linger_us: u64::try_from(linger.as_micros()).unwrap_or(u64::MAX),
             first: 0,
-            ended: (Flushed::More, true),
-            ending: (false, false),
+            flushed: Flushed::More,
+            crowded: true,
+            ending: false,
+            looked: false,
             written_by: None,
             seen: (Time::ZERO, wall()),
         }
@@ -116,11 +122,10 @@ impl<I> Engine<I> {
         if self.written_by.is_some() {
             return LOOK_US;
         }
-        let (flushed, more) = self.ended;
-        if more {
+        if self.crowded {
             return 0;
         }
-        state.driver.wait(now, flushed).min(REST_US)
+        state.driver.wait(now, self.flushed).min(REST_US)
     }
 }
 
@@ -194,7 +199,7 @@ impl<I: AsHandle> Engine<I> {
             return self.rest_at(now, waker);
         }
         let (flushed, now) = self.send(now, io, &mut turn);
-        self.ended.0 = flushed;
+        self.flushed = flushed;
         self.rest_at(now, waker)
     }
 
@@ -208,15 +213,16 @@ impl<I: AsHandle> Engine<I> {
         self.seen.1
     }
 
-    /// Takes what has come in, and gives when it looked, if there was anything. A turn that does little is mostly clock if it asks for every step of
-    /// it, so there is one look for what came at once.
+    /// Takes what has come in, and gives when that was, if there was anything. A turn that does
+    /// little is mostly clock if it asks for every step of it, so there is one look for what came at
+    /// once.
     fn receive(
         &mut self,
         io: &mut impl FnMut(&I, Side, &mut Attempt<'_>) -> Poll<io::Result<usize>>,
     ) -> Option<Time> {
         let mut turn = self.budget.clone();
         let mut seen = None;
-        self.ending.1 = self.ending.0;
+        self.looked = self.ending;
         self.first = self.first.wrapping_add(1);
         for (id, socket) in self.sockets.from(self.first) {
             while turn.may_receive() {
@@ -247,7 +253,7 @@ impl<I: AsHandle> Engine<I> {
                 }
             }
         }
-        self.ended.1 = !turn.may_receive();
+        self.crowded = !turn.may_receive();
         seen
     }
 
@@ -281,7 +287,7 @@ impl<I: AsHandle> Engine<I> {
             }
             let mut state = shared.lock();
             if is_more {
-                // Most turns have one run to send, and a look at the clock is not for nothing.
+                // Most turns have one run to send, and a look at the clock costs something.
                 if !state.driver.has_output() {
                     return (Flushed::Idle, now);
                 }
@@ -301,7 +307,6 @@ impl<I: AsHandle> Engine<I> {
 
     /// Wakes those whose turn it is, and says when the next turn is due.
     fn rest_at(&mut self, now: Time, waker: &Waker) -> Rest {
-        let (flushed, _) = self.ended;
         let shared = Arc::clone(&self.shared);
         let mut state = shared.lock();
         let now = state.latest(now);
@@ -311,9 +316,8 @@ impl<I: AsHandle> Engine<I> {
         state.driver.dispatch(now);
         state.record(now);
         // What came before the end may be a line that is to be told of it: no end without a look.
-        let looked = self.ending.1;
-        self.ending.0 = state.driver.is_ending();
-        let is_over = looked && state.driver.is_over(now, flushed);
+        self.ending = state.driver.is_ending();
+        let is_over = self.looked && state.driver.is_over(now, self.flushed);
         let done = self.written_by.is_some() || is_over;
         let over = done && self.is_written(&mut state, now, waker);
         if over {
