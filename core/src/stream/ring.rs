@@ -324,6 +324,7 @@ mod tests {
         assert_eq!(memory.held_bytes(), 13 * CHUNK);
         let first = one.others[0].as_ptr();
         one.advance(100_000, &mut memory);
+        assert_eq!(memory.held_bytes(), 13 * CHUNK, "they are kept");
         two.put(0, &[2; 100_000], &mut memory);
         assert_eq!(memory.held_bytes(), 13 * CHUNK);
         two.advance(99_999, &mut memory);
