@@ -111,6 +111,7 @@
 //! | [`mod@line`] | handshakes, packets sealed under their keys, new keys, the paths they take |
 //! | [`flow`] | packets in flight on a path: ranges, loss, size, pacing, congestion by a model or CUBIC |
 //! | [`stream`] | heads, bytes, order and credit of the streams of a line |
+//! | [`tree`] | the tree of a space: places, broadcasts, the picture of the members |
 //! | [`switch`] | the façade, and the only mediator between the rooms |
 //! | [`tape`] | what was asked of a switch and what it gave, to be replayed to the byte |
 //! | [`driver`] | what every shell needs: budgets, held sends, who waits for what |
@@ -136,4 +137,5 @@ pub mod line;
 pub mod stream;
 pub mod switch;
 pub mod tape;
+pub mod tree;
 pub mod wire;
