@@ -144,6 +144,8 @@ pub enum Why {
     Redial,
     /// The shell is asked to keep what has changed.
     Keep,
+    /// Members of a tree look after each other.
+    Tree,
 }
 
 impl Why {
@@ -163,6 +165,7 @@ impl Why {
             Self::Membership => "membership",
             Self::Redial => "redial",
             Self::Keep => "keep",
+            Self::Tree => "tree",
         }
     }
 }

@@ -12,7 +12,7 @@ use crate::{
     base::Time,
     switch::{
         DownReason, LineError, LineEvent, LineId, LineState, Need, OpenError, Read, ReadError,
-        SpaceEvent, StreamId, WriteError,
+        SpaceEvent, TreeEvent, StreamId, WriteError,
     },
 };
 
@@ -53,6 +53,14 @@ impl Driver {
         match self.space_events.pop() {
             Some(event) => Poll::Ready(event),
             None => self.wait_for(Wait::SpaceEvent, waker),
+        }
+    }
+
+    /// The next thing that happened to an identity of ours in the tree of its space.
+    pub fn poll_tree_event(&mut self, waker: &Waker) -> Poll<TreeEvent> {
+        match self.tree_events.pop() {
+            Some(event) => Poll::Ready(event),
+            None => self.wait_for(Wait::TreeEvent, waker),
         }
     }
 

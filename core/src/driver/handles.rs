@@ -8,7 +8,7 @@ use crate::{
     base::Time,
     switch::{
         Event, LineEvent, LineId, Need, OpenError, ReadError, SpaceEvent, StreamEvent, StreamId,
-        Who, WriteError,
+        TreeEvent, Who, WriteError,
     },
 };
 
@@ -23,6 +23,7 @@ impl Driver {
                 Event::Line(event) => self.on_line(now, event),
                 Event::Stream(event) => self.on_stream(now, &event),
                 Event::Space(event) => self.on_space(event),
+                Event::Tree(event) => self.on_tree(event),
                 Event::Anon => {
                     self.waiters.fire(Wait::Anon);
                     self.tell(Wait::Anon);
@@ -98,6 +99,16 @@ impl Driver {
             self.tell(Wait::SpaceEvent);
         }
         self.waiters.fire(Wait::SpaceEvent);
+    }
+
+    fn on_tree(&mut self, event: TreeEvent) {
+        if let Err(event) = self.tree_events.push(event) {
+            self.tree_events.pop();
+            let _full = self.tree_events.push(event);
+        } else {
+            self.tell(Wait::TreeEvent);
+        }
+        self.waiters.fire(Wait::TreeEvent);
     }
 
     fn on_stream(&mut self, now: Time, event: &StreamEvent) {

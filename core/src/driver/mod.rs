@@ -45,7 +45,7 @@ pub use self::{
 };
 use crate::{
     base::{Bounded, Time, Wall, Why},
-    switch::{LineEvent, Meta, Need, SentError, SpaceEvent, StreamId, Switch, Transmit},
+    switch::{LineEvent, Meta, Need, SentError, SpaceEvent, TreeEvent, StreamId, Switch, Transmit},
     tape::Recorded,
 };
 
@@ -123,6 +123,7 @@ pub struct Driver {
     accepted: Bounded<StreamId>,
     line_events: Bounded<LineEvent>,
     space_events: Bounded<SpaceEvent>,
+    tree_events: Bounded<TreeEvent>,
     needs: VecDeque<Need>,
     /// When the end comes even if not everything was delivered, once it was asked for.
     end_by: Option<Time>,
@@ -140,6 +141,7 @@ impl Driver {
             accepted: Bounded::new(config.accept_max as usize),
             line_events: Bounded::new(config.line_events_max as usize),
             space_events: Bounded::new(config.line_events_max as usize),
+            tree_events: Bounded::new(config.line_events_max as usize),
             needs: VecDeque::new(),
             end_by: None,
             told: None,

@@ -5,7 +5,7 @@
 use alloc::collections::BTreeMap;
 
 use super::{Driver, Wait};
-use crate::switch::{LineEvent, LineId, SpaceEvent, StreamId};
+use crate::switch::{LineEvent, LineId, SpaceEvent, StreamId, TreeEvent};
 
 /// Something that happened. It says where to look; what there is to take stays until it is taken.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -16,6 +16,8 @@ pub enum News {
     Line(LineEvent),
     /// Something happened to an identity of ours in a closed space.
     Space(SpaceEvent),
+    /// Something happened to an identity of ours in the tree of its space.
+    Tree(TreeEvent),
     /// Peers opened streams: accept until there is none. Once more at the beginning of the end.
     Accept,
     /// The peer allows further streams in this line, after there was no room for one.
@@ -66,7 +68,7 @@ pub(super) struct Told {
 impl Told {
     fn tell(&mut self, wait: Wait) {
         // Events that are values wait in queues of their own, and each has its place.
-        if !matches!(wait, Wait::LineEvent | Wait::SpaceEvent) {
+        if !matches!(wait, Wait::LineEvent | Wait::SpaceEvent | Wait::TreeEvent) {
             if self.places.contains_key(&wait) {
                 return;
             }
@@ -116,6 +118,7 @@ impl Driver {
         Some(match wait {
             Wait::LineEvent => News::Line(self.next_line_event()?),
             Wait::SpaceEvent => News::Space(self.space_events.pop()?),
+            Wait::TreeEvent => News::Tree(self.tree_events.pop()?),
             Wait::Accept => News::Accept,
             Wait::Anon => News::Anon,
             Wait::Need => News::Need,

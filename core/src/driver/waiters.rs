@@ -16,6 +16,8 @@ pub enum Wait {
     LineEvent,
     /// The next news of a closed space.
     SpaceEvent,
+    /// The next news of a tree.
+    TreeEvent,
     /// The next packet without a line.
     Anon,
     /// The next thing that is to be kept.
@@ -171,6 +173,7 @@ const fn scope(wait: Wait) -> Option<LineId> {
         Wait::Accept
         | Wait::LineEvent
         | Wait::SpaceEvent
+        | Wait::TreeEvent
         | Wait::Anon
         | Wait::Need
         | Wait::Ended => None,

@@ -35,6 +35,8 @@ impl Switch {
         }
         self.redial_due(now);
         self.keep_due(now);
+        self.trees_due(now);
+        self.settle_trees(now);
     }
 
     /// Tells the wall time: at the start, after a sleep, and every minute. It orders our opens and
@@ -139,6 +141,7 @@ impl Switch {
         if link.is_read_out() {
             self.forget_link(slot);
         }
+        self.settle_trees(now);
     }
 
     /// The time of a call; one that is earlier than the call's before is taken for the same. One

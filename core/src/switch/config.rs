@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::ConfigError;
-use crate::{base::LedgerConfig, flow, line, stream};
+use crate::{base::LedgerConfig, flow, line, stream, tree};
 
 /// Everything about a switch that is a choice. `Config::default()` is good for most programs.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
@@ -18,6 +18,9 @@ pub struct Config {
     pub life: Life,
     /// How much memory all buffers together may take.
     pub ledger: LedgerConfig,
+    /// The part in the tree of a space.
+    #[serde(default)]
+    pub tree: tree::Config,
 }
 
 /// How long lines live and how much is queued for the caller.
@@ -145,6 +148,7 @@ impl Config {
         if life.events_max == 0 {
             return Err(ConfigError::Illegal("life.events_max"));
         }
+        self.tree.check().map_err(ConfigError::Illegal)?;
         self.ledger
             .check(self.links_most(), self.stream.head_buffer_bytes())
             .map_err(ConfigError::Illegal)

@@ -51,7 +51,11 @@ impl Switch {
 
     /// The oldest thing that happened and was not yet told.
     pub fn poll_event(&mut self) -> Option<Event> {
-        self.events.pop_front()
+        let event = self.events.pop_front()?;
+        if let Event::Tree(event) = event {
+            self.trees.on_polled(event);
+        }
+        Some(event)
     }
 
     /// The next thing that the switch asks of its shell.
@@ -86,6 +90,7 @@ impl Switch {
             .next()
             .and_then(|(at, slot)| Some(Deadline::new(at, self.links.get(slot)?.why)));
         let rooms = Deadline::earlier(link, self.lines.deadline());
+        let rooms = Deadline::earlier(rooms, self.trees.deadline());
         Deadline::earlier(rooms, self.wanted_at())
     }
 

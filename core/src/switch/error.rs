@@ -131,5 +131,33 @@ errors! {
         NotTaking => "the hashname takes no part in this service of its space",
         /// The hashname is in an open space, or the admission is for another key or space.
         OtherAdmission => "the admission is for another key or space",
+        /// The secret is not that of the hashname.
+        OtherKey => "the secret key is that of another hashname",
+        /// The hashname takes part already.
+        Twice => "the hashname takes part already",
+        /// A tree has 2 to 8 members below each.
+        Arity => "the arity of a tree is 2 to 8",
+        /// The name is too long, or has characters that a name may not have.
+        Name => "the name is too long, or has control characters",
+    }
+    /// Why nothing was broadcast.
+    BroadcastError {
+        /// The hashname takes no part in the tree of its space.
+        NotTaking => "the hashname takes no part in the tree of its space",
+        /// The message has more bytes than `tree.cast.message_bytes_max`.
+        TooLarge => "the message is longer than the config allows",
+        /// There is no room for now; `Writable` will tell.
+        Blocked => "there is no room for a broadcast now",
+        /// A later life of this hashname broadcasts, from another switch perhaps.
+        Replaced => "a later life of this hashname broadcasts",
+    }
+    /// Why no broadcast was read.
+    ReadBroadcastError {
+        /// The hashname takes no part in the tree of its space.
+        NotTaking => "the hashname takes no part in the tree of its space",
+        /// There is none; `Readable` will tell.
+        Blocked => "there is no broadcast to read yet",
+        /// The buffer is shorter than the message.
+        TooShort => "the buffer is shorter than the message",
     }
 }

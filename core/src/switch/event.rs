@@ -4,7 +4,9 @@ use alloc::string::String;
 use core::{fmt, net::SocketAddr};
 
 use crate::{
+    base::Wall,
     identity::{Hashname, PublicKey, Refusal},
+    tree::News,
     wire::{Path, Route, SocketId},
 };
 
@@ -137,6 +139,8 @@ pub enum Event {
     Stream(StreamEvent),
     /// About a closed space.
     Space(SpaceEvent),
+    /// About the tree of a space.
+    Tree(TreeEvent),
     /// A packet without a line came. Told once until `recv_anon` gives `Blocked`.
     Anon,
     /// An unreliable packet came on a line where none was left: [`Switch::recv`] has it. The next of
@@ -175,6 +179,77 @@ pub enum SpaceEvent {
         /// Why.
         why: Refusal,
     },
+}
+
+/// What happened to an identity of ours in the tree of its space: [`Switch::tree`] has what there is
+/// to know. None of them is told again before it was taken.
+///
+/// [`Switch::tree`]: super::Switch::tree
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum TreeEvent {
+    /// It stands elsewhere than before, or the tree has another size.
+    Placed {
+        /// The identity.
+        local: Hashname,
+    },
+    /// There is something to read. Told once until `read_broadcast` gives `Blocked`.
+    Readable {
+        /// The identity.
+        local: Hashname,
+    },
+    /// There is room to broadcast again. Told once after `broadcast` gave `Blocked`.
+    Writable {
+        /// The identity.
+        local: Hashname,
+    },
+    /// Members came, went, or say something else of themselves than before.
+    Members {
+        /// The identity.
+        local: Hashname,
+    },
+}
+
+/// What was read of broadcasts.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum Broadcasted {
+    /// A message; its bytes are in the buffer.
+    Message {
+        /// Who sent it, and signed it.
+        origin: Peer,
+        /// Which life of the sender's: a later one has a larger number.
+        epoch: u64,
+        /// Its number in that life, from 1.
+        sequence: u64,
+        /// What the sender's clock showed.
+        wall: Wall,
+        /// Its length.
+        len: usize,
+    },
+    /// Messages that nobody near has any more: they will not come.
+    Gap {
+        /// Who sent them.
+        origin: Peer,
+        /// Which life of the sender's.
+        epoch: u64,
+        /// The number of the first that is missing.
+        first: u64,
+        /// The number of the last.
+        last: u64,
+    },
+}
+
+impl TreeEvent {
+    /// Whom it is about, and what.
+    pub(super) const fn parts(self) -> (Hashname, News) {
+        match self {
+            Self::Placed { local } => (local, News::Placed),
+            Self::Readable { local } => (local, News::Readable),
+            Self::Writable { local } => (local, News::Writable),
+            Self::Members { local } => (local, News::Members),
+        }
+    }
 }
 
 /// What happened to a line, in the order of a life.

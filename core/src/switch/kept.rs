@@ -38,6 +38,8 @@ use crate::{
 /// - `opens`, for each hashname a `time` that none of its opens has reached yet, so that those
 ///   after the next start are newer even if the clock is set back meanwhile. Asked for together
 ///   with the first open, then about every `Life::open_ahead_ms` in which there are any.
+/// - `epochs`, for each hashname the `time` at which its life in the tree of its space began, so
+///   that the next life is known for a later one. Asked for when one begins.
 ///
 /// A need replaces an earlier one of the same key that nobody took yet. What is kept of a closed
 /// space is a secret, so the bytes do not print.
@@ -63,6 +65,7 @@ impl fmt::Debug for Need {
 
 const PEERS: &str = "peers";
 const OPENS: &str = "opens";
+const EPOCHS: &str = "epochs";
 /// The version of what is kept, that of each key.
 const VERSION: u64 = 1;
 /// Needs not yet polled. There is one for each key at most, and two keys and one for each hashname;
@@ -80,6 +83,8 @@ pub(super) struct Kept {
     /// The time that is kept for the opens of each hashname, installed or not.
     /// They are few: a vector in their order.
     opens: Vec<(Hashname, u64)>,
+    /// When the life of each hashname in its tree began last, in its order.
+    epochs: Vec<(Hashname, u64)>,
 }
 
 impl Kept {
@@ -126,7 +131,7 @@ struct KeptPeer {
 }
 
 #[derive(Serialize, Deserialize)]
-struct KeptOpens {
+struct KeptTime {
     local: String,
     time: u64,
 }
@@ -144,6 +149,7 @@ impl Switch {
         match key {
             PEERS => self.restore_peers(now, bytes),
             OPENS => self.restore_opens(bytes),
+            EPOCHS => self.restore_epochs(bytes),
             _ => Err(RestoreError::UnknownKey),
         }
     }
@@ -217,13 +223,47 @@ impl Switch {
             }
         }
         if outrun {
-            let opens = self.kept.opens.iter().map(|(local, time)| KeptOpens {
+            let opens = self.kept.opens.iter().map(|(local, time)| KeptTime {
                 local: local.to_string(),
                 time: *time,
             });
             let bytes = write(OPENS, opens);
             self.keep(OPENS, bytes);
         }
+    }
+
+    /// A life of `local` in its tree begins, at `wall_ms` or just after the last one: when, so that
+    /// it is later than every one before.
+    pub(super) fn keep_epoch(&mut self, local: Hashname, wall_ms: u64) -> u64 {
+        let epochs = &mut self.kept.epochs;
+        let place = epochs.binary_search_by_key(&local, |it| it.0);
+        let last = place.map_or(0, |place| epochs[place].1);
+        let epoch = wall_ms.max(last.saturating_add(1));
+        match place {
+            Ok(place) => epochs[place].1 = epoch,
+            Err(place) => epochs.insert(place, (local, epoch)),
+        }
+        let epochs = epochs.iter().map(|(local, time)| KeptTime {
+            local: local.to_string(),
+            time: *time,
+        });
+        let bytes = write(EPOCHS, epochs);
+        self.keep(EPOCHS, bytes);
+        epoch
+    }
+
+    fn restore_epochs(&mut self, bytes: &[u8]) -> Result<(), RestoreError> {
+        let kept: Vec<KeptTime> = read(EPOCHS, bytes)?;
+        let kept = kept.iter().map(|it| Ok((hashname(&it.local)?, it.time)));
+        let kept: Vec<_> = kept.collect::<Result<_, RestoreError>>()?;
+        for (local, time) in kept.into_iter().take(self.lines.hashnames_most()) {
+            let epochs = &mut self.kept.epochs;
+            match epochs.binary_search_by_key(&local, |it| it.0) {
+                Ok(place) => epochs[place].1 = epochs[place].1.max(time),
+                Err(place) => epochs.insert(place, (local, time)),
+            }
+        }
+        Ok(())
     }
 
     /// What was restored of a hashname takes effect when it is installed.
@@ -278,7 +318,7 @@ impl Switch {
     }
 
     fn restore_opens(&mut self, bytes: &[u8]) -> Result<(), RestoreError> {
-        let opens: Vec<KeptOpens> = read(OPENS, bytes)?;
+        let opens: Vec<KeptTime> = read(OPENS, bytes)?;
         let opens = opens
             .iter()
             .map(|open| Ok((hashname(&open.local)?, open.time)));

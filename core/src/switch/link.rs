@@ -2,7 +2,7 @@
 
 use alloc::{boxed::Box, string::String, sync::Arc};
 
-use super::{DownReason, LineId, LineState, Peer, packets::Packets, system::System, wants::Wants};
+use super::{DownReason, LineId, LineState, Peer, branch::Branch, packets::Packets, system::System, wants::Wants};
 use crate::{
     base::{Deadline, Share, Slot, Time, Why},
     flow::{self, Allowance, Flow},
@@ -144,6 +144,11 @@ impl Link {
             }
             Phase::Down(_) => None,
         }
+    }
+
+    /// What is said on the line for a tree.
+    pub(super) fn branch_mut(&mut self) -> Option<&mut Branch> {
+        self.system.branch_mut()
     }
 
     /// The phase as the caller sees it.

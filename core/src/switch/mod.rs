@@ -3,6 +3,7 @@
 //! decides nothing that a room could decide, and it never reads a clock or a socket.
 
 mod anon;
+mod branch;
 #[cfg(test)]
 mod budget;
 mod clock;
@@ -24,6 +25,7 @@ mod spaces;
 mod stats;
 mod system;
 mod talk;
+mod trees;
 mod wants;
 
 use alloc::{collections::VecDeque, sync::Arc, vec::Vec};
@@ -33,20 +35,22 @@ use anon::Anonymous;
 use kept::Kept;
 use known::Known;
 use link::{Carried, Fates, Link, Periods, Phase};
+use trees::Trees;
 use wants::Redials;
 
 pub use self::{
     config::{Config, Life},
     error::{
-        ConfigError, ConnectError, InstallError, LineError, OpenError, ReadError, RestoreError,
-        SpaceCommandError, WriteError,
+        BroadcastError, ConfigError, ConnectError, InstallError, LineError, OpenError,
+        ReadBroadcastError, ReadError, RestoreError, SpaceCommandError, WriteError,
     },
     event::{
-        DownReason, Ecn, Event, Interface, LineEvent, LineId, Meta, Misbehaviour, Peer, SpaceEvent,
-        StreamEvent, StreamId, Transmit,
+        Broadcasted, DownReason, Ecn, Event, Interface, LineEvent, LineId, Meta, Misbehaviour, Peer, SpaceEvent,
+        StreamEvent, StreamId, Transmit, TreeEvent,
     },
     kept::Need,
     known::KnownPeer,
+    service::Part,
     stats::{DropReason, Stats},
 };
 #[cfg(feature = "fast")]
@@ -116,6 +120,9 @@ pub struct Switch {
     arrived: Vec<(Slot, system::Arrived)>,
     /// Identities of ours that are no members of their spaces any more, and were told so.
     expelled: Vec<Hashname>,
+    trees: Trees,
+    /// What trees draw their chance from.
+    tree_rng: Rng,
 }
 
 /// What of the config no room has for itself.
@@ -276,6 +283,8 @@ impl Switch {
             carried_streams: Vec::new(),
             arrived: Vec::new(),
             expelled: Vec::new(),
+            trees: Trees::new(&config.tree, provider),
+            tree_rng: rng.fork("trees"),
             config: Rest {
                 life: config.life,
                 flow: config.flow,

@@ -62,6 +62,7 @@ impl Switch {
             .filter(|it| !gone.is_empty() || is_fresh(it))
             .map(|it| (it.socket, it.local.ip().to_canonical().is_ipv4()))
             .collect();
+        self.tell_bound(now);
         let links: Vec<Slot> = self.links.iter().map(|(slot, _)| slot).collect();
         for slot in links {
             if let Some((line, pace)) = self.path_pace(now, slot) {

@@ -9,6 +9,7 @@ use zeroize::Zeroizing;
 
 use super::{
     Misbehaviour, Switch,
+    branch::Branch,
     link::{Link, Phase},
     talk::{Incoming, Outgoing, Secret, Talk},
 };
@@ -26,6 +27,10 @@ pub(super) enum Topic {
     Space,
     /// The sender's own membership, renewed.
     Member,
+    /// Places in the tree of the space.
+    Tree,
+    /// Broadcasts in that tree, and its image.
+    Cast,
     /// Nothing that this version knows.
     Unknown,
 }
@@ -61,7 +66,7 @@ impl Topic {
         match self {
             Self::Space => r#"{"sys":"space"}"#,
             Self::Member => r#"{"sys":"member"}"#,
-            Self::Unknown => "",
+            Self::Tree | Self::Cast | Self::Unknown => "",
         }
     }
 
@@ -69,7 +74,7 @@ impl Topic {
         match self {
             Self::Space => LEN_MOST,
             Self::Member => Membership::LEN,
-            Self::Unknown => 0,
+            Self::Tree | Self::Cast | Self::Unknown => 0,
         }
     }
 }
@@ -89,6 +94,8 @@ pub(super) fn topic(head: &str) -> Option<Topic> {
         Ok(head) => Some(match head.sys?.as_ref() {
             "space" => Topic::Space,
             "member" => Topic::Member,
+            "tree" => Topic::Tree,
+            "cast" => Topic::Cast,
             _ => Topic::Unknown,
         }),
         // The key is there, but is no text; or else the head would be legal.
@@ -119,7 +126,10 @@ impl System {
 
     /// Gives up what is kept for later.
     pub(super) fn rest(&mut self) {
-        let is_over = |talk: &Talk| talk.is_silent() && talk.waited_ms == 0;
+        let is_over = |talk: &Talk| {
+            let has_branch = talk.branch.as_ref().is_some_and(|it| !it.is_over());
+            talk.is_silent() && talk.waited_ms == 0 && !has_branch
+        };
         self.talk = self.talk.take().filter(|talk| !is_over(talk));
     }
 
@@ -127,6 +137,16 @@ impl System {
         self.talk
             .as_ref()
             .is_some_and(|talk| talk.ids().any(|of| of == id))
+    }
+
+    /// What is said for a tree, if anything is.
+    pub(super) fn branch_mut(&mut self) -> Option<&mut Branch> {
+        self.talk.as_mut()?.branch.as_deref_mut()
+    }
+
+    /// The same, made if there is none.
+    pub(super) fn branch(&mut self) -> &mut Branch {
+        self.talk().branch.get_or_insert_default()
     }
 
     fn talk(&mut self) -> &mut Talk {
@@ -213,7 +233,7 @@ impl Switch {
                 [gate.as_bytes().as_slice(), document.as_bytes()].concat()
             }
             Topic::Member => admission.membership().as_bytes().to_vec(),
-            Topic::Unknown => return,
+            Topic::Tree | Topic::Cast | Topic::Unknown => return,
         };
         let bytes = Secret(Zeroizing::new(bytes));
         let is_free = link.system.may_say(self.now);
@@ -254,6 +274,9 @@ impl Switch {
 
     /// Looks at an effect of the streams of a line: true if it is about one of the switch's own.
     pub(super) fn on_system_effect(&mut self, slot: Slot, effect: Effect) -> bool {
+        if self.on_branch_effect(slot, effect) {
+            return true;
+        }
         let Some(link) = self.links.get_mut(slot) else {
             return false;
         };
@@ -319,7 +342,7 @@ impl Switch {
             let acted = match topic {
                 Topic::Space => self.on_document(slot, &bytes.0),
                 Topic::Member => self.on_membership(slot, &bytes.0),
-                Topic::Unknown => Ok(()),
+                Topic::Tree | Topic::Cast | Topic::Unknown => Ok(()),
             };
             if let Err(misbehaviour) = acted {
                 self.misbehaved(self.now, slot, misbehaviour);
@@ -378,6 +401,11 @@ fn on_opened(
 ) -> Result<Option<Option<Arrived>>, Misbehaviour> {
     let Some(topic) = link.streams.head(id).and_then(topic) else {
         return Ok(None);
+    };
+    // Whoever stands in no tree does not know what is said of one.
+    let topic = match topic {
+        Topic::Space | Topic::Member => topic,
+        Topic::Tree | Topic::Cast | Topic::Unknown => Topic::Unknown,
     };
     let has_meaning = is_closed || topic == Topic::Unknown;
     let talk = link.system.talk();

@@ -1,11 +1,11 @@
 //! What the two ends of a line say on the switch's own streams, as long as they say something.
 
-use alloc::vec::Vec;
+use alloc::{boxed::Box, vec::Vec};
 use core::fmt;
 
 use zeroize::Zeroizing;
 
-use super::system::Topic;
+use super::{branch::Branch, system::Topic};
 use crate::{base::Time, stream::Streams};
 
 /// What is said, and what is to be.
@@ -18,6 +18,8 @@ pub(super) struct Talk {
     /// Before this nothing is said: the peer refused it lately. The wait was this long.
     pub(super) again: Option<Time>,
     pub(super) waited_ms: u64,
+    /// What is said for the tree of the space.
+    pub(super) branch: Option<Box<Branch>>,
 }
 
 /// What the peer says.
@@ -57,7 +59,9 @@ impl Talk {
 
     pub(super) fn ids(&self) -> impl Iterator<Item = u64> {
         let incoming = self.incoming.iter().map(|it| it.id);
-        incoming.chain(self.outgoing.iter().map(|it| it.id))
+        let outgoing = self.outgoing.iter().map(|it| it.id);
+        let branch = self.branch.iter().flat_map(|branch| branch.ids());
+        incoming.chain(outgoing).chain(branch)
     }
 
     pub(super) fn incoming_bytes(&self) -> usize {

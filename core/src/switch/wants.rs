@@ -25,12 +25,14 @@ pub(super) struct Wants {
     pub(super) application: bool,
     /// Somebody wants a line to its peer, whichever it is.
     pub(super) standing: bool,
+    /// A tree deals with its peer.
+    pub(super) tree: bool,
 }
 
 impl Wants {
     /// True if the line is held: by the application, by a standing want, or by a stream.
     pub(super) const fn held(self, streams: usize) -> bool {
-        self.application || self.standing || streams > 0
+        self.application || self.standing || self.tree || streams > 0
     }
 }
 
@@ -222,6 +224,61 @@ impl Switch {
         want.reasons.push((reason, rank));
         (want.resting, want.waited_ms) = (false, 0);
         Some(slot)
+    }
+
+    /// A tree wants a line to this member: one that is there is held, else one is opened. False if
+    /// there can be none.
+    pub(super) fn want_for_tree(
+        &mut self,
+        now: Time,
+        (local, key): Pair,
+        addresses: &[SocketAddr],
+    ) -> bool {
+        let Ok(peer) = self.peer_of(local, &key) else {
+            return false;
+        };
+        let routes = self.routes_to(addresses);
+        let at = match self.link_to(local, peer.hashname) {
+            Some(at) => at,
+            None if routes.is_empty() => return false,
+            None => match self.open_link(now, local, peer, &routes) {
+                Ok(at) => at,
+                Err(_none) => return false,
+            },
+        };
+        let Some(link) = self.links.get_mut(at) else {
+            return false;
+        };
+        let line = match link.phase {
+            Phase::Connecting { line } | Phase::Up { line } => line,
+            Phase::Closing { .. } | Phase::Down(_) => return false,
+        };
+        link.wants.tree = true;
+        if link.can_seal() {
+            self.lines.add_paths(now, line, &routes);
+            self.tree_up(at);
+        }
+        self.touch(at);
+        true
+    }
+
+    /// A tree deals with this member no more: what it had to say ends, and the line lives on if
+    /// somebody else holds it.
+    pub(super) fn unwant_for_tree(&mut self, local: Hashname, key: &PublicKey) {
+        let Ok(peer) = self.peer_of(local, key) else {
+            return;
+        };
+        let Some(at) = self.link_to(local, peer.hashname) else {
+            return;
+        };
+        self.end_branch(at);
+        if let Some(link) = self.links.get_mut(at) {
+            link.wants.tree = false;
+            if matches!(link.phase, Phase::Connecting { .. }) && !link.is_held() {
+                self.end_link(at, DownReason::Local);
+            }
+        }
+        self.touch(at);
     }
 
     /// A line is not wanted any more, not for this reason.

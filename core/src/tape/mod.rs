@@ -20,6 +20,7 @@ mod streams;
 #[cfg(test)]
 mod tests;
 mod told;
+mod trees;
 mod words;
 
 use serde::{Deserialize, Serialize};

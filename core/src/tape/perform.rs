@@ -11,7 +11,7 @@ use super::{
 use crate::{
     base::{Time, Wall},
     identity::{Admission, Hashname, PublicKey, SecretKey, Space},
-    switch::{Ecn, Interface, LineId, Meta, Path, SentError, SocketId, StreamId, Transmit},
+    switch::{Ecn, Interface, LineId, Meta, Part, Path, SentError, SocketId, StreamId, Transmit},
 };
 
 /// Room that a call may have had; a reader refuses more.
@@ -207,7 +207,17 @@ fn services(
             let target = hashname(it.target.as_deref()).needed("target")?;
             switch.seek(now, it.local()?, target).is_ok()
         }
-        "join" => switch.join(now, it.local()?).is_ok(),
+        "join" => {
+            let secret = SecretKey::from_bytes(body.first_chunk().needed("body")?);
+            let (arity, leaf) = (it.arity, it.leaf);
+            switch
+                .join(now, it.local()?, &secret, Part { arity, leaf })
+                .is_ok()
+        }
+        "meet" => switch
+            .meet(now, it.local()?, &it.key()?, &it.to()?)
+            .is_ok(),
+        "set_name" => switch.set_name(now, it.local()?, text(body)?).is_ok(),
         "leave" => switch.leave(now, it.local()?).is_ok(),
         "broadcast" => switch.broadcast(now, it.local()?, body).is_ok(),
         "read_broadcast" => switch

@@ -5,9 +5,10 @@ use crate::{
     base::Deadline,
     identity::{Hashname, PublicKey, Refusal, Space},
     switch::{
-        ConnectError, DownReason, Ecn, Event, InstallError, Interface, LineError, LineEvent,
-        LineId, Meta, Need, OpenError, Path, Peer, Read, ReadError, RestoreError, Route, SentError,
-        SocketId, SpaceCommandError, SpaceEvent, StreamEvent, StreamId, Transmit, WriteError,
+        BroadcastError, Broadcasted, ConnectError, DownReason, Ecn, Event, InstallError, Interface, LineError, LineEvent,
+        LineId, Meta, Need, OpenError, Path, Peer, Read, ReadBroadcastError, ReadError, RestoreError,
+        Route, SentError, SocketId, SpaceCommandError, SpaceEvent, StreamEvent, StreamId, Transmit,
+        TreeEvent, WriteError,
     },
 };
 
@@ -134,6 +135,16 @@ impl Recorder {
                 self.hashname("local", *local);
                 self.word("why", why.code());
             }
+            Event::Tree(event) => {
+                let (word, local) = match event {
+                    TreeEvent::Placed { local } => ("placed", local),
+                    TreeEvent::Readable { local } => ("broadcasts", local),
+                    TreeEvent::Writable { local } => ("may_broadcast", local),
+                    TreeEvent::Members { local } => ("members", local),
+                };
+                self.word("event", word);
+                self.hashname("local", *local);
+            }
             Event::Anon => self.word("event", "anon"),
             Event::Packet { line } => {
                 self.word("event", "packet");
@@ -142,6 +153,36 @@ impl Recorder {
             Event::MaySend { line } => {
                 self.word("event", "may-send");
                 self.line(*line);
+            }
+        }
+    }
+
+    /// What a read of broadcasts gave.
+    pub(super) fn broadcasted(&mut self, told: &Broadcasted, buf: &[u8]) {
+        match told {
+            Broadcasted::Message {
+                origin,
+                epoch,
+                sequence,
+                wall,
+                len,
+            } => {
+                self.hashname("from", origin.hashname);
+                self.number("epoch", *epoch);
+                self.number("sequence", *sequence);
+                self.number("wall", wall.as_ms());
+                self.sum(buf.get(..*len).unwrap_or_default());
+            }
+            Broadcasted::Gap {
+                origin,
+                epoch,
+                first,
+                last,
+            } => {
+                self.hashname("from", origin.hashname);
+                self.number("epoch", *epoch);
+                self.number("sequence", *first);
+                self.number("last", *last);
             }
         }
     }
@@ -300,6 +341,8 @@ failures! {
     LineError;
     OpenError;
     RestoreError;
+    BroadcastError;
+    ReadBroadcastError;
     SpaceCommandError;
     InstallError: it, head => if let Self::Refused(refusal) = it {
         refused(head, *refusal);

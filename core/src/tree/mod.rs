@@ -3,9 +3,23 @@
 //! picture of the other members (`image`). It never opens a line, never reads a clock, and trusts
 //! nobody's word about a third.
 
+mod backup;
+mod bulk;
 pub mod cast;
+mod config;
+mod contact;
+mod effect;
 pub mod image;
+mod life;
 mod node;
+mod peers;
 pub mod place;
+mod sight;
+mod speak;
 
+pub use config::Config;
+pub use contact::{Contact, ContactError};
+pub use effect::{Effect, News};
+pub use life::{Boxed, EFFECTS_MAX, Standing, Stats, Tree, Verify};
 pub use node::{Id, Node};
+pub use sight::Heard;

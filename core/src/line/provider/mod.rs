@@ -11,7 +11,10 @@ use alloc::boxed::Box;
 use core::fmt;
 
 use super::Suite;
-use crate::wire::TAG_LEN;
+use crate::{
+    identity::{PublicKey, Signature, SpaceId},
+    wire::TAG_LEN,
+};
 
 pub use pure::PureRust;
 
@@ -44,6 +47,19 @@ pub trait Provider: fmt::Debug + Send + Sync {
     /// The name of what it computes, which a tape keeps: a replay under another is refused.
     fn scheme(&self) -> &'static str {
         "x25519"
+    }
+
+    /// True if `signature` was made by `key` over this kind, this space and these bytes (Ed25519,
+    /// RFC 8032), checked strictly.
+    fn verify(
+        &self,
+        key: &PublicKey,
+        kind: &str,
+        space: &SpaceId,
+        bytes: &[u8],
+        signature: &Signature,
+    ) -> bool {
+        key.verify(kind, space, bytes, signature)
     }
 
     /// A cipher under this key, with its schedule made. It wipes itself when it is dropped.

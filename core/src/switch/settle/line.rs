@@ -105,6 +105,7 @@ impl Switch {
         }));
         self.greet(slot, document);
         self.on_known_up(now, slot);
+        self.tree_up(slot);
         self.touch(slot);
     }
 
@@ -181,6 +182,7 @@ impl Switch {
         };
         let Some(line) = link.line() else { return };
         link.phase = Phase::Down(reason.clone());
+        let was_tree = link.wants.tree || link.branch_mut().is_some();
         link.wants = Wants::default();
         link.packets.clear_out();
         // What was in flight is of no use to anybody, and may be much.
@@ -191,6 +193,9 @@ impl Switch {
         let pair = (link.who.local, link.who.peer);
         self.by_line[line as usize] = None;
         self.on_known_down(&pair, &reason);
+        if was_tree {
+            self.tree_down(pair.0, pair.1);
+        }
         self.settle_streams(slot);
         if let Some(link) = self.links.get_mut(slot) {
             let fx = &mut self.stream_effects;

@@ -1,0 +1,236 @@
+//! What two members of a tree say to each other over their line: one stream each way about places,
+//! one each way for broadcasts and images, and on each of them packets behind their length
+//! (PROTOCOL, section Tree).
+
+use alloc::{borrow::Cow, vec::Vec};
+use core::net::SocketAddr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    base::{Effects, Time},
+    stream::{Effect, Read, Streams},
+    wire::{
+        Address,
+        json::{self, Limits},
+    },
+};
+
+/// Which of the two.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Pipes {
+    Places,
+    Bulk,
+}
+
+/// Both pairs of streams of a line.
+#[derive(Debug, Default)]
+pub(super) struct Branch {
+    pub(super) places: Pipe,
+    pub(super) bulk: Pipe,
+    /// What the peer said of itself, until the tree was told.
+    pub(super) greeting: Option<Greeting>,
+    /// The peer has ended what it says about places.
+    pub(super) parted: bool,
+    /// Something is to be looked at, and stands in the queue of what is.
+    pub(super) queued: bool,
+    /// Streams that carry nothing more and are not over yet.
+    ended: Vec<u64>,
+}
+
+/// What the opener of a stream about places says in its head.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Greeting {
+    pub(super) epoch: u64,
+    pub(super) seen: Option<SocketAddr>,
+}
+
+/// One stream of ours and one of the peer's.
+#[derive(Debug, Default)]
+pub(super) struct Pipe {
+    pub(super) out: Option<u64>,
+    pub(super) into: Option<u64>,
+    /// What there was no room for.
+    unsent: Vec<u8>,
+    sent: usize,
+    /// What has come of a packet that is not whole.
+    partial: Vec<u8>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct TreeHead<'a> {
+    #[serde(borrow)]
+    sys: Cow<'a, str>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    epoch: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    seen: Option<Address>,
+}
+
+impl Branch {
+    /// The streams that it speaks and hears on.
+    pub(super) fn ids(&self) -> impl Iterator<Item = u64> {
+        let pipes = [&self.places, &self.bulk].into_iter();
+        let open = pipes.flat_map(|pipe| [pipe.out, pipe.into]).flatten();
+        open.chain(self.ended.iter().copied())
+    }
+
+    /// Streams that are over are nobody's any more.
+    pub(super) fn prune(&mut self, streams: &Streams) {
+        self.ended.retain(|id| streams.has(*id));
+    }
+
+    /// Nothing more is said; what was said may still be on its way.
+    pub(super) fn end(&mut self, streams: &mut Streams) {
+        for pipe in [&mut self.places, &mut self.bulk] {
+            let _rest = pipe.write(streams);
+            if let Some(id) = pipe.out.take() {
+                let _over = streams.finish(id);
+                self.ended.push(id);
+            }
+            (pipe.unsent, pipe.sent) = (Vec::new(), 0);
+        }
+    }
+
+    pub(super) const fn pipe(&mut self, which: Pipes) -> &mut Pipe {
+        match which {
+            Pipes::Places => &mut self.places,
+            Pipes::Bulk => &mut self.bulk,
+        }
+    }
+
+    /// True if neither end speaks.
+    pub(super) fn is_over(&self) -> bool {
+        self.ids().next().is_none() && !self.parted && self.greeting.is_none()
+    }
+
+    /// A stream of either end carries nothing more.
+    pub(super) fn forget(&mut self, id: u64) {
+        let is_place = self.places.into == Some(id) || self.places.out == Some(id);
+        self.parted |= is_place;
+        if !self.ended.contains(&id) {
+            self.ended.push(id);
+        }
+        for pipe in [&mut self.places, &mut self.bulk] {
+            if pipe.into == Some(id) {
+                pipe.into = None;
+                pipe.partial = Vec::new();
+            }
+            if pipe.out == Some(id) {
+                pipe.out = None;
+                (pipe.unsent, pipe.sent) = (Vec::new(), 0);
+            }
+        }
+    }
+
+    /// The peer has opened this stream with this head; false if the head is none. One that it had
+    /// before is over: its end may come later than this.
+    pub(super) fn on_opened(&mut self, id: u64, which: Pipes, head: &str) -> bool {
+        let pipe = self.pipe(which);
+        pipe.partial = Vec::new();
+        if let Some(before) = pipe.into.replace(id) {
+            self.ended.push(before);
+        }
+        if which == Pipes::Places {
+            let Some(greeting) = Greeting::parse(head) else {
+                return false;
+            };
+            (self.greeting, self.parted) = (Some(greeting), false);
+        }
+        true
+    }
+}
+
+impl Greeting {
+    fn parse(head: &str) -> Option<Self> {
+        let head: TreeHead<'_> = json::parse(head.as_bytes(), &Limits::default()).ok()?;
+        Some(Self {
+            epoch: head.epoch.filter(|epoch| *epoch > 0)?,
+            seen: head.seen.map(|seen| seen.socket()),
+        })
+    }
+
+    pub(super) fn head(self) -> alloc::string::String {
+        json::write(&TreeHead {
+            sys: Cow::Borrowed("tree"),
+            epoch: Some(self.epoch),
+            seen: self.seen.map(Address::new),
+        })
+    }
+}
+
+impl Pipe {
+    /// Bytes that wait.
+    pub(super) const fn unsent_bytes(&self) -> usize {
+        self.unsent.len() - self.sent
+    }
+
+    /// Bytes that its buffers take.
+    pub(super) const fn held_bytes(&self) -> usize {
+        self.unsent.capacity() + self.partial.capacity()
+    }
+
+    /// One more packet to be sent.
+    pub(super) fn push(&mut self, packet: &[u8]) {
+        let length = u16::try_from(packet.len()).expect("a packet of a tree is shorter than 64 KiB");
+        self.unsent.extend_from_slice(&length.to_be_bytes());
+        self.unsent.extend_from_slice(packet);
+    }
+
+    /// Writes what there is room for; true if nothing is left.
+    pub(super) fn write(&mut self, streams: &mut Streams) -> bool {
+        let Some(id) = self.out else {
+            return self.unsent.is_empty();
+        };
+        while self.sent < self.unsent.len() {
+            let Ok(len) = streams.write(id, &self.unsent[self.sent..]) else {
+                return false;
+            };
+            self.sent += len;
+        }
+        (self.unsent, self.sent) = (Vec::new(), 0);
+        true
+    }
+
+    /// Reads what has come, until a packet is whole.
+    pub(super) fn read(
+        &mut self,
+        now: Time,
+        streams: &mut Streams,
+        fx: &mut Effects<Effect>,
+    ) -> Came {
+        let Some(id) = self.into else {
+            return Came::Nothing;
+        };
+        let mut buf = [0; 2048];
+        loop {
+            let need = match self.partial.first_chunk::<2>() {
+                None => 2,
+                Some(length) => 2 + usize::from(u16::from_be_bytes(*length)),
+            };
+            let lacks = need - self.partial.len().min(need);
+            if lacks == 0 {
+                let packet = self.partial.split_off(2);
+                self.partial.clear();
+                return Came::Packet(packet);
+            }
+            let room = lacks.min(buf.len());
+            match streams.read(now, id, &mut buf[..room], fx) {
+                Ok(Read::Bytes(len)) => self.partial.extend_from_slice(&buf[..len]),
+                Ok(Read::End) => return Came::End,
+                Err(crate::stream::ReadError::Blocked) => return Came::Nothing,
+                Err(_over) => return Came::End,
+            }
+        }
+    }
+}
+
+/// What a read gave.
+#[derive(Debug)]
+pub(super) enum Came {
+    Nothing,
+    /// A packet.
+    Packet(Vec<u8>),
+    /// There will be no more.
+    End,
+}

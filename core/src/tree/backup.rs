@@ -1,0 +1,180 @@
+//! The backup: one member of another branch with which digests are exchanged, so that what a parent
+//! keeps back is noticed, and an orphan has somebody to ask to whom it has a line. It is mutual:
+//! each is the other's.
+
+use alloc::{string::String, vec::Vec};
+
+use serde::{Deserialize, Serialize};
+
+use super::{Effect, Node, life::Tree, place::Sight as _, sight::look, speak};
+use crate::{
+    base::{Effects, Slot, Time},
+    identity::PublicKey,
+};
+
+/// Whom a member exchanges digests with, and whom it asked.
+#[derive(Debug, Default)]
+pub(super) struct Backup {
+    is: Option<Node>,
+    asked: Option<PublicKey>,
+    ask_at: Option<Time>,
+    /// Members that were asked in vain since there was one.
+    tries: u8,
+}
+
+/// Tries after which somebody of our own branch will do.
+const CHOOSY_TRIES: u8 = 3;
+
+/// What two members say to each other about being backups (PROTOCOL, section Places).
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(tag = "tree", rename_all = "lowercase")]
+pub(super) enum Word {
+    /// Will you be my backup? `branch` is the member below the root that the sender is below, or
+    /// is; with `any` the branch does not matter.
+    Pair {
+        /// The key of that member.
+        branch: String,
+        /// It may be the same.
+        #[serde(default)]
+        any: bool,
+    },
+    /// Yes.
+    Paired,
+    /// No, or not any more.
+    Unpair,
+}
+
+impl Backup {
+    pub(super) fn node(&self) -> Option<Node> {
+        self.is
+    }
+
+    pub(super) fn peer(&self) -> Option<PublicKey> {
+        self.is.map(|node| node.key)
+    }
+}
+
+impl Tree {
+    /// The member below the root that we are below, or are.
+    fn branch(&self) -> PublicKey {
+        let path = self.place.path();
+        let below_root = path.len().checked_sub(2).and_then(|at| path.get(at));
+        below_root.map_or(self.me.key, |node| node.key)
+    }
+
+    fn is_near(&self, key: &PublicKey) -> bool {
+        let is_above = self.place.path().iter().any(|node| node.key == *key);
+        is_above || self.place.children().any(|node| node.key == *key)
+    }
+
+    /// Asks somebody, if there is no backup and it is time.
+    pub(super) fn seek_backup(&mut self, now: Time, fx: &mut Effects<Effect>) {
+        let is_due = self.backup.ask_at.is_none_or(|at| at <= now);
+        if self.backup.is.is_some() || !is_due || self.place.parent().is_none() {
+            return;
+        }
+        let wait_ms = u64::from(self.config.pair_ms);
+        // Those who find nobody ask ever more rarely, down to an eighth.
+        let shift = self.backup.tries.min(CHOOSY_TRIES);
+        self.backup.ask_at = Some(now.plus_ms(wait_ms << shift));
+        if let Some(asked) = self.backup.asked.take() {
+            self.let_go_of(&asked);
+        }
+        let heard = |_: Slot| now;
+        let mut look = look!(self, now, &heard);
+        let found = look.contacts(4);
+        let found = found.into_iter().find(|node| !self.is_near(&node.key));
+        let Some(node) = found else { return };
+        self.backup.tries = self.backup.tries.saturating_add(1);
+        self.backup.asked = Some(node.key);
+        let word = Word::Pair {
+            branch: alloc::format!("{}", self.branch()),
+            any: self.backup.tries > CHOOSY_TRIES,
+        };
+        self.send_packet(now, node, speak::packet(&word), fx);
+    }
+
+    /// Somebody says something about being our backup.
+    pub(super) fn on_word(&mut self, now: Time, from: Node, word: &Word, fx: &mut Effects<Effect>) {
+        match word {
+            Word::Pair { branch, any } => {
+                let is_free = self.backup.is.is_none_or(|node| node.key == from.key);
+                let other = *any || alloc::format!("{}", self.branch()) != *branch;
+                let fits = is_free && other && !self.is_near(&from.key);
+                if fits {
+                    self.pair(now, from);
+                    self.send_packet(now, from, speak::packet(&Word::Paired), fx);
+                } else {
+                    self.send_packet(now, from, speak::packet(&Word::Unpair), fx);
+                }
+            }
+            Word::Paired => {
+                let asked = self.backup.asked == Some(from.key);
+                if asked && self.backup.is.is_none() && !self.is_near(&from.key) {
+                    self.pair(now, from);
+                } else if self.backup.is.is_none_or(|node| node.key != from.key) {
+                    self.send_packet(now, from, speak::packet(&Word::Unpair), fx);
+                }
+            }
+            Word::Unpair => {
+                if self.backup.is.is_some_and(|node| node.key == from.key) {
+                    self.unpair();
+                }
+                if self.backup.asked == Some(from.key) {
+                    self.backup.asked = None;
+                }
+            }
+        }
+    }
+
+    fn pair(&mut self, now: Time, with: Node) {
+        if self.backup.is == Some(with) {
+            return;
+        }
+        self.backup = Backup {
+            is: Some(with),
+            ..Backup::default()
+        };
+        let Some(peer) = self.peers.find_mut(&with.key) else {
+            return;
+        };
+        peer.is_backup = true;
+        peer.counts_from = now;
+        if let Some(link) = peer.link {
+            self.cast.on_linked(now, link, with.key, true);
+            self.image.on_linked(now, link, with, true);
+        }
+    }
+
+    /// There is no backup any more.
+    pub(super) fn unpair(&mut self) {
+        let Some(node) = self.backup.is.take() else {
+            return;
+        };
+        self.backup.ask_at = None;
+        if let Some(peer) = self.peers.find_mut(&node.key) {
+            peer.is_backup = false;
+            if let Some(link) = peer.link.filter(|_| !peer.is_neighbour) {
+                self.cast.on_unlinked(link);
+                self.image.on_unlinked(link);
+            }
+        }
+    }
+
+    /// The backup became a neighbour, or we leave: it is to look for another.
+    pub(super) fn end_backup(&mut self, fx: &mut Effects<Effect>) {
+        let Some(node) = self.backup.is else { return };
+        let link = self.peers.find(&node.key).and_then(|peer| peer.link);
+        self.unpair();
+        if let Some(link) = link {
+            let packet = speak::packet(&Word::Unpair);
+            fx.push(Effect::Say { link, packet });
+        }
+    }
+
+    fn let_go_of(&mut self, key: &PublicKey) {
+        if let Some(peer) = self.peers.find_mut(key) {
+            peer.waiting = Vec::new();
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! What of a tree is a choice.
+
+use serde::{Deserialize, Serialize};
+
+use super::{cast, image, place};
+
+/// Every policy, limit and period of a member's part in a tree.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Config {
+    /// A neighbour that was not heard for this long is asked for a sign of life, while there is
+    /// traffic. Costs a packet each way and link in that time.
+    pub beat_ms: u32,
+    /// A neighbour that was not heard for this long is taken for dead, while there is traffic;
+    /// about three beats.
+    pub silent_ms: u32,
+    /// The same as `beat_ms` while the tree rests.
+    pub rest_beat_ms: u32,
+    /// The same as `silent_ms` while the tree rests.
+    pub rest_silent_ms: u32,
+    /// A tree through which nothing was broadcast for this long rests.
+    pub traffic_ms: u32,
+    /// The root numbers its reign anew so often. Costs a packet a link.
+    pub raise_ms: u32,
+    /// A member that is asked and has not answered our `open` for this long is given up. It is
+    /// longer than a round trip of any path that is to carry a tree.
+    pub dial_ms: u32,
+    /// Somebody who was asked and became no neighbour is let go after this long without a word.
+    pub linger_ms: u32,
+    /// A member that proved false is not dealt with for this long.
+    pub bar_ms: u32,
+    /// Members that are dealt with at once, beside the neighbours. Beyond it those that were heard
+    /// longest ago are let go. Each costs about 200 bytes.
+    pub asked_max: u32,
+    /// A member without a backup asks another one so often whether it will be its backup.
+    pub pair_ms: u32,
+    /// Bytes that wait for one neighbour about places; one that does not take them is given up.
+    pub unsent_max_bytes: u32,
+    /// Who stands where.
+    pub place: place::Settings,
+    /// Broadcasts.
+    pub cast: cast::Config,
+    /// The picture of the members.
+    pub image: image::Config,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            beat_ms: 600,
+            silent_ms: 1_900,
+            rest_beat_ms: 10_000,
+            rest_silent_ms: 19_500,
+            traffic_ms: 60_000,
+            raise_ms: 10_000,
+            dial_ms: 500,
+            linger_ms: 1_000,
+            bar_ms: 60_000,
+            asked_max: 64,
+            pair_ms: 2_000,
+            unsent_max_bytes: 65_536,
+            place: place::Settings::default(),
+            cast: cast::Config::default(),
+            image: image::Config::default(),
+        }
+    }
+}
+
+impl Config {
+    /// The name of a field that is illegal, if one is.
+    ///
+    /// # Errors
+    /// The field's name.
+    pub fn check(&self) -> Result<(), &'static str> {
+        if !(2..=8).contains(&self.place.arity) {
+            return Err("tree.place.arity");
+        }
+        if self.beat_ms == 0 || self.beat_ms >= self.silent_ms {
+            return Err("tree.beat_ms");
+        }
+        if self.rest_beat_ms < self.beat_ms || self.rest_beat_ms >= self.rest_silent_ms {
+            return Err("tree.rest_beat_ms");
+        }
+        if self.raise_ms == 0 {
+            return Err("tree.raise_ms");
+        }
+        if self.asked_max < 8 {
+            return Err("tree.asked_max");
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,154 @@
+//! Those whom a member deals with: its neighbours, its backup, and whoever asked or was asked
+//! lately. It owns their lines' numbers, what waits for a line, and who is barred.
+
+use alloc::vec::Vec;
+use core::net::SocketAddr;
+
+use super::Node;
+use crate::{
+    base::{Slot, Time},
+    identity::PublicKey,
+};
+
+/// Somebody that is dealt with.
+#[derive(Debug)]
+pub(super) struct Peer {
+    pub(super) key: PublicKey,
+    /// When its present life began; `None` until it said so.
+    pub(super) epoch: Option<u64>,
+    /// Its line, while that is up.
+    pub(super) link: Option<Slot>,
+    /// Where it was seen.
+    pub(super) address: Option<SocketAddr>,
+    /// We asked for the line.
+    pub(super) is_held: bool,
+    /// If its line is not up by then, it is given up.
+    pub(super) dial_until: Option<Time>,
+    /// What is to be said once the line is up.
+    pub(super) waiting: Vec<Vec<u8>>,
+    /// It is parent or child.
+    pub(super) is_neighbour: bool,
+    /// It is our backup.
+    pub(super) is_backup: bool,
+    /// It was given by the caller, to be asked for a place once its epoch is known.
+    pub(super) is_contact: bool,
+    /// When something was last said by either end.
+    pub(super) spoke: Time,
+    /// Since when its silence counts.
+    pub(super) counts_from: Time,
+}
+
+impl Peer {
+    const fn new(now: Time, key: PublicKey) -> Self {
+        Self {
+            key,
+            epoch: None,
+            link: None,
+            address: None,
+            is_held: false,
+            dial_until: None,
+            waiting: Vec::new(),
+            is_neighbour: false,
+            is_backup: false,
+            is_contact: false,
+            spoke: now,
+            counts_from: now,
+        }
+    }
+
+    /// Its present life; one that has said nothing yet has epoch 0.
+    pub(super) fn node(&self) -> Node {
+        Node {
+            key: self.key,
+            epoch: self.epoch.unwrap_or(0),
+        }
+    }
+
+    /// True if it is of use beyond a few words.
+    pub(super) const fn is_kept(&self) -> bool {
+        self.is_neighbour || self.is_backup || self.is_contact || self.dial_until.is_some()
+    }
+}
+
+/// All of them, by key.
+#[derive(Debug, Default)]
+pub(super) struct Peers {
+    all: Vec<Peer>,
+    /// Who proved false, and until when it is not dealt with.
+    barred: Vec<(PublicKey, Time)>,
+}
+
+/// Barred members that are remembered; beyond it the oldest is let back in.
+const BARRED_MOST: usize = 64;
+
+impl Peers {
+    pub(super) fn find(&self, key: &PublicKey) -> Option<&Peer> {
+        let place = self.place(key).ok()?;
+        Some(&self.all[place])
+    }
+
+    pub(super) fn find_mut(&mut self, key: &PublicKey) -> Option<&mut Peer> {
+        let place = self.place(key).ok()?;
+        Some(&mut self.all[place])
+    }
+
+    /// The one with this line.
+    pub(super) fn on_link(&self, link: Slot) -> Option<&Peer> {
+        self.all.iter().find(|peer| peer.link == Some(link))
+    }
+
+    /// The one with this key, made if it is new.
+    pub(super) fn enter(&mut self, now: Time, key: PublicKey) -> &mut Peer {
+        let place = match self.place(&key) {
+            Ok(place) => place,
+            Err(place) => {
+                self.all.insert(place, Peer::new(now, key));
+                place
+            }
+        };
+        &mut self.all[place]
+    }
+
+    pub(super) fn remove(&mut self, key: &PublicKey) -> Option<Peer> {
+        let place = self.place(key).ok()?;
+        Some(self.all.remove(place))
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Peer> {
+        self.all.iter()
+    }
+
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Peer> {
+        self.all.iter_mut()
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.all.len()
+    }
+
+    pub(super) fn bar(&mut self, key: PublicKey, until: Time) {
+        self.barred.retain(|(other, _)| *other != key);
+        if self.barred.len() >= BARRED_MOST {
+            self.barred.remove(0);
+        }
+        self.barred.push((key, until));
+    }
+
+    pub(super) fn is_barred(&self, now: Time, key: &PublicKey) -> bool {
+        self.barred
+            .iter()
+            .any(|(other, until)| other == key && *until > now)
+    }
+
+    /// Bytes that all of this takes.
+    pub(super) fn held_bytes(&self) -> usize {
+        let waiting = self.all.iter().flat_map(|peer| &peer.waiting);
+        self.all.capacity() * size_of::<Peer>()
+            + waiting.map(Vec::capacity).sum::<usize>()
+            + self.barred.capacity() * size_of::<(PublicKey, Time)>()
+    }
+
+    fn place(&self, key: &PublicKey) -> Result<usize, usize> {
+        self.all.binary_search_by(|peer| peer.key.cmp(key))
+    }
+}
