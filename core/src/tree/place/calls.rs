@@ -1,0 +1,219 @@
+//! What is called from outside.
+
+use alloc::vec::Vec;
+
+use super::{
+    Effect, Fault, GO_MOST, Id, Message, OPEN_MOST, PATH_MOST, Place, Purpose, Sight, Timer,
+    children::age, search::Search,
+};
+use crate::base::Effects;
+
+/// Raises in which nothing was heard of the root, until the parent is left.
+const STALE_MOST: u8 = 4;
+
+impl<I: Id> Place<I> {
+    /// Looks for a tree through these members. Whoever has a parent lets its root ask them.
+    pub fn join(&mut self, contacts: &[I], sight: &mut impl Sight<I>, fx: &mut Effects<Effect<I>>) {
+        let contacts = contacts.iter().filter(|node| **node != self.me);
+        let mut contacts: Vec<I> = contacts.copied().take(GO_MOST).collect();
+        if contacts.is_empty() {
+            contacts = sight.contacts(GO_MOST);
+        }
+        self.probes = 0;
+        if self.is_root() && self.search.is_none() {
+            return self.begin(Search::new(Purpose::Root, contacts), fx);
+        }
+        for node in contacts {
+            self.meet(node, fx);
+        }
+    }
+
+    /// Goes for good: all neighbours are told, and nothing is done any more.
+    pub fn leave(&mut self, fx: &mut Effects<Effect<I>>) {
+        self.end_search(fx);
+        let parent = self.parent();
+        let neighbours: Vec<I> = self.children().chain(parent).collect();
+        for node in neighbours {
+            self.send(node, Message::Leave, fx);
+            fx.push(Effect::Unlinked { node });
+        }
+        self.children = super::children::Children::new();
+        self.standing.lose_parent();
+        self.path.clear();
+        self.duty = None;
+        self.gone = true;
+        for timer in [
+            Timer::Duty,
+            Timer::Probe,
+            Timer::Age,
+            Timer::Tell,
+            Timer::Raise,
+        ] {
+            fx.push(Effect::Disarm { timer });
+        }
+    }
+
+    /// A member said something. What it says of itself is bound to it by whoever carries it.
+    pub fn on_message(
+        &mut self,
+        from: I,
+        message: Message<I>,
+        sight: &mut impl Sight<I>,
+        fx: &mut Effects<Effect<I>>,
+    ) {
+        if self.gone || from == self.me {
+            return;
+        }
+        self.bury_replaced(from, sight, fx);
+        match message {
+            Message::Ask(ask) => self.on_ask(from, &ask, sight, fx),
+            Message::Take(mut take) => {
+                take.path.truncate(PATH_MOST);
+                self.on_take(from, take, sight, fx);
+            }
+            Message::Go { mut to } => {
+                to.truncate(GO_MOST);
+                self.on_go(from, &to, sight, fx);
+            }
+            Message::Later => self.on_later(from, fx),
+            Message::Attach(below) => self.on_attach(from, below, fx),
+            Message::State(mut state) => {
+                state.rest.truncate(OPEN_MOST);
+                self.on_state(from, state, fx);
+            }
+            Message::Up(below) => self.on_up(from, below, fx),
+            Message::Part { mut to } => {
+                to.truncate(GO_MOST);
+                self.on_part(from, &to, sight, fx);
+            }
+            Message::Leave => self.on_lost(from, sight, fx),
+            Message::Raise { above } if self.children.contains(from) => {
+                self.raise_or_ask(above, fx);
+            }
+            Message::Meet { node } if self.children.contains(from) => self.meet(node, fx),
+            Message::Raise { .. } | Message::Meet { .. } => {}
+        }
+    }
+
+    /// A neighbour that shows a later life is dead in its earlier one.
+    fn bury_replaced(&mut self, from: I, sight: &mut impl Sight<I>, fx: &mut Effects<Effect<I>>) {
+        let parent = self.parent();
+        let earlier = self.children().chain(parent);
+        let earlier: Vec<I> = earlier.filter(|node| from.replaces(node)).collect();
+        for node in earlier {
+            self.on_lost(node, sight, fx);
+        }
+    }
+
+    fn on_part(
+        &mut self,
+        from: I,
+        to: &[I],
+        sight: &mut impl Sight<I>,
+        fx: &mut Effects<Effect<I>>,
+    ) {
+        self.children.take_offer(from);
+        if self.parent() == Some(from) {
+            self.orphaned(false, to, sight, fx);
+        } else if self.children.contains(from) {
+            self.lose_child(from, false, fx);
+        } else {
+            self.on_go(from, to, sight, fx);
+        }
+    }
+
+    /// The line to this member ended, its beats stopped, or no line to it could be made.
+    pub fn on_lost(&mut self, node: I, sight: &mut impl Sight<I>, fx: &mut Effects<Effect<I>>) {
+        if self.gone {
+            return;
+        }
+        self.children.take_offer(node);
+        if self.children.contains(node) {
+            self.lose_child(node, true, fx);
+        }
+        if let Some(duty) = &mut self.duty {
+            duty.askers.retain(|asker| *asker != node);
+            if duty.upper == Some(node) {
+                self.end_duty(&[], sight, fx);
+            }
+        }
+        if self.parent() == Some(node) {
+            self.orphaned(true, &[], sight, fx);
+        } else {
+            self.on_unreachable(node, sight, fx);
+        }
+    }
+
+    /// A timer that was armed has run out.
+    pub fn on_timer(
+        &mut self,
+        timer: Timer,
+        sight: &mut impl Sight<I>,
+        fx: &mut Effects<Effect<I>>,
+    ) {
+        if self.gone {
+            return;
+        }
+        match timer {
+            Timer::Ask => self.on_ask_timer(sight, fx),
+            Timer::Plug => self.on_plug_timer(sight, fx),
+            Timer::Duty => self.end_duty(&[], sight, fx),
+            Timer::Found => self.on_found_timer(fx),
+            Timer::Probe => self.on_probe(sight, fx),
+            Timer::Age => self.on_age(fx),
+            Timer::Tell => self.on_tell(fx),
+            Timer::Raise => self.on_raise_timer(fx),
+        }
+    }
+
+    fn on_age(&mut self, fx: &mut Effects<Effect<I>>) {
+        self.age_armed = false;
+        let kept = self.children.age();
+        age(&mut self.named);
+        self.filled = self.filled.take().filter(|filled| !filled.old);
+        if let Some(filled) = &mut self.filled {
+            filled.old = true;
+        }
+        self.kept = match self.kept {
+            Some((hole, false)) => Some((hole, true)),
+            Some((_, true)) | None => None,
+        };
+        self.changed_below(fx);
+        if kept || !self.named.is_empty() || self.filled.is_some() || self.kept.is_some() {
+            self.arm_age(fx);
+        }
+    }
+
+    /// To be called regularly: what could wait is told, and who stands too deep moves.
+    pub fn on_beat(&mut self, sight: &mut impl Sight<I>, fx: &mut Effects<Effect<I>>) {
+        if self.gone {
+            return;
+        }
+        self.raising = None;
+        self.beat_words(fx);
+        self.balance(sight, fx);
+    }
+
+    /// To be called every 10 s: a root renews its reign, and the others count how long they have
+    /// heard nothing of theirs.
+    pub fn raise(&mut self, sight: &mut impl Sight<I>, fx: &mut Effects<Effect<I>>) {
+        if self.gone {
+            return;
+        }
+        self.stay = self.stay.saturating_add(1).min(u32::MAX - 1);
+        let Some(parent) = self.parent() else {
+            if !self.children.list.is_empty() {
+                self.raise_above(self.reign(), fx);
+            }
+            return;
+        };
+        self.stale += 1;
+        if self.stale >= STALE_MOST {
+            self.stale = 0;
+            fx.push(Effect::Counted(Fault::Stale));
+            fx.push(Effect::Bar { node: parent });
+            self.send(parent, Message::Part { to: Vec::new() }, fx);
+            self.orphaned(false, &[], sight, fx);
+        }
+    }
+}

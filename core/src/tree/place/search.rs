@@ -1,0 +1,373 @@
+//! Looking for a parent: whom to ask, and what to do with the answers.
+
+use alloc::vec::Vec;
+
+use super::{Ask, Effect, Fault, GO_MOST, Id, Message, Place, Purpose, Sight, Take, Timer, is_new};
+use crate::base::Effects;
+
+/// Members that an orphan asks at once.
+const ORPHAN_AT_ONCE: usize = 4;
+/// Members that wait to be asked, were asked, or are known to be gone, at most.
+const KEPT_MOST: usize = 32;
+/// The first time between two probes of a root.
+const PROBE_MS: u32 = 200;
+/// How often the founding is put off while somebody says "later".
+const WAITS_MOST: u8 = 2;
+
+/// A search for a parent.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub(super) struct Search<I> {
+    pub(super) purpose: Purpose,
+    /// The deepest parent of use.
+    pub(super) most: u16,
+    /// Whose place is to be filled by whom, while that is waited for.
+    pub(super) heir: Option<(I, I)>,
+    /// The lost parent's ancestors, nearest first.
+    pub(super) above: Vec<I>,
+    /// Who has not answered yet.
+    pub(super) asked: Vec<I>,
+    /// Who said "later".
+    pub(super) again: Vec<I>,
+    /// Whom to ask next.
+    pub(super) leads: Vec<I>,
+    /// Who was asked already.
+    pub(super) tried: Vec<I>,
+    /// Who could not be reached.
+    pub(super) lost: Vec<I>,
+    /// How many may be asked at once.
+    pub(super) window: usize,
+    pub(super) waits: u8,
+}
+
+impl<I: Id> Search<I> {
+    pub(super) fn new(purpose: Purpose, leads: Vec<I>) -> Self {
+        let orphan = purpose == Purpose::Orphan;
+        Self {
+            purpose,
+            most: u16::MAX,
+            heir: None,
+            above: Vec::new(),
+            asked: Vec::new(),
+            again: Vec::new(),
+            leads,
+            tried: Vec::new(),
+            lost: Vec::new(),
+            window: if orphan { ORPHAN_AT_ONCE } else { 1 },
+            waits: 0,
+        }
+    }
+
+    /// Puts these before the others that wait to be asked.
+    pub(super) fn lead(&mut self, to: &[I]) {
+        for node in to.iter().rev() {
+            self.leads.retain(|lead| lead != node);
+            self.leads.insert(0, *node);
+        }
+        self.leads.truncate(KEPT_MOST);
+    }
+
+    /// Forgets that this one was asked; false if it was not.
+    fn answered(&mut self, node: I) -> bool {
+        let before = self.asked.len() + self.again.len();
+        self.asked.retain(|asked| *asked != node);
+        self.again.retain(|asked| *asked != node);
+        self.asked.len() + self.again.len() < before
+    }
+}
+
+/// Adds to a list that forgets its oldest.
+fn keep<I>(list: &mut Vec<I>, node: I) {
+    if list.len() == KEPT_MOST {
+        list.remove(0);
+    }
+    list.push(node);
+}
+
+impl<I: Id> Place<I> {
+    /// Begins to look for a parent, in place of whatever search there was.
+    pub(super) fn begin(&mut self, search: Search<I>, fx: &mut Effects<Effect<I>>) {
+        self.search = Some(search);
+        self.ask_more(fx);
+    }
+
+    pub(super) fn end_search(&mut self, fx: &mut Effects<Effect<I>>) {
+        if self.search.take().is_some() {
+            for timer in [Timer::Ask, Timer::Plug, Timer::Found] {
+                fx.push(Effect::Disarm { timer });
+            }
+        }
+    }
+
+    pub(super) fn ask(&self, purpose: Purpose, most: u16, hole: Option<I>) -> Message<I> {
+        let idle = self.settings.leaf && purpose == Purpose::Root;
+        Message::Ask(Ask {
+            r#as: purpose,
+            reign: self.reign(),
+            least: self.depth(),
+            // One that takes no children cannot be joined: it counts as the smallest of trees.
+            size: if idle { 0 } else { self.below_size() },
+            height: self.height(),
+            leaf: self.settings.leaf,
+            most,
+            hole,
+        })
+    }
+
+    /// Asks as many as may be asked at once.
+    pub(super) fn ask_more(&mut self, fx: &mut Effects<Effect<I>>) {
+        let Some(mut search) = self.search.take() else {
+            return;
+        };
+        if search.heir.is_some() {
+            self.search = Some(search);
+            return;
+        }
+        while search.asked.len() < search.window && !search.leads.is_empty() {
+            let node = search.leads.remove(0);
+            let new = is_new(&search.tried, node) && is_new(&search.lost, node);
+            if new && node != self.me && !self.children.contains(node) {
+                keep(&mut search.tried, node);
+                search.asked.push(node);
+                let message = self.ask(search.purpose, search.most, None);
+                self.send(node, message, fx);
+            }
+        }
+        let waits = !search.asked.is_empty() || !search.again.is_empty();
+        let orphan = search.purpose == Purpose::Orphan;
+        let hurry = !search.again.is_empty() || (orphan && search.asked.is_empty());
+        self.search = Some(search);
+        if waits || orphan {
+            let ms = if hurry {
+                self.settings.again_ms
+            } else {
+                self.settings.ask_ms
+            };
+            let timer = Timer::Ask;
+            fx.push(Effect::Arm { timer, ms });
+        } else {
+            self.end_search(fx);
+            self.rest_root(fx);
+        }
+    }
+
+    /// A root that has found nothing looks again, ever more seldom.
+    pub(super) fn rest_root(&mut self, fx: &mut Effects<Effect<I>>) {
+        if self.is_root() {
+            let ms = PROBE_MS.saturating_mul(1 << self.probes.min(16));
+            let ms = ms.min(self.settings.settle_ms);
+            self.probes = (self.probes + 1).min(16);
+            let timer = Timer::Probe;
+            fx.push(Effect::Arm { timer, ms });
+        }
+    }
+
+    pub(super) fn on_probe(&mut self, sight: &mut impl Sight<I>, fx: &mut Effects<Effect<I>>) {
+        self.merged = false;
+        if !self.is_root() || self.search.is_some() {
+            return;
+        }
+        let contacts = sight.contacts(GO_MOST);
+        self.begin(Search::new(Purpose::Root, contacts), fx);
+    }
+
+    /// Nobody of those who were asked helped in time: others are asked, too.
+    pub(super) fn on_ask_timer(&mut self, sight: &mut impl Sight<I>, fx: &mut Effects<Effect<I>>) {
+        let Some(search) = &mut self.search else {
+            return;
+        };
+        let again = core::mem::take(&mut search.again);
+        search.tried.retain(|node| !again.contains(node));
+        search.lead(&again);
+        match search.purpose {
+            Purpose::Orphan => {
+                search.window = (search.asked.len() + ORPHAN_AT_ONCE).min(KEPT_MOST);
+                if search.asked.len() == KEPT_MOST {
+                    search.asked.clear();
+                }
+                if search.leads.is_empty() {
+                    self.refill(sight);
+                }
+            }
+            Purpose::Root | Purpose::Mover | Purpose::Heir => search.asked.clear(),
+        }
+        self.ask_more(fx);
+    }
+
+    /// Whom an orphan asks when nobody is left: those above the one it lost, and any others.
+    pub(super) fn refill(&mut self, sight: &mut impl Sight<I>) {
+        let Some(search) = &mut self.search else {
+            return;
+        };
+        let asked = search.asked.clone();
+        search.tried.retain(|node| asked.contains(node));
+        let mut contacts = sight.contacts(GO_MOST).into_iter();
+        for above in search.above.clone().into_iter().take(GO_MOST / 2) {
+            search.leads.push(above);
+            search.leads.extend(contacts.by_ref().take(2));
+        }
+        search.leads.extend(contacts);
+        search.leads.truncate(KEPT_MOST);
+    }
+
+    pub(super) fn on_go(
+        &mut self,
+        from: I,
+        to: &[I],
+        sight: &mut impl Sight<I>,
+        fx: &mut Effects<Effect<I>>,
+    ) {
+        if self
+            .duty
+            .as_ref()
+            .is_some_and(|duty| duty.upper == Some(from))
+        {
+            return self.end_duty(to, sight, fx);
+        }
+        let Some(search) = &mut self.search else {
+            return;
+        };
+        if let Some((hole, heir)) = search.heir {
+            if heir == from {
+                self.on_heir_says(hole, to, sight, fx);
+            }
+        } else if search.answered(from) {
+            search.lead(to);
+            self.ask_more(fx);
+        }
+    }
+
+    pub(super) fn on_later(&mut self, from: I, fx: &mut Effects<Effect<I>>) {
+        let Some(search) = &mut self.search else {
+            return;
+        };
+        if search.heir.is_some_and(|(_, heir)| heir == from) {
+            let ms = self.settings.plug_ms;
+            let timer = Timer::Plug;
+            fx.push(Effect::Arm { timer, ms });
+        } else if search.answered(from) {
+            keep(&mut search.again, from);
+            self.ask_more(fx);
+        }
+    }
+
+    pub(super) fn on_unreachable(
+        &mut self,
+        node: I,
+        sight: &mut impl Sight<I>,
+        fx: &mut Effects<Effect<I>>,
+    ) {
+        let Some(search) = &mut self.search else {
+            return;
+        };
+        keep(&mut search.lost, node);
+        if search.heir.is_some_and(|(_, heir)| heir == node) {
+            self.alone(sight, fx);
+        } else if search.answered(node) {
+            self.ask_more(fx);
+        }
+    }
+
+    pub(super) fn on_take(
+        &mut self,
+        from: I,
+        take: Take<I>,
+        sight: &mut impl Sight<I>,
+        fx: &mut Effects<Effect<I>>,
+    ) {
+        let duty = self.duty.as_ref();
+        let for_heir =
+            duty.is_some_and(|duty| duty.upper == Some(from) && take.hole == Some(duty.hole));
+        let wanted = self.search.as_ref().is_some_and(|search| {
+            let heir = search.heir.is_some_and(|(_, heir)| heir == from);
+            heir || search.asked.contains(&from) || search.again.contains(&from)
+        });
+        let useful = for_heir || (wanted && self.is_better(&take));
+        if !useful || !self.standing.allows(take.reign, take.depth) {
+            if useful {
+                fx.push(Effect::Counted(Fault::Offer));
+            }
+            self.send(from, Message::Part { to: Vec::new() }, fx);
+            return self.on_go(from, &[], sight, fx);
+        }
+        self.accept(from, take, fx);
+        if for_heir {
+            self.settle_duty(fx);
+        }
+    }
+
+    /// Whether an offer is of use for what is looked for.
+    fn is_better(&self, take: &Take<I>) -> bool {
+        self.search
+            .as_ref()
+            .is_some_and(|search| take.depth <= search.most)
+    }
+
+    /// Takes the offer: the only way to a parent.
+    fn accept(&mut self, from: I, take: Take<I>, fx: &mut Effects<Effect<I>>) {
+        let before = self.parent();
+        if !self.standing.take_parent(from, take.reign, take.depth) {
+            return;
+        }
+        if let Some(parent) = before {
+            self.send(parent, Message::Part { to: Vec::new() }, fx);
+            fx.push(Effect::Unlinked { node: parent });
+        }
+        self.end_search(fx);
+        fx.push(Effect::Disarm {
+            timer: Timer::Probe,
+        });
+        self.path = self.path_below(from, take.path);
+        self.adrift_above = take.adrift;
+        self.moving_above = false;
+        self.size_told = take.size;
+        self.heir = None;
+        self.rest.clear();
+        self.raising = None;
+        self.stale = 0;
+        self.probes = 0;
+        let below = self.below();
+        self.told_up = Some(below.clone());
+        fx.push(Effect::Linked { node: from });
+        self.send(from, Message::Attach(below), fx);
+        self.tell_path(fx);
+        fx.push(Effect::Placed);
+    }
+
+    /// Looks for a tree no longer and is one.
+    pub(super) fn on_found_timer(&mut self, fx: &mut Effects<Effect<I>>) {
+        let Some(search) = &mut self.search else {
+            return;
+        };
+        if !search.again.is_empty() && search.waits < WAITS_MOST {
+            search.waits += 1;
+            let ms = self.settings.found_ms;
+            let timer = Timer::Found;
+            return fx.push(Effect::Arm { timer, ms });
+        }
+        if self.is_head_adrift() {
+            self.found(fx);
+        }
+    }
+
+    /// Becomes a root.
+    pub(super) fn found(&mut self, fx: &mut Effects<Effect<I>>) {
+        let before = self.parent();
+        if !self.standing.found(self.me) {
+            return;
+        }
+        if let Some(parent) = before {
+            self.send(parent, Message::Part { to: Vec::new() }, fx);
+            fx.push(Effect::Unlinked { node: parent });
+        }
+        self.end_search(fx);
+        self.path.clear();
+        self.adrift_above = false;
+        self.moving_above = false;
+        self.heir = None;
+        self.rest.clear();
+        self.probes = 0;
+        self.tell_path(fx);
+        fx.push(Effect::Placed);
+        self.rest_root(fx);
+    }
+}

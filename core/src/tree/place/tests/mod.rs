@@ -1,0 +1,1 @@
+//! The place by itself: it is built, called, and its effects are looked at.
