@@ -8,7 +8,7 @@ use hydroid_core::{
     identity::{Admission, Gate, Hashname, Refusal, Roles, SecretKey, Space},
     line::{Provider, PureRust},
     switch::{
-        Config, DownReason, Ecn, Event, Interface, LineEvent, LineId, Meta, Need, Path, Read,
+        Config, DownReason, Ecn, Event, Interface, LineEvent, Part, LineId, Meta, Need, Path, Read,
         SentError, SocketId, StreamEvent, StreamId, Transmit,
     },
     tape::{self, End, Recorded},
@@ -437,7 +437,7 @@ fn last(duet: &mut Duet, me: Hashname, peer: &SecretKey) {
     let at = [duet.both[1].address];
     let (now, switch) = (duet.now, &mut duet.both[0].switch);
     assert!(switch.seek(now, me, name).is_err());
-    assert!(switch.join(now, me).is_err());
+    assert!(switch.join(now, me, peer, Part::default()).is_err());
     assert!(switch.leave(now, me).is_err());
     assert!(switch.broadcast(now, me, PLAIN.as_bytes()).is_err());
     assert!(switch.read_broadcast(now, me, &mut [0; 9]).is_err());

@@ -2,6 +2,7 @@
 //! the house.
 
 pub mod checks;
+pub mod colony;
 pub mod contracts;
 pub mod duet;
 pub mod fuzz;

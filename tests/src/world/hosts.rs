@@ -41,7 +41,7 @@ impl World {
         let hashname = switch
             .install(self.now, secret, &self.space)
             .expect("installs");
-        let names = (secret.public(), hashname);
+        let names = (secret.clone(), hashname);
         let mut node = Node::new(self.now, switch, address, names, Limits::of(config));
         if let Some(old) = self.nodes.get(n) {
             (node.clock, node.clock_set) = (clock, old.clock_set);

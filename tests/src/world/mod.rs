@@ -52,6 +52,8 @@ pub struct World {
     pub nodes: Nodes,
     /// The link between any two of them that were given no other.
     pub link: Link,
+    /// Up to this much more latency between two nodes, each way: by how far they are apart.
+    pub apart_us: u64,
     /// Datagrams delivered so far.
     pub delivered: u64,
     /// Deadlines handled so far.
@@ -144,6 +146,7 @@ impl World {
             now: Time::ZERO,
             nodes: Nodes::default(),
             link,
+            apart_us: 0,
             delivered: 0,
             deadlines: 0,
             kept: None,

@@ -128,8 +128,9 @@ impl World {
         if doubled {
             self.faults.fire(Fault::Double);
         }
+        let apart_us = to.map_or(0, |to| self.apart_us(from, to));
         for _ in 0..=u8::from(doubled) {
-            let mut delay_us = link.latency_us + self.dice.below(link.jitter_us + 1);
+            let mut delay_us = link.latency_us + apart_us + self.dice.below(link.jitter_us + 1);
             if self.dice.fires(link.reorder) {
                 self.faults.fire(Fault::Reorder);
                 delay_us += 1 + self.dice.below(link.reorder_us);
@@ -143,6 +144,15 @@ impl World {
                 carried[bit as usize / 8] ^= 1 << (bit % 8);
             }
         }
+    }
+
+    /// How much further two nodes are from each other than others may be; the same each way.
+    fn apart_us(&self, from: usize, to: usize) -> u64 {
+        if self.apart_us == 0 {
+            return 0;
+        }
+        let (one, other) = (from.min(to) as u64, from.max(to) as u64);
+        dice::chain(dice::chain(0x61_70_61_72_74, one), other) % (self.apart_us + 1)
     }
 
     fn is_cut(

@@ -6,7 +6,7 @@ use std::{
 
 use hydroid_core::{
     base::{Deadline, Time, Wall},
-    identity::{Hashname, PublicKey},
+    identity::{Hashname, PublicKey, SecretKey},
     switch::{Event, Interface, LineEvent, LineId, Path, SocketId, Switch},
     tape::Recorded,
 };
@@ -78,6 +78,8 @@ pub struct Node {
     pub hashname: Hashname,
     /// Its key.
     pub key: PublicKey,
+    /// The secret of that key.
+    pub secret: SecretKey,
     /// What it told and nobody has taken yet.
     pub events: VecDeque<Event>,
     /// False while it is cut off: nothing comes to it and nothing leaves it.
@@ -113,7 +115,7 @@ impl Node {
         now: Time,
         switch: Recorded,
         address: SocketAddr,
-        (key, hashname): (PublicKey, Hashname),
+        (secret, hashname): (SecretKey, Hashname),
         limits: Limits,
     ) -> Self {
         Self {
@@ -123,7 +125,8 @@ impl Node {
             sockets: Vec::new(),
             outside: None,
             hashname,
-            key,
+            key: secret.public(),
+            secret,
             events: VecDeque::new(),
             online: true,
             interface_bytes: usize::MAX,
@@ -167,7 +170,7 @@ impl Node {
     }
 
     /// True while datagrams come to it and its switch is called.
-    pub(super) const fn is_awake(&self) -> bool {
+    pub const fn is_awake(&self) -> bool {
         self.asleep.is_none() && !self.crashed
     }
 

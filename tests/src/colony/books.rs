@@ -1,0 +1,206 @@
+//! The books: who sent what, who read it, and whether that was right.
+
+use std::collections::HashMap;
+
+use hydroid_core::{base::Time, identity::PublicKey, switch::Broadcasted};
+
+/// Who was told what.
+#[derive(Debug, Default)]
+pub struct Books {
+    members: Vec<Member>,
+    /// Every message that was sent.
+    sent: Vec<Sent>,
+    /// By who sent it and its number: its place in `sent`.
+    by_number: HashMap<(usize, u64), usize>,
+    by_key: HashMap<PublicKey, usize>,
+    /// What was read that should not have been, in words.
+    pub wrongs: Vec<String>,
+    /// Messages that members were told they would never get.
+    pub gaps: u64,
+    /// Messages read.
+    pub read: u64,
+}
+
+/// A message.
+#[derive(Clone, Debug)]
+struct Sent {
+    origin: usize,
+    at: Time,
+    bytes: usize,
+    sum: u64,
+    /// Members that were there then.
+    due: usize,
+    read: usize,
+    /// When the last of them read it.
+    last: Time,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Member {
+    joined: bool,
+    gone: bool,
+    /// One bit for each message.
+    got: Vec<u64>,
+    /// The number that it read last, by origin.
+    last: HashMap<usize, u64>,
+}
+
+/// How a message spread.
+#[derive(Clone, Copy, Debug)]
+pub struct Heard {
+    /// Who sent it.
+    pub origin: usize,
+    /// When.
+    pub at: Time,
+    /// Members that read it.
+    pub read: usize,
+    /// How long until the last of them had it.
+    pub took_us: u64,
+}
+
+impl Books {
+    pub(super) fn new(members: usize) -> Self {
+        Self {
+            members: vec![Member::default(); members],
+            ..Self::default()
+        }
+    }
+
+    pub(super) fn on_joined(&mut self, n: usize) {
+        (self.members[n].joined, self.members[n].gone) = (true, false);
+    }
+
+    pub(super) fn on_gone(&mut self, n: usize) {
+        self.members[n].gone = true;
+    }
+
+    /// What the next message of this member says.
+    pub(super) fn write(&self, n: usize, bytes: usize) -> Vec<u8> {
+        let number = self.sent.len() as u64;
+        let mut message = vec![(number % 251) as u8; bytes.max(8)];
+        message[..8].copy_from_slice(&number.to_le_bytes());
+        let _ = n;
+        message
+    }
+
+    pub(super) fn on_sent(&mut self, now: Time, n: usize, sequence: u64, message: &[u8]) {
+        let place = self.sent.len();
+        let there = |member: &&Member| member.joined && !member.gone;
+        self.by_number.insert((n, sequence), place);
+        self.sent.push(Sent {
+            origin: n,
+            at: now,
+            bytes: message.len(),
+            sum: sum(message),
+            due: self.members.iter().filter(there).count() - 1,
+            read: 0,
+            last: now,
+        });
+    }
+
+    /// Notes the key of a member, so that it is known as an origin.
+    pub fn name(&mut self, key: PublicKey, n: usize) {
+        self.by_key.insert(key, n);
+    }
+
+    pub(super) fn on_read(&mut self, now: Time, n: usize, told: &Broadcasted, buf: &[u8]) {
+        let (origin, sequence, len) = match told {
+            Broadcasted::Message {
+                origin,
+                sequence,
+                len,
+                ..
+            } => (origin, *sequence, *len),
+            Broadcasted::Gap { first, last, .. } => {
+                self.gaps += last - first + 1;
+                return;
+            }
+            _ => return,
+        };
+        self.read += 1;
+        let origin = self.by_key.get(&origin.key).copied();
+        let place = origin.and_then(|origin| self.by_number.get(&(origin, sequence)).copied());
+        let (Some(origin), Some(place)) = (origin, place) else {
+            let wrong = format!("member {n} read number {sequence} of nobody");
+            return self.wrongs.push(wrong);
+        };
+        let sent = &mut self.sent[place];
+        if sent.bytes != len || sent.sum != sum(&buf[..len]) {
+            self.wrongs.push(format!("member {n} read another text"));
+        }
+        sent.read += 1;
+        sent.last = now;
+        let member = &mut self.members[n];
+        if member.got.len() <= place / 64 {
+            member.got.resize(place / 64 + 1, 0);
+        }
+        let bit = 1 << (place % 64);
+        if member.got[place / 64] & bit != 0 {
+            let wrong = format!("member {n} read number {sequence} of {origin} twice");
+            self.wrongs.push(wrong);
+        }
+        member.got[place / 64] |= bit;
+        let last = member.last.insert(origin, sequence);
+        if last.is_some_and(|last| last >= sequence) {
+            let wrong = format!("member {n} read number {sequence} of {origin} behind {last:?}");
+            self.wrongs.push(wrong);
+        }
+    }
+
+    /// True if this member has read that message, by its place among all.
+    pub fn has(&self, n: usize, place: usize) -> bool {
+        let word = self.members[n].got.get(place / 64);
+        word.is_some_and(|word| word & 1 << (place % 64) != 0)
+    }
+
+    /// How every message spread.
+    pub fn heard(&self) -> impl Iterator<Item = Heard> + '_ {
+        self.sent.iter().map(|sent| Heard {
+            origin: sent.origin,
+            at: sent.at,
+            read: sent.read,
+            took_us: sent.last.since_us(sent.at),
+        })
+    }
+
+    /// Pairs of a member that is there and a message of a member that is, where the one has not
+    /// read the other; of messages from this place on.
+    pub fn missing(&self, from: usize) -> Vec<(usize, usize)> {
+        let mut missing = Vec::new();
+        for (place, sent) in self.sent.iter().enumerate().skip(from) {
+            if self.members[sent.origin].gone {
+                continue;
+            }
+            for (n, member) in self.members.iter().enumerate() {
+                let is_due = member.joined && !member.gone && n != sent.origin;
+                if is_due && !self.has(n, place) {
+                    missing.push((n, place));
+                }
+            }
+        }
+        missing
+    }
+
+    /// How many messages were sent.
+    pub fn len(&self) -> usize {
+        self.sent.len()
+    }
+
+    /// True if none was.
+    pub fn is_empty(&self) -> bool {
+        self.sent.is_empty()
+    }
+
+    /// How many members were there when this message was sent, beside its sender.
+    pub fn due(&self, place: usize) -> usize {
+        self.sent[place].due
+    }
+}
+
+fn sum(bytes: &[u8]) -> u64 {
+    let mut sum = 0xcbf2_9ce4_8422_2325_u64;
+    for byte in bytes {
+        sum = (sum ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3);
+    }
+    sum
+}
