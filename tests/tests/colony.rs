@@ -25,3 +25,52 @@ fn tree_grows_from_any_contact() {
         assert!(shape.depth <= shape.optimum + 1, "{shape:?}");
     }
 }
+
+/// So many of the members die at once, drawn by chance.
+fn cull(colony: &mut Colony, percent: usize, seed: u64) -> Vec<usize> {
+    let there = colony.there();
+    let mut dice = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+    let mut dead = Vec::new();
+    for n in there {
+        dice ^= dice << 13;
+        dice ^= dice >> 7;
+        dice ^= dice << 17;
+        if (dice % 100) < percent as u64 {
+            colony.kill(n);
+            dead.push(n);
+        }
+    }
+    dead
+}
+
+#[test]
+fn tree_heals_whoever_dies() {
+    for (percent, seed) in [(10, 1), (30, 2), (50, 3), (80, 4)] {
+        let mut colony = grown(60, 2, seed);
+        colony.run(5_000);
+        let before = shape(&colony, 2);
+        assert!(before.is_one());
+        let root = before.roots[0];
+        colony.kill(root);
+        cull(&mut colony, percent, seed);
+        let mut healed = None;
+        for step in 0..400 {
+            colony.run(50);
+            let shape = shape(&colony, 2);
+            assert_eq!(shape.looped, 0);
+            if step % 10 == 0 { println!("{} roots {:?} torn {}", step * 50, shape.roots, shape.torn); }
+            if shape.is_one() {
+                healed = Some(step * 50);
+                break;
+            }
+        }
+        let after = shape(&colony, 2);
+        for n in &after.roots { println!("{n} {:?} {:?}", colony.tree(*n).standing(), colony.tree(*n).stats()); }
+        println!("{percent} %: healed after {healed:?} ms, {} members", after.members);
+        assert!(healed.is_some_and(|ms| ms <= 3_500), "{percent}: {healed:?} {after:?}");
+        colony.run(30_000);
+        let after = shape(&colony, 2);
+        println!("{}", text(&after, 80));
+        assert!(after.is_one() && after.depth <= after.optimum + 1, "{after:?}");
+    }
+}

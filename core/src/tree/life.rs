@@ -76,8 +76,12 @@ pub struct Stats {
     pub withheld: u64,
     /// Neighbours that were left because of what they sent.
     pub barred: u64,
-    /// Members that were asked for a place, and asked us.
+    /// Members that a line was asked for to, in order to say something.
     pub asked: u64,
+    /// Times that we were asked for a place.
+    pub asks: u64,
+    /// Times that a place was found: below a parent that was not ours before.
+    pub moves: u64,
     /// Dials that came to nothing.
     pub unreachable: u64,
 }

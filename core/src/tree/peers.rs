@@ -76,7 +76,12 @@ pub(super) struct Peers {
     all: Vec<Peer>,
     /// Who proved false, and until when it is not dealt with.
     barred: Vec<(PublicKey, Time)>,
+    /// Where members are that somebody named, the newest last.
+    hints: Vec<(PublicKey, SocketAddr)>,
 }
+
+/// Members whose address is remembered because somebody named them.
+const HINTS_MOST: usize = 48;
 
 /// Barred members that are remembered; beyond it the oldest is let back in.
 const BARRED_MOST: usize = 64;
@@ -126,6 +131,23 @@ impl Peers {
         self.all.len()
     }
 
+    /// Somebody says where a member is. Of too many hints the oldest goes whose member is not one of
+    /// `kept`.
+    pub(super) fn learn(&mut self, key: PublicKey, address: SocketAddr, kept: &[Node]) {
+        self.hints.retain(|(other, _)| *other != key);
+        if self.hints.len() >= HINTS_MOST {
+            let is_spare = |key: &PublicKey| kept.iter().all(|node| node.key != *key);
+            let oldest = self.hints.iter().position(|(key, _)| is_spare(key));
+            self.hints.remove(oldest.unwrap_or(0));
+        }
+        self.hints.push((key, address));
+    }
+
+    /// Where a member is said to be.
+    pub(super) fn hint(&self, key: &PublicKey) -> Option<SocketAddr> {
+        self.hints.iter().find(|(other, _)| other == key).map(|it| it.1)
+    }
+
     pub(super) fn bar(&mut self, key: PublicKey, until: Time) {
         self.barred.retain(|(other, _)| *other != key);
         if self.barred.len() >= BARRED_MOST {
@@ -146,6 +168,7 @@ impl Peers {
         self.all.capacity() * size_of::<Peer>()
             + waiting.map(Vec::capacity).sum::<usize>()
             + self.barred.capacity() * size_of::<(PublicKey, Time)>()
+            + self.hints.capacity() * size_of::<(PublicKey, SocketAddr)>()
     }
 
     fn place(&self, key: &PublicKey) -> Result<usize, usize> {

@@ -207,12 +207,20 @@ impl Tree {
         message: Message<Contact>,
         heard: Heard<'_>,
     ) {
+        self.stats.asks += u64::from(matches!(message, Message::Ask(_)));
         if matches!(message, Message::Leave) {
             self.image.on_gone(now, from);
         }
-        let image = &mut self.image;
+        let Self {
+            image, peers, place, ..
+        } = self;
         let message = message.map(&mut |contact: Contact| {
             image.learn(contact.node, &contact.addresses);
+            let key = contact.node.key;
+            let is_known = image.is_whole() && !image.addresses(&key).is_empty();
+            if let Some(address) = contact.addresses.first().filter(|_| !is_known) {
+                peers.learn(key, *address, place.path());
+            }
             contact.node
         });
         let mut look = look!(self, now, heard);
@@ -299,6 +307,7 @@ impl Tree {
             self.end_backup(fx);
         }
         self.stir(now);
+        self.stats.moves += u64::from(self.place.parent() == Some(node));
         let peer = self.peers.enter(now, node.key);
         peer.is_neighbour = true;
         peer.counts_from = now;
@@ -382,7 +391,8 @@ impl Tree {
         } else {
             let peer = self.peers.find(&node.key);
             addresses.extend(peer.and_then(|peer| peer.address));
-            for address in self.image.addresses(&node.key) {
+            let said = self.image.addresses(&node.key);
+            for address in said.into_iter().chain(self.peers.hint(&node.key)) {
                 if !addresses.contains(&address) {
                     addresses.push(address);
                 }

@@ -119,6 +119,7 @@ impl Colony {
         joined.expect("a node that has not joined");
         self.joined += 1;
         self.books.on_joined(n);
+        self.books.name(self.world.nodes[n].key, n);
         if let Some(contact) = contact {
             self.meet(n, contact);
         }

@@ -3,6 +3,7 @@
 
 mod books;
 mod draw;
+pub mod figures;
 mod grow;
 mod look;
 
