@@ -298,6 +298,7 @@ impl<I: Id> Place<I> {
         self.children.add(node, below);
         fx.push(Effect::Linked { node });
         if self.is_root() {
+            self.rest_root(fx);
             fx.push(Effect::Placed);
         }
     }
