@@ -7,15 +7,23 @@ pub mod model;
 pub mod schedules;
 pub mod sim;
 
+use std::fmt;
+
 use hydroid_core::tree::Id;
 
 /// A member's name in a simulation: its number, and which of its lives it is.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Name {
     /// Its number.
     pub member: u16,
     /// Counted from 0.
     pub life: u8,
+}
+
+impl fmt::Debug for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.member, self.life)
+    }
 }
 
 impl Id for Name {

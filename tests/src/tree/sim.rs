@@ -127,6 +127,8 @@ pub struct Sim {
     pub cuts: Vec<(u16, u16)>,
     /// What was wrong first.
     pub wrong: Option<String>,
+    /// Whether every step is printed.
+    pub talks: bool,
     /// Messages that were sent.
     pub sent: u64,
     /// Times that a member got another parent while it had one.
@@ -167,6 +169,7 @@ impl Sim {
             grouped: false,
             cuts: Vec::new(),
             wrong: None,
+            talks: std::env::var_os("HYDROID_TALK").is_some(),
             sent: 0,
             moves: 0,
             known: Vec::new(),
@@ -416,6 +419,9 @@ impl Sim {
             return false;
         };
         self.now = at;
+        if self.talks {
+            println!("{at} {event:?}");
+        }
         match event {
             Event::Deliver(from, to, message) => self.deliver(from, to, message),
             Event::Lost(who, lost) => {
