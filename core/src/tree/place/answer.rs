@@ -155,7 +155,7 @@ impl<I: Id> Place<I> {
         let mut to = Vec::new();
         if !kept && shallower > 0 {
             let shallower = shallower.min(ask.most.saturating_add(1));
-            let held = idle.is_none();
+            let held = idle.is_none() && !free;
             to = self.open_for(from, ask, (shallower, held), sight, fx);
         }
         if !to.is_empty() {
