@@ -14,4 +14,5 @@ pub mod seed;
 pub mod swarm;
 pub mod tidy;
 pub mod transfer;
+pub mod tree;
 pub mod world;

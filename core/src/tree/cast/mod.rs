@@ -2,16 +2,35 @@
 //! checking of messages, the log from which new neighbours are told what they missed, and the limits
 //! of both. It never decides who a neighbour is.
 
+mod backup;
 mod config;
+mod have;
+mod inbox;
+mod link;
+mod log;
+mod origins;
+mod outbox;
+mod pace;
+mod packet;
+mod poll;
+mod take;
+#[cfg(test)]
+mod tests;
 mod told;
 
-use alloc::{sync::Arc, vec::Vec};
+use alloc::{
+    boxed::Box,
+    collections::{BTreeMap, VecDeque},
+    sync::Arc,
+    vec::Vec,
+};
 
+use self::{backup::Backup, link::Link, log::Log, origins::Origins, outbox::Own, pace::Pace};
 use super::Node;
 use crate::{
-    base::{Rng, Slot, Time, Wall},
+    base::{Rng, Slot, Time},
     identity::{PublicKey, Signature},
-    wire::Packet,
+    wire::{Head, Packet},
 };
 
 pub use config::Config;
@@ -26,6 +45,9 @@ pub const PACKET_MOST: usize = 18_559;
 /// The kind of statement that an origin signs.
 pub const KIND: &str = "broadcast";
 
+/// How long a neighbour may burst with what it originates, before it is held.
+const HELD_BURST_S: u64 = 2 * outbox::BURST_S;
+
 /// Checks a signature over `kind` and bytes in the space; see [`PublicKey::verify`].
 pub type Verify<'a> = &'a dyn Fn(&PublicKey, &str, &[u8], &Signature) -> bool;
 /// Makes one; see [`crate::identity::SecretKey::sign`].
@@ -36,62 +58,103 @@ pub type Sign<'a> = &'a dyn Fn(&str, &[u8]) -> Signature;
 pub struct Cast {
     config: Arc<Config>,
     me: Node,
+    /// The time of the last call.
+    now: Time,
+    /// What our wall clock showed, and when.
+    clock: Option<(Time, u64)>,
+    origins: Origins,
+    /// The latest wall time of anything of which the origin was forgotten.
+    floor: Option<u64>,
+    log: Log,
+    links: Vec<Link>,
+    /// How many links there ever were.
+    serials: u32,
+    /// No neighbour has ever said its positions.
+    fresh: bool,
+    /// A neighbour's positions were taken over.
+    took_over: bool,
+    /// The next item of the log for the application.
+    cursor: u64,
+    /// What the application has lost and was not told yet.
+    lost: BTreeMap<Node, (u64, u64)>,
+    readable: bool,
+    reader_waits: bool,
+    /// The number of our next message.
+    next: u64,
+    outbox: VecDeque<Own>,
+    outbox_bytes: u64,
+    /// When something of ours entered the log last, or began to wait.
+    entered_at: Time,
+    pace: Pace,
+    writer_waits: bool,
+    /// Before that no backup is believed.
+    believes_at: Time,
+    /// A parent withholds, and nobody asked yet.
+    withheld: bool,
     stats: Stats,
 }
 
 impl Cast {
     /// A member without neighbours that has heard nothing.
     pub fn new(config: Arc<Config>, me: Node, rng: &mut Rng) -> Self {
-        let _ = rng;
+        let origins = Origins::new(config.origins_max, rng);
         Self {
             config,
             me,
+            now: Time::ZERO,
+            clock: None,
+            origins,
+            floor: None,
+            log: Log::default(),
+            links: Vec::new(),
+            serials: 0,
+            fresh: true,
+            took_over: false,
+            cursor: 0,
+            lost: BTreeMap::new(),
+            readable: false,
+            reader_waits: true,
+            next: 1,
+            outbox: VecDeque::new(),
+            outbox_bytes: 0,
+            entered_at: Time::ZERO,
+            pace: Pace::default(),
+            writer_waits: false,
+            believes_at: Time::ZERO,
+            withheld: false,
             stats: Stats::default(),
         }
     }
 
-    /// Tells `bytes` to everybody, and its number, from 1. It is not given to ourselves.
-    ///
-    /// # Errors
-    /// See [`BroadcastError`]; nothing was broadcast.
-    pub fn broadcast(
-        &mut self,
-        now: Time,
-        wall: Wall,
-        sign: Sign<'_>,
-        bytes: &[u8],
-    ) -> Result<u64, BroadcastError> {
-        let _ = (now, wall, sign, bytes, &self.config, self.me);
-        Err(BroadcastError::Blocked)
-    }
-
-    /// Reads the next message into `buf`, or tells of the next gap.
-    ///
-    /// # Errors
-    /// See [`ReadError`]; nothing was taken.
-    pub fn read(&mut self, buf: &mut [u8]) -> Result<Told, ReadError> {
-        let _ = buf;
-        Err(ReadError::Blocked)
-    }
-
-    /// True once for each time that there is something to read after `read` said that there is not.
-    pub fn take_readable(&mut self) -> bool {
-        false
-    }
-
-    /// True once for each time that `broadcast` may go on after it was blocked.
-    pub fn take_writable(&mut self) -> bool {
-        false
-    }
-
-    /// A link to a neighbour begins: the parent or a child, or the backup.
+    /// A link to a neighbour begins: the parent or a child, or the backup. One of the same slot that
+    /// had not ended ends.
     pub fn on_linked(&mut self, now: Time, link: Slot, peer: PublicKey, backup: bool) {
-        let _ = (now, link, peer, backup);
+        self.on_unlinked(link);
+        self.now = now;
+        self.serials += 1;
+        let mut link = Link::new(link, self.serials, peer, self.fresh);
+        if backup {
+            link.backup = Some(Box::default());
+            link.saying = None;
+            link.cursor = self.log.base();
+        } else {
+            self.doubt_anew();
+        }
+        if self.links.len() == self.links.capacity() {
+            self.links.reserve_exact(1);
+        }
+        self.links.push(link);
     }
 
     /// The link ended, and whatever was under way on it.
     pub fn on_unlinked(&mut self, link: Slot) {
-        let _ = link;
+        if let Some(at) = self.link_at(link) {
+            self.links.remove(at);
+            self.unpark();
+        }
+        if !self.links.iter().any(Link::is_tree) {
+            self.enter_all();
+        }
     }
 
     /// A packet came over the link. Ask `is_held` before each: what comes over a link that waits
@@ -106,44 +169,96 @@ impl Cast {
         packet: &Packet<'_>,
         verify: Verify<'_>,
     ) -> Result<(), Fault> {
-        let _ = (now, link, packet, verify);
-        Ok(())
+        self.now = now;
+        let Some(at) = self.link_at(link) else {
+            return Ok(());
+        };
+        let done = self.on_body(at, packet, verify);
+        if let Err(fault) = done {
+            self.stats.faults[fault as usize] += 1;
+        }
+        self.unpark();
+        done
     }
 
-    /// Writes the next packet for the link, of at most `room` bytes, at the end of `out`. False if
-    /// there is none, or none that fits.
-    pub fn poll(&mut self, now: Time, link: Slot, room: usize, out: &mut Vec<u8>) -> bool {
-        let _ = (now, link, room, out);
-        false
-    }
-
-    /// True if `poll` has something for the link.
-    pub fn has_output(&self, link: Slot) -> bool {
-        let _ = link;
-        false
+    fn on_body(&mut self, at: usize, packet: &Packet<'_>, verify: Verify<'_>) -> Result<(), Fault> {
+        let Head::Binary([kind]) = packet.head else {
+            return Err(Fault::Malformed);
+        };
+        let link = &self.links[at];
+        if link.parked.is_some() {
+            return Err(Fault::Flood);
+        }
+        let (tree, whole) = (link.is_tree(), link.peer_whole);
+        match *kind {
+            packet::HAVE if tree => self.on_have(at, packet.body),
+            packet::MESSAGE if tree && whole => self.on_opening(at, packet.body, verify),
+            packet::MORE if tree && whole => self.on_more(at, packet.body),
+            packet::DIGEST if !tree => self.on_digest(at, packet.body),
+            packet::HAVE..=packet::DIGEST => Err(Fault::Misplaced),
+            _ => Err(Fault::Malformed),
+        }
     }
 
     /// True if nothing more is to be read from the link for now; `deadline` tells when that ends.
     pub fn is_held(&self, now: Time, link: Slot) -> bool {
-        let _ = (now, link);
-        false
+        let Some(at) = self.link_at(link) else {
+            return false;
+        };
+        let link = &self.links[at];
+        link.parked.is_some() || link.pace.free_at(HELD_BURST_S) > now
     }
 
     /// When `on_deadline` is due.
     pub fn deadline(&self) -> Option<Time> {
-        None
+        let ring_ms = u64::from(self.config.ring_ms);
+        // A little later than the oldest item asks for, so that it goes with others.
+        let old = |item: &log::Item| item.at.plus_ms(ring_ms + ring_ms / 16);
+        let outbox_ms = u64::from(self.config.outbox_ms);
+        let outbox = (!self.outbox.is_empty()).then(|| self.entered_at.plus_ms(outbox_ms));
+        let free_at = self.pace.free_at(outbox::BURST_S);
+        let writer = (self.writer_waits && free_at > self.now).then_some(free_at);
+        let own = [
+            self.log.oldest().map(old),
+            outbox,
+            writer,
+            self.withheld_at(),
+        ];
+        let links = self
+            .links
+            .iter()
+            .filter_map(|link| self.link_deadline(link));
+        own.into_iter().flatten().chain(links).min()
+    }
+
+    fn link_deadline(&self, link: &Link) -> Option<Time> {
+        let free_at = link.pace.free_at(HELD_BURST_S);
+        let free_at = (free_at > self.now).then_some(free_at);
+        let parked = link.parked.as_ref().map(|parked| parked.until);
+        let backup = link.backup.as_ref();
+        let due_at = |backup: &Box<Backup>| backup.due_at(&self.config);
+        let digest = backup
+            .filter(|_| link.cursor < self.log.head())
+            .and_then(due_at);
+        let digest = digest.filter(|at| *at > self.now);
+        [free_at, parked, digest].into_iter().flatten().min()
     }
 
     /// Does what is due. After it some links may be held no more, and others have output.
     pub fn on_deadline(&mut self, now: Time) {
-        let _ = now;
-    }
-
-    /// True if the parent was shown to lack for long what the backup has: leave and bar it. At most
-    /// once in a while, and no more for a backup whose word proved worthless.
-    pub fn withheld(&mut self, now: Time) -> bool {
-        let _ = now;
-        false
+        self.now = now;
+        let ring_us = u64::from(self.config.ring_ms) * 1000;
+        while let Some(oldest) = self.log.oldest()
+            && now.since_us(oldest.at) >= ring_us
+        {
+            self.drop_oldest();
+        }
+        self.unpark();
+        let outbox_us = u64::from(self.config.outbox_ms) * 1000;
+        if now.since_us(self.entered_at) >= outbox_us {
+            self.enter_all();
+        }
+        self.judge_backups();
     }
 
     /// What happened so far.
@@ -153,11 +268,14 @@ impl Cast {
 
     /// Bytes on the heap, those of the ring included.
     pub fn held_bytes(&self) -> u64 {
-        0
+        let links = self.links.iter().map(Link::held_bytes).sum::<u64>();
+        let places = self.links.capacity() * size_of::<Link>() + self.lost.len() * 64;
+        let log = self.log.held_bytes() + self.outbox_bytes;
+        links + places as u64 + log + self.origins.held_bytes()
     }
 
-    /// Bytes of chunks in the ring.
+    /// Bytes of the ring.
     pub fn ring_bytes(&self) -> u64 {
-        0
+        self.log.bytes()
     }
 }

@@ -151,27 +151,18 @@ impl<I: Id> Place<I> {
             None => u16::MAX,
         };
         let kept = free && self.kept.is_some();
+        let idle = self.children.idle().filter(|_| own && !ask.leaf && !free);
         let mut to = Vec::new();
         if !kept && shallower > 0 {
-            to = self.open_for(
-                from,
-                ask,
-                shallower.min(ask.most.saturating_add(1)),
-                sight,
-                fx,
-            );
-        }
-        if free && to.is_empty() {
-            return self.offer(from, ask.hole, None, fx);
+            let shallower = shallower.min(ask.most.saturating_add(1));
+            let held = idle.is_none() && !free;
+            to = self.open_for(from, ask, (shallower, held), sight, fx);
         }
         if !to.is_empty() {
             return self.send(from, Message::Go { to }, fx);
         }
-        if own
-            && !ask.leaf
-            && let Some(idle) = self.children.idle()
-        {
-            return self.offer(from, None, Some(idle), fx);
+        if free || idle.is_some() {
+            return self.offer(from, ask.hole, idle, fx);
         }
         self.place_further(from, ask, sight, fx);
     }
@@ -209,13 +200,13 @@ impl<I: Id> Place<I> {
         self.send(from, message, fx);
     }
 
-    /// Holders of open slots at a depth below `shallower` that the rule allows and that were not
-    /// named lately.
+    /// Holders of open slots at a depth below the first of the bounds that the rule allows and that
+    /// were not named lately; those that are held only if the second says so.
     fn open_for(
         &mut self,
         from: I,
         ask: &Ask<I>,
-        shallower: u16,
+        (shallower, held): (u16, bool),
         sight: &mut impl Sight<I>,
         fx: &mut Effects<Effect<I>>,
     ) -> Vec<I> {
@@ -230,7 +221,7 @@ impl<I: Id> Place<I> {
         }
         open.extend(self.rest.iter().copied());
         open.retain(|open| {
-            let fits = open.depth < deepest && !(open.held && ask.leaf);
+            let fits = open.depth < deepest && (!open.held || (held && !ask.leaf));
             let other = open.node != me && open.node != from;
             let named = self.named.iter().any(|(named, _)| *named == open.node);
             fits && other && !named
@@ -298,6 +289,7 @@ impl<I: Id> Place<I> {
         self.children.add(node, below);
         fx.push(Effect::Linked { node });
         if self.is_root() {
+            self.rest_root(fx);
             fx.push(Effect::Placed);
         }
     }

@@ -202,6 +202,7 @@ impl<I: Id> Place<I> {
         }
         self.stay = self.stay.saturating_add(1).min(u32::MAX - 1);
         let Some(parent) = self.parent() else {
+            self.rest_root(fx);
             if !self.children.list.is_empty() {
                 self.raise_above(self.reign(), fx);
             }

@@ -88,6 +88,7 @@ pub struct Place<I> {
     raise_above: Option<Reign<I>>,
     age_armed: bool,
     tell_armed: bool,
+    probe_armed: bool,
     /// Doublings of the time between two probes of a root.
     probes: u8,
     /// Whether the reign was raised for another tree since the last probe.
@@ -125,6 +126,7 @@ impl<I: Id> Place<I> {
             raise_above: None,
             age_armed: false,
             tell_armed: false,
+            probe_armed: false,
             probes: 0,
             merged: false,
             stay: 0,
@@ -137,6 +139,11 @@ impl<I: Id> Place<I> {
     /// This member.
     pub fn me(&self) -> I {
         self.me
+    }
+
+    /// The choices that it was given.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
     }
 
     /// The parent, if there is one.

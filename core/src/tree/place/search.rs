@@ -150,9 +150,10 @@ impl<I: Id> Place<I> {
         }
     }
 
-    /// A root that has found nothing looks again, ever more seldom.
+    /// A root that looks for nobody will do so again, ever more seldom.
     pub(super) fn rest_root(&mut self, fx: &mut Effects<Effect<I>>) {
-        if self.is_root() {
+        if self.is_root() && !self.probe_armed && self.search.is_none() {
+            self.probe_armed = true;
             let ms = PROBE_MS.saturating_mul(1 << self.probes.min(16));
             let ms = ms.min(self.settings.settle_ms);
             self.probes = (self.probes + 1).min(16);
@@ -162,6 +163,7 @@ impl<I: Id> Place<I> {
     }
 
     pub(super) fn on_probe(&mut self, sight: &mut impl Sight<I>, fx: &mut Effects<Effect<I>>) {
+        self.probe_armed = false;
         self.merged = false;
         if !self.is_root() || self.search.is_some() {
             return;
@@ -316,6 +318,7 @@ impl<I: Id> Place<I> {
         fx.push(Effect::Disarm {
             timer: Timer::Probe,
         });
+        self.probe_armed = false;
         self.path = self.path_below(from, take.path);
         self.adrift_above = take.adrift;
         self.moving_above = false;

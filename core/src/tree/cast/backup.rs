@@ -1,0 +1,211 @@
+//! The backup link: digests of positions go out, and what comes in shows if the parent withholds
+//! something. A backup may lie as well as a parent, so its word moves us once: if the next parent
+//! does not have it either, it counts no more.
+
+use alloc::{boxed::Box, collections::BTreeMap, vec::Vec};
+
+use super::{
+    Cast, Config, Fault,
+    origins::Origin,
+    packet::{self, HEAD, SHORT, Short},
+};
+use crate::base::Time;
+
+/// The most origins of which one backup may say that it has more.
+const DOUBTS_MOST: usize = 64;
+
+/// What a backup link holds.
+#[derive(Debug, Default)]
+pub(super) struct Backup {
+    /// When the last digest went out.
+    said_at: Option<Time>,
+    /// What the backup has and we have not: by origin and life, how far it is, and since when.
+    doubts: BTreeMap<([u8; 6], u16), (u32, Time)>,
+    /// We left a parent by its word.
+    tried: bool,
+    /// Its word proved worthless.
+    void: bool,
+}
+
+impl Backup {
+    /// True if a digest is to go out.
+    pub(super) fn is_due(&self, changed: bool, now: Time, config: &Config) -> bool {
+        changed && self.due_at(config).is_none_or(|at| now >= at)
+    }
+
+    /// The earliest time of the next digest.
+    pub(super) fn due_at(&self, config: &Config) -> Option<Time> {
+        let said_at = self.said_at?;
+        Some(said_at.plus_ms(u64::from(config.digest_ms)))
+    }
+
+    /// The time of the oldest doubt.
+    pub(super) fn oldest(&self) -> Option<Time> {
+        let times = self.doubts.values().map(|doubt| doubt.1);
+        times.min().filter(|_| !self.void)
+    }
+
+    /// Another neighbour has the time to tell what we lack.
+    pub(super) fn begin_anew(&mut self, now: Time) {
+        for doubt in self.doubts.values_mut() {
+            doubt.1 = now;
+        }
+    }
+}
+
+impl Cast {
+    /// Says where we are with the origins that spoke since the last digest.
+    pub(super) fn poll_digest(&mut self, at: usize, room: usize, out: &mut Vec<u8>) -> bool {
+        let (now, head) = (self.now, self.log.head());
+        let link = &mut self.links[at];
+        let cursor = link.cursor.max(self.log.base());
+        let Some(backup) = &mut link.backup else {
+            return false;
+        };
+        if !backup.is_due(cursor < head, now, &self.config) {
+            return false;
+        }
+        let items = (cursor..head).filter_map(|at| self.log.get(at));
+        let mut origins: Vec<u32> = items.map(|item| item.origin).collect();
+        origins.sort_unstable();
+        origins.dedup();
+        let room = room.min(usize::from(u16::MAX)).saturating_sub(HEAD) / SHORT;
+        if room < origins.len().min(DOUBTS_MOST) {
+            return false;
+        }
+        backup.said_at = Some(now);
+        link.cursor = head;
+        packet::write_head(packet::DIGEST, out);
+        for origin in origins.into_iter().take(room) {
+            let row = self.origins.row(origin);
+            Short::of(&row.key, row.position()).write(out);
+        }
+        true
+    }
+
+    /// A digest of the backup came.
+    pub(super) fn on_digest(&mut self, at: usize, body: &[u8]) -> Result<(), Fault> {
+        let shorts = Short::parse(body)?;
+        let now = self.now;
+        let link = &mut self.links[at];
+        link.pace.charge(now, &self.config, body.len(), true);
+        self.dispel(at);
+        let ahead: Vec<Short> = self.beyond_us(shorts);
+        let Some(backup) = &mut self.links[at].backup else {
+            return Err(Fault::Misplaced);
+        };
+        for short in ahead {
+            let who = (short.who, short.life);
+            let room = backup.doubts.len() < DOUBTS_MOST;
+            if !backup.void && (room || backup.doubts.contains_key(&who)) {
+                // The first one that is missing counts: what is behind it follows.
+                backup.doubts.entry(who).or_insert((short.next, now));
+            }
+        }
+        Ok(())
+    }
+
+    /// What the digest has more of than we have.
+    fn beyond_us(&self, shorts: impl Iterator<Item = Short>) -> Vec<Short> {
+        let ours = self.origins.rows().iter();
+        let mut ours: Vec<Short> = ours
+            .map(|row| Short::of(&row.key, row.position()))
+            .collect();
+        ours.sort_unstable();
+        let lacks = |short: &Short| {
+            let from = ours.partition_point(|our| our.who < short.who);
+            let our = ours.get(from).filter(|our| our.who == short.who);
+            our.is_none_or(|our| short.is_beyond(our))
+        };
+        shorts.filter(lacks).collect()
+    }
+
+    /// True if the digest tells of more of an origin than we have.
+    fn lacks(&self, short: &Short) -> bool {
+        let who = |row: &&Origin| row.key.as_bytes().starts_with(&short.who);
+        let row = self.origins.rows().iter().find(who);
+        row.is_none_or(|row| short.is_beyond(&Short::of(&row.key, row.position())))
+    }
+
+    /// Forgets the doubts that are over: we have got so far.
+    fn dispel(&mut self, at: usize) {
+        let Some(mut backup) = self.links[at].backup.take() else {
+            return;
+        };
+        backup.doubts.retain(|who, doubt| {
+            self.lacks(&Short {
+                who: who.0,
+                life: who.1,
+                next: doubt.0,
+            })
+        });
+        if backup.doubts.is_empty() {
+            backup.tried = false;
+        }
+        self.links[at].backup = Some(backup);
+    }
+
+    /// True if the parent was shown to lack for long what the backup has: leave and bar it. At most
+    /// once in a while, and no more for a backup whose word proved worthless.
+    pub fn withheld(&mut self, now: Time) -> bool {
+        self.now = now;
+        self.judge_backups();
+        core::mem::take(&mut self.withheld)
+    }
+
+    /// Looks whether what a backup has was lacking for long.
+    pub(super) fn judge_backups(&mut self) {
+        let now = self.now;
+        let long_us = u64::from(self.config.withheld_ms) * 1000;
+        for at in 0..self.links.len() {
+            self.dispel(at);
+            let Some(backup) = &mut self.links[at].backup else {
+                continue;
+            };
+            let long = backup
+                .oldest()
+                .is_some_and(|it| now.since_us(it) >= long_us);
+            if !long {
+                continue;
+            }
+            if backup.tried {
+                // The parent before did not have it, and this one has it not either.
+                backup.void = true;
+                backup.doubts.clear();
+                self.stats.doubted += 1;
+            } else if now >= self.believes_at {
+                backup.tried = true;
+                backup.begin_anew(now);
+                let rest_ms = u64::from(self.config.withheld_rest_ms);
+                self.believes_at = now.plus_ms(rest_ms);
+                self.withheld = true;
+            }
+        }
+    }
+
+    /// When a doubt is old enough to act on it.
+    pub(super) fn withheld_at(&self) -> Option<Time> {
+        let backups = self.links.iter().filter_map(|link| link.backup.as_ref());
+        let acts_at = |backup: &Box<Backup>| {
+            let old = backup.oldest()?.plus_ms(u64::from(self.config.withheld_ms));
+            Some(if backup.tried {
+                old
+            } else {
+                old.max(self.believes_at)
+            })
+        };
+        backups.filter_map(acts_at).min()
+    }
+
+    /// A new neighbour of the tree has the time to tell what we lack.
+    pub(super) fn doubt_anew(&mut self) {
+        let now = self.now;
+        let backups = self
+            .links
+            .iter_mut()
+            .filter_map(|link| link.backup.as_mut());
+        for backup in backups {
+            backup.begin_anew(now);
+        }
+    }
+}

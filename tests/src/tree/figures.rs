@@ -1,0 +1,1 @@
+//! What large trees come to.
