@@ -33,6 +33,9 @@ pub struct Config {
     pub asked_max: u32,
     /// A member without a backup asks another one so often whether it will be its backup.
     pub pair_ms: u32,
+    /// A member that stands alone asks those that its program named again after this long, and
+    /// after twice as long each time, up to a minute.
+    pub again_ms: u32,
     /// Bytes that wait for one neighbour about places; one that does not take them is given up.
     pub unsent_max_bytes: u32,
     /// Who stands where.
@@ -57,6 +60,7 @@ impl Default for Config {
             bar_ms: 60_000,
             asked_max: 64,
             pair_ms: 2_000,
+            again_ms: 2_000,
             unsent_max_bytes: 65_536,
             place: place::Settings::default(),
             cast: cast::Config::default(),

@@ -4,26 +4,29 @@
 use alloc::{string::String, vec::Vec};
 use core::{fmt, net::SocketAddr, str::FromStr};
 
+use data_encoding::HEXLOWER;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-use super::Node;
 use crate::wire::Address;
 
 /// Addresses that a contact has at most; of more, the first count.
 pub const ADDRESSES_MOST: usize = 2;
 
-/// A member and where it may be: `<key>.<epoch>` and `@` before each address.
+/// A member and where it may be: `<key>.<epoch>` and `@` before each address. That the key is one
+/// is not looked at yet: that takes longer than all the rest, and most are known.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Contact {
-    /// Who.
-    pub node: Node,
+    /// The bytes of its key.
+    pub key: [u8; 32],
+    /// When its life began.
+    pub epoch: u64,
     /// Where, the likeliest first.
     pub addresses: Vec<SocketAddr>,
 }
 
 impl fmt::Display for Contact {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.{}", self.node.key, self.node.epoch)?;
+        write!(f, "{}.{}", HEXLOWER.encode(&self.key), self.epoch)?;
         for address in self.addresses.iter().take(ADDRESSES_MOST) {
             write!(f, "@{}", Address::new(*address))?;
         }
@@ -49,19 +52,24 @@ impl FromStr for Contact {
         let who = parts.next().ok_or(ContactError)?;
         let (key, epoch) = who.split_once('.').ok_or(ContactError)?;
         let is_plain = epoch.bytes().all(|byte| byte.is_ascii_digit());
-        let node = Node {
-            key: key.parse().map_err(|_illegal| ContactError)?,
-            epoch: Some(epoch)
-                .filter(|epoch| is_plain && (*epoch == "0" || !epoch.starts_with('0')))
-                .and_then(|epoch| epoch.parse().ok())
-                .ok_or(ContactError)?,
-        };
+        let epoch = Some(epoch)
+            .filter(|epoch| is_plain && (*epoch == "0" || !epoch.starts_with('0')))
+            .and_then(|epoch| epoch.parse().ok())
+            .ok_or(ContactError)?;
+        let mut bytes = [0; 32];
+        if key.len() != 64 {
+            return Err(ContactError);
+        }
+        HEXLOWER
+            .decode_mut(key.as_bytes(), &mut bytes)
+            .map_err(|_illegal| ContactError)?;
         let addresses = parts.take(ADDRESSES_MOST).map(|text| {
             let address: Address = text.parse().map_err(|_illegal| ContactError)?;
             Ok(address.socket())
         });
         Ok(Self {
-            node,
+            key: bytes,
+            epoch,
             addresses: addresses.collect::<Result<_, _>>()?,
         })
     }
@@ -90,10 +98,8 @@ mod tests {
     #[test]
     fn tree_contacts_have_one_text() {
         let contact = Contact {
-            node: Node {
-                key: SecretKey::from_bytes(&[1; 32]).public(),
-                epoch: 1_700_000_000_000,
-            },
+            key: *SecretKey::from_bytes(&[1; 32]).public().as_bytes(),
+            epoch: 1_700_000_000_000,
             addresses: ["192.0.2.1:4000", "[2001:db8::1]:4000"]
                 .map(|text| text.parse().unwrap())
                 .into(),

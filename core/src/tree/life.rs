@@ -48,8 +48,23 @@ pub struct Tree {
     /// Turns of `cast` and `image` at the same link.
     pub(super) image_first: bool,
     pub(super) size: u32,
+    /// Whom the program named, and when they are asked again.
+    pub(super) contacts: Vec<(PublicKey, Vec<SocketAddr>)>,
+    again: Again,
     pub(super) stats: Stats,
 }
+
+/// When a member that stands alone asks again.
+#[derive(Debug)]
+struct Again {
+    at: Time,
+    waited_ms: u32,
+}
+
+/// Members that the program named and that are remembered.
+const CONTACTS_MOST: usize = 8;
+/// The longest time until somebody who stands alone asks again.
+const AGAIN_MOST_MS: u32 = 60_000;
 
 /// When what happens regularly happens next.
 #[derive(Debug)]
@@ -145,6 +160,11 @@ impl Tree {
             lost: Vec::new(),
             image_first: false,
             size: 1,
+            contacts: Vec::new(),
+            again: Again {
+                at: now,
+                waited_ms: config.again_ms,
+            },
             stats: Stats::default(),
             config,
             me,
@@ -300,6 +320,7 @@ impl Tree {
             self.bar(now, parent);
         }
         self.seek_backup(now, fx);
+        self.ask_again(now, fx);
         self.let_go(now, fx);
     }
 
@@ -345,15 +366,53 @@ impl Tree {
             if *key == self.me.key {
                 continue;
             }
+            self.contacts.retain(|(other, _)| other != key);
+            if self.contacts.len() >= CONTACTS_MOST {
+                self.contacts.remove(0);
+            }
+            self.contacts.push((*key, addresses.clone()));
+        }
+        self.again = Again {
+            at: now.plus_ms(self.config.again_ms.into()),
+            waited_ms: self.config.again_ms,
+        };
+        self.ask_contacts(now, contacts, fx);
+    }
+
+    /// Whoever stands alone asks again.
+    fn ask_again(&mut self, now: Time, fx: &mut Effects<Effect>) {
+        let is_alone = self.place.size() <= 1 && !self.contacts.is_empty();
+        if !is_alone || self.again.at > now {
+            return;
+        }
+        self.again.waited_ms = self.again.waited_ms.saturating_mul(2).min(AGAIN_MOST_MS);
+        self.again.at = now.plus_ms(self.again.waited_ms.into());
+        let contacts = self.contacts.clone();
+        self.ask_contacts(now, &contacts, fx);
+    }
+
+    fn ask_contacts(
+        &mut self,
+        now: Time,
+        contacts: &[(PublicKey, Vec<SocketAddr>)],
+        fx: &mut Effects<Effect>,
+    ) {
+        for (key, addresses) in contacts {
+            if *key == self.me.key {
+                continue;
+            }
             let is_new = self.peers.find(key).is_none_or(|peer| peer.epoch.is_none());
             let peer = self.peers.enter(now, *key);
-            if let Some(node) = Some(peer.node()).filter(|_| !is_new) {
+            if let Some(node) = Some(peer.node()).filter(|_| !is_new && peer.link.is_some()) {
                 self.ask(now, node);
                 continue;
             }
             peer.is_contact = true;
             peer.spoke = now;
             peer.address = peer.address.or(addresses.first().copied());
+            if peer.is_held && peer.link.is_none() {
+                continue;
+            }
             match peer.link {
                 Some(link) => fx.push(Effect::Greet { link }),
                 None => {

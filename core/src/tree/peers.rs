@@ -77,7 +77,7 @@ pub(super) struct Peers {
     /// Who proved false, and until when it is not dealt with.
     barred: Vec<(PublicKey, Time)>,
     /// Where members are that somebody named, the newest last.
-    hints: Vec<(PublicKey, SocketAddr)>,
+    hints: Vec<(Node, SocketAddr)>,
 }
 
 /// Members whose address is remembered because somebody named them.
@@ -133,19 +133,34 @@ impl Peers {
 
     /// Somebody says where a member is. Of too many hints the oldest goes whose member is not one of
     /// `kept`.
-    pub(super) fn learn(&mut self, key: PublicKey, address: SocketAddr, kept: &[Node]) {
-        self.hints.retain(|(other, _)| *other != key);
+    pub(super) fn learn(&mut self, node: Node, address: SocketAddr, kept: &[Node]) {
+        self.hints.retain(|(other, _)| other.key != node.key);
         if self.hints.len() >= HINTS_MOST {
             let is_spare = |key: &PublicKey| kept.iter().all(|node| node.key != *key);
-            let oldest = self.hints.iter().position(|(key, _)| is_spare(key));
+            let oldest = self.hints.iter().position(|(node, _)| is_spare(&node.key));
             self.hints.remove(oldest.unwrap_or(0));
         }
-        self.hints.push((key, address));
+        self.hints.push((node, address));
+    }
+
+    /// The key with these bytes, if it is that of somebody who was named lately: to see whether any
+    /// bytes are a key takes a hundred times as long.
+    pub(super) fn key(&self, bytes: &[u8; 32]) -> Option<PublicKey> {
+        let hints = self.hints.iter().map(|(node, _)| node.key);
+        let mut all = self.all.iter().map(|peer| peer.key).chain(hints);
+        all.find(|key| key.as_bytes() == bytes)
     }
 
     /// Where a member is said to be.
     pub(super) fn hint(&self, key: &PublicKey) -> Option<SocketAddr> {
-        self.hints.iter().find(|(other, _)| other == key).map(|it| it.1)
+        let mut hints = self.hints.iter();
+        hints.find(|(node, _)| node.key == *key).map(|it| it.1)
+    }
+
+    /// One of those who were named lately, by chance.
+    pub(super) fn named(&self, dice: u64) -> Option<Node> {
+        let place = dice.checked_rem(self.hints.len() as u64)?;
+        self.hints.get(place as usize).map(|it| it.0)
     }
 
     pub(super) fn bar(&mut self, key: PublicKey, until: Time) {
@@ -168,7 +183,7 @@ impl Peers {
         self.all.capacity() * size_of::<Peer>()
             + waiting.map(Vec::capacity).sum::<usize>()
             + self.barred.capacity() * size_of::<(PublicKey, Time)>()
-            + self.hints.capacity() * size_of::<(PublicKey, SocketAddr)>()
+            + self.hints.capacity() * size_of::<(Node, SocketAddr)>()
     }
 
     fn place(&self, key: &PublicKey) -> Result<usize, usize> {

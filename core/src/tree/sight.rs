@@ -11,6 +11,7 @@ pub type Heard<'a> = &'a dyn Fn(Slot) -> Time;
 /// What one call may look at.
 pub(super) struct Look<'a> {
     pub(super) now: Time,
+    pub(super) me: Node,
     pub(super) heard: Heard<'a>,
     pub(super) config: &'a Config,
     pub(super) peers: &'a Peers,
@@ -25,6 +26,7 @@ macro_rules! look {
     ($tree:ident, $now:expr, $heard:expr) => {
         $crate::tree::sight::Look {
             now: $now,
+            me: $tree.me,
             heard: $heard,
             config: &$tree.config,
             peers: &$tree.peers,
@@ -43,15 +45,21 @@ const DRAWS_A_CONTACT: usize = 2;
 impl Sight<Node> for Look<'_> {
     fn contacts(&mut self, most: usize) -> Vec<Node> {
         let mut found: Vec<Node> = self.backup.into_iter().take(most).collect();
-        for _ in 0..most * DRAWS_A_CONTACT {
+        for turn in 0..most * DRAWS_A_CONTACT {
             if found.len() >= most {
                 break;
             }
-            let Some(node) = self.image.contact(self.rng.u64()) else {
-                break;
+            // Who was named lately may stand in a tree that was once the same, and whose members
+            // are in no image of ours any more.
+            let dice = self.rng.u64();
+            let drawn = match turn % 2 {
+                0 => self.image.contact(dice).or_else(|| self.peers.named(dice)),
+                _ => self.peers.named(dice).or_else(|| self.image.contact(dice)),
             };
+            let Some(node) = drawn else { break };
             let is_new = found.iter().all(|other| other.key != node.key);
-            if is_new && !self.peers.is_barred(self.now, &node.key) {
+            let is_other = node.key != self.me.key;
+            if is_new && is_other && !self.peers.is_barred(self.now, &node.key) {
                 found.push(node);
             }
         }

@@ -188,13 +188,17 @@ impl Tree {
             Ok(_) => json::parse(head, &limits).map(Said::Place),
             Err(error) => Err(error),
         };
-        match word {
-            Ok(Said::Word(word)) => self.on_word(now, from, &word, fx),
-            Ok(Said::Place(message)) => self.on_message(now, from, message, heard),
-            Err(_malformed) => {
-                self.stats.malformed += 1;
-                self.bar(now, from);
+        let is_legal = match word {
+            Ok(Said::Word(word)) => {
+                self.on_word(now, from, &word, fx);
+                true
             }
+            Ok(Said::Place(message)) => self.on_message(now, from, message, heard),
+            Err(_malformed) => false,
+        };
+        if !is_legal {
+            self.stats.malformed += 1;
+            self.bar(now, from);
         }
         self.settle(now, heard, fx);
         self.tell_parts(fx);
@@ -206,7 +210,7 @@ impl Tree {
         from: Node,
         message: Message<Contact>,
         heard: Heard<'_>,
-    ) {
+    ) -> bool {
         self.stats.asks += u64::from(matches!(message, Message::Ask(_)));
         if matches!(message, Message::Leave) {
             self.image.on_gone(now, from);
@@ -214,18 +218,30 @@ impl Tree {
         let Self {
             image, peers, place, ..
         } = self;
+        let mut legal = true;
         let message = message.map(&mut |contact: Contact| {
-            image.learn(contact.node, &contact.addresses);
-            let key = contact.node.key;
-            let is_known = image.is_whole() && !image.addresses(&key).is_empty();
-            if let Some(address) = contact.addresses.first().filter(|_| !is_known) {
-                peers.learn(key, *address, place.path());
+            let known = peers.key(&contact.key);
+            let Some(key) = known.or_else(|| PublicKey::from_bytes(&contact.key).ok()) else {
+                legal = false;
+                return from;
+            };
+            let node = Node {
+                key,
+                epoch: contact.epoch,
+            };
+            image.learn(node, &contact.addresses);
+            if let Some(address) = contact.addresses.first() {
+                peers.learn(node, *address, place.path());
             }
-            contact.node
+            node
         });
+        if !legal {
+            return false;
+        }
         let mut look = look!(self, now, heard);
         self.place
             .on_message(from, message, &mut look, &mut self.place_fx);
+        true
     }
 
     /// Asks this member for a place.
@@ -346,7 +362,7 @@ impl Tree {
             self.lost.push(to);
             return;
         }
-        let contact = self.contact(to);
+        let addresses = self.addresses_of(&to.key);
         let peer = self.peers.enter(now, to.key);
         if peer.epoch.is_some_and(|epoch| epoch > to.epoch) {
             // That life of the member is over.
@@ -378,28 +394,37 @@ impl Tree {
             self.stats.asked += 1;
             fx.push(Effect::Dial {
                 peer: to.key,
-                addresses: contact.addresses,
+                addresses,
             });
         }
     }
 
     /// How a member is told to others: with where it may be.
     fn contact(&self, node: Node) -> Contact {
+        Contact {
+            key: *node.key.as_bytes(),
+            epoch: node.epoch,
+            addresses: self.addresses_of(&node.key),
+        }
+    }
+
+    /// Where a member may be, the likeliest first.
+    fn addresses_of(&self, key: &PublicKey) -> Vec<SocketAddr> {
         let mut addresses = Vec::new();
-        if node.key == self.me.key {
+        if *key == self.me.key {
             addresses.extend(self.bound.iter().chain(&self.seen).copied());
         } else {
-            let peer = self.peers.find(&node.key);
+            let peer = self.peers.find(key);
             addresses.extend(peer.and_then(|peer| peer.address));
-            let said = self.image.addresses(&node.key);
-            for address in said.into_iter().chain(self.peers.hint(&node.key)) {
+            let said = self.image.addresses(key);
+            for address in said.into_iter().chain(self.peers.hint(key)) {
                 if !addresses.contains(&address) {
                     addresses.push(address);
                 }
             }
         }
         addresses.truncate(ADDRESSES_MOST);
-        Contact { node, addresses }
+        addresses
     }
 
     /// Members whose line did not come up in time are given up.
