@@ -1,6 +1,6 @@
 //! The places of a tree, without switches around them.
 
-use hydroid_tests::tree::schedules;
+use hydroid_tests::tree::{figures, schedules, sim::MS};
 
 /// A number from the environment, so that a longer run needs no other code.
 fn number(name: &str, default: u64) -> u64 {
@@ -29,4 +29,23 @@ fn tree_random_schedules_make_no_loop_and_heal() {
     }
     println!("{count} schedules from {first}: {sent} messages, slowest {slowest:?}");
     assert_eq!(failed, 0, "schedules that failed");
+}
+
+#[test]
+fn tree_figures() {
+    let members = number("HYDROID_MEMBERS", 1_000);
+    let arity = u8::try_from(number("HYDROID_ARITY", 2)).expect("it is at most 8");
+    let (mut sim, grown) = figures::grow(1, members, arity, 10_000);
+    println!("grown: {grown:?}");
+    let until = sim.now + 30_000 * MS;
+    sim.run(until);
+    for percent in [10, 30, 50, 80] {
+        let (mut sim, _) = figures::grow(1, members, arity, 10_000);
+        let until = sim.now + 30_000 * MS;
+        sim.run(until);
+        let killed = figures::kill(&mut sim, percent);
+        println!("killed {percent}: {killed:?}");
+        assert_eq!(sim.wrong, None);
+    }
+    println!("merged: {:?}", figures::merge(1, members / 2, arity));
 }

@@ -81,9 +81,9 @@ pub struct Seat {
     pub asked: Rate,
     /// Children that it got.
     pub adopted: Rate,
-    /// Times it was sent elsewhere since it last lost its parent or began.
+    /// Times it was sent elsewhere since its parent last changed.
     pub redirects: u32,
-    /// When it last took a parent or became a root.
+    /// When that was.
     pub placed_at: u64,
 }
 
@@ -133,6 +133,8 @@ pub struct Sim {
     pub sent: u64,
     /// Times that a member got another parent while it had one.
     pub moves: u64,
+    /// How often those who found a parent were sent elsewhere before.
+    pub redirected: Vec<u32>,
     known: Vec<Name>,
     queue: Queue,
     order: HashMap<(Name, Name), u64>,
@@ -172,6 +174,7 @@ impl Sim {
             talks: std::env::var_os("HYDROID_TALK").is_some(),
             sent: 0,
             moves: 0,
+            redirected: Vec::new(),
             known: Vec::new(),
             queue: Queue::default(),
             order: HashMap::new(),
@@ -276,6 +279,17 @@ impl Sim {
         self.queue.push(self.now + after, Event::Lost(who, lost));
     }
 
+    /// Begins anew to count what is counted by the second, and redirects.
+    pub fn count_anew(&mut self) {
+        for seat in &mut self.seats {
+            seat.asked = Rate::default();
+            seat.adopted = Rate::default();
+        }
+        self.redirected.clear();
+        self.sent = 0;
+        self.moves = 0;
+    }
+
     /// Whether this very life goes on.
     pub fn is_alive(&self, name: Name) -> bool {
         let seat = &self.seats[usize::from(name.member)];
@@ -320,11 +334,11 @@ impl Sim {
         if before.is_some() && after.is_some() {
             self.moves += 1;
         }
-        if after.is_some() || self.places[at].is_root() {
-            self.seats[at].placed_at = self.now;
-        } else {
-            self.seats[at].redirects = 0;
+        if before.is_none() && after.is_some() {
+            self.redirected.push(self.seats[at].redirects);
         }
+        self.seats[at].redirects = 0;
+        self.seats[at].placed_at = self.now;
         self.demand_no_loop(at);
     }
 

@@ -127,11 +127,14 @@ impl<I: Id> Place<I> {
             let to = self.path.last().copied().into_iter().collect();
             return self.send(from, Message::Go { to }, fx);
         }
-        self.refuse(from, fx);
+        // Neither of two of equal depth may have the other, but under a new reign.
         let tie = self.reign() == ask.reign && head == ask.least;
-        if !tie {
-            self.meet(from, fx);
+        if tie && from < self.me && self.may_found() {
+            self.found(fx);
+            return self.place(from, ask, sight, fx);
         }
+        self.refuse(from, fx);
+        self.meet(from, fx);
     }
 
     /// The rule allows it: gives the asker a slot, or names those who have one.
@@ -144,11 +147,12 @@ impl<I: Id> Place<I> {
     ) {
         let own = self.is_feasible(ask) && self.depth() <= ask.most;
         let free = own && self.free_for(ask.hole) > 0 && !self.children.contains(from);
+        // Whoever has a slot gives it, but where its child would stand too deep.
+        let deep = self.depth() >= self.limit();
         let shallower = match self.depth().checked_sub(1) {
-            Some(depth) if free => depth,
-            Some(_) => u16::MAX,
-            None if free => 0,
-            None => u16::MAX,
+            Some(depth) if free && deep => depth,
+            Some(_) | None if free => 0,
+            Some(_) | None => u16::MAX,
         };
         let kept = free && self.kept.is_some();
         let idle = self.children.idle().filter(|_| own && !ask.leaf && !free);
@@ -219,9 +223,17 @@ impl<I: Id> Place<I> {
         for below in &mut open {
             below.depth = below.depth.saturating_add(self.depth());
         }
-        open.extend(self.rest.iter().copied());
+        // What is told from below is newer than what is told from above.
+        let below = open.len();
+        open.extend(self.rest.iter().map(|open| Open {
+            depth: open.depth.saturating_add(1),
+            ..*open
+        }));
+        let mut number = 0;
         open.retain(|open| {
-            let fits = open.depth < deepest && (!open.held || (held && !ask.leaf));
+            number += 1;
+            let depth = open.depth - u16::from(number > below);
+            let fits = depth < deepest && (!open.held || (held && !ask.leaf));
             let other = open.node != me && open.node != from;
             let named = self.named.iter().any(|(named, _)| *named == open.node);
             fits && other && !named

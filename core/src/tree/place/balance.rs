@@ -43,6 +43,12 @@ impl<I: Id> Place<I> {
         leads.extend(rest.map(|open| open.node));
         // What was tried is told anew if it is still open.
         self.rest.retain(|open| open.depth >= fit);
+        // Those above know of more, the higher the more, but there are few of them.
+        if let Some(far) = self.path.len().checked_sub(2) {
+            let turn = sight.dice() % (far as u64 + 1);
+            let at = 1 + usize::try_from(turn).unwrap_or(0);
+            leads.extend(self.path.get(at));
+        }
         if leads.is_empty() {
             return;
         }

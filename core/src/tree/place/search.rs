@@ -10,7 +10,11 @@ const ORPHAN_AT_ONCE: usize = 4;
 /// Members that wait to be asked, were asked, or are known to be gone, at most.
 const KEPT_MOST: usize = 32;
 /// The first time between two probes of a root.
-const PROBE_MS: u32 = 200;
+const PROBE_MS: u32 = 100;
+/// Probes before a root begins to look more seldom.
+const PROBES_QUICK: u8 = 6;
+/// Rounds of questions after which an orphan that meets its like founds a tree with it.
+const ROUNDS_LEAST: u8 = 2;
 /// How often the founding is put off while somebody says "later".
 const WAITS_MOST: u8 = 2;
 
@@ -37,6 +41,8 @@ pub(super) struct Search<I> {
     /// How many may be asked at once.
     pub(super) window: usize,
     pub(super) waits: u8,
+    /// Rounds of questions so far.
+    rounds: u8,
 }
 
 impl<I: Id> Search<I> {
@@ -54,6 +60,7 @@ impl<I: Id> Search<I> {
             lost: Vec::new(),
             window: if orphan { ORPHAN_AT_ONCE } else { 1 },
             waits: 0,
+            rounds: 0,
         }
     }
 
@@ -134,7 +141,7 @@ impl<I: Id> Place<I> {
         }
         let waits = !search.asked.is_empty() || !search.again.is_empty();
         let orphan = search.purpose == Purpose::Orphan;
-        let hurry = !search.again.is_empty() || (orphan && search.asked.is_empty());
+        let hurry = !search.again.is_empty() || orphan;
         self.search = Some(search);
         if waits || orphan {
             let ms = if hurry {
@@ -154,9 +161,10 @@ impl<I: Id> Place<I> {
     pub(super) fn rest_root(&mut self, fx: &mut Effects<Effect<I>>) {
         if self.is_root() && !self.probe_armed && self.search.is_none() {
             self.probe_armed = true;
-            let ms = PROBE_MS.saturating_mul(1 << self.probes.min(16));
+            let slower = self.probes.saturating_sub(PROBES_QUICK);
+            let ms = PROBE_MS.saturating_mul(1 << slower.min(16));
             let ms = ms.min(self.settings.settle_ms);
-            self.probes = (self.probes + 1).min(16);
+            self.probes = (self.probes + 1).min(16 + PROBES_QUICK);
             let timer = Timer::Probe;
             fx.push(Effect::Arm { timer, ms });
         }
@@ -169,7 +177,11 @@ impl<I: Id> Place<I> {
             return;
         }
         let contacts = sight.contacts(GO_MOST);
-        self.begin(Search::new(Purpose::Root, contacts), fx);
+        let mut search = Search::new(Purpose::Root, contacts);
+        if self.probes < PROBES_QUICK && !self.children.list.is_empty() {
+            search.window = ORPHAN_AT_ONCE;
+        }
+        self.begin(search, fx);
     }
 
     /// Nobody of those who were asked helped in time: others are asked, too.
@@ -182,6 +194,7 @@ impl<I: Id> Place<I> {
         search.lead(&again);
         match search.purpose {
             Purpose::Orphan => {
+                search.rounds = search.rounds.saturating_add(1);
                 search.window = (search.asked.len() + ORPHAN_AT_ONCE).min(KEPT_MOST);
                 if search.asked.len() == KEPT_MOST {
                     search.asked.clear();
@@ -350,6 +363,13 @@ impl<I: Id> Place<I> {
         if self.is_head_adrift() {
             self.found(fx);
         }
+    }
+
+    /// Whether it is adrift and has asked for long enough to found a tree with one like itself.
+    pub(super) fn may_found(&self) -> bool {
+        let search = self.search.as_ref();
+        let long = search.is_some_and(|search| search.rounds >= ROUNDS_LEAST);
+        self.is_head_adrift() && long && !self.settings.leaf
     }
 
     /// Becomes a root.
