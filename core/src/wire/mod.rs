@@ -8,7 +8,7 @@ mod packet;
 #[cfg(test)]
 pub(crate) mod property;
 mod sealed;
-mod varint;
+pub(crate) mod varint;
 #[cfg(test)]
 pub(crate) mod vector;
 

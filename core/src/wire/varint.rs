@@ -15,7 +15,7 @@ pub const fn varint_len(number: u64) -> usize {
 }
 
 /// Writes `number` at the start of `out` and tells how many bytes that took.
-pub(super) fn write(number: u64, out: &mut [u8]) -> usize {
+pub(crate) fn write(number: u64, out: &mut [u8]) -> usize {
     debug_assert!(
         number <= VARINT_MAX,
         "a number on the wire has at most 62 bits"
@@ -32,7 +32,7 @@ pub(super) fn write(number: u64, out: &mut [u8]) -> usize {
 }
 
 /// Reads a number from the front of `input` and takes it off.
-pub(super) fn read(input: &mut &[u8]) -> Option<u64> {
+pub(crate) fn read(input: &mut &[u8]) -> Option<u64> {
     let first = *input.first()?;
     let len = 1 << (first >> 6);
     let (bytes, rest) = input.split_at_checked(len)?;

@@ -1,0 +1,327 @@
+//! How two neighbours find out in what their images differ: greeting, digest, lists, wants.
+
+use alloc::vec::Vec;
+
+use super::{
+    Fault, Image,
+    entry::flag,
+    link::How,
+    record::{take, take_prefix},
+    word::{PREFIX_BITS, Prefix, prefix, six},
+};
+use crate::base::Time;
+
+/// Digests split the keys into at most this many parts, as a power of two.
+pub(super) const BITS_MOST: u32 = 8;
+/// Entries that a part of the keys should have.
+const PART: usize = 16;
+/// A part that changed so many ticks ago is not compared with the backup: what changed is still on
+/// its way to one of the two. 3 s.
+const UNSETTLED: u16 = 47;
+/// Bytes of a list's bounds, and of each of its items.
+const LIST_FRONT: usize = 12;
+const ITEM: usize = 10;
+
+/// In a greeting: the sender keeps a sample only.
+const SAMPLED: u8 = 1;
+/// In a greeting: it answers one.
+const ANSWER: u8 = 2;
+
+/// The part of the keys, of 2^`bits`, that a prefix is in.
+const fn part_of(who: Prefix, bits: u32) -> usize {
+    (who >> (PREFIX_BITS - bits)) as usize
+}
+
+/// What a list says of somebody who is gone.
+const GONE_ITEM: u32 = 0;
+
+/// What a list says of an entry: the half of its check that digests do not show.
+fn item_of(check: u64) -> u32 {
+    ((check >> 32) as u32).max(GONE_ITEM + 1)
+}
+
+impl Image {
+    /// The number of living entries and the exclusive or of their checks.
+    fn sum(&self) -> (u32, u64) {
+        let (mut sum, mut scratch) = (0, Vec::new());
+        for entry in self.store.iter().filter(|entry| !entry.is(flag::GONE)) {
+            sum ^= self.store.check(entry, &mut scratch);
+        }
+        (self.store.living(), sum)
+    }
+
+    /// The digest of each part; 0 is one that is not to be compared now.
+    fn parts(&self, now: Time, bits: u32, settled: bool) -> Vec<u32> {
+        let (mut parts, mut scratch) = (alloc::vec![0_u32; 1 << bits], Vec::new());
+        for entry in self.store.iter().filter(|entry| !entry.is(flag::GONE)) {
+            let check = self.store.check(entry, &mut scratch);
+            parts[part_of(prefix(&entry.key), bits)] ^= check as u32;
+        }
+        for part in &mut parts {
+            *part = (*part).max(1);
+        }
+        if settled {
+            let tick = super::tick(now);
+            for (at, touched) in self.touched.iter().enumerate() {
+                if tick.wrapping_sub(*touched) < UNSETTLED {
+                    parts[at >> (BITS_MOST - bits)] = 0;
+                }
+            }
+        }
+        parts
+    }
+
+    pub(super) fn write_hello(&mut self, place: usize, out: &mut Vec<u8>) {
+        let answer = self.link(place).hello.take() == Some(true);
+        let sampled = if self.whole { 0 } else { SAMPLED };
+        let (count, sum) = self.sum();
+        out.push(sampled | if answer { ANSWER } else { 0 });
+        out.extend_from_slice(&count.to_be_bytes());
+        out.extend_from_slice(&sum.to_be_bytes());
+    }
+
+    pub(super) fn on_hello(&mut self, place: usize, mut body: &[u8]) -> Result<(), Fault> {
+        let read = (|| {
+            let [mode] = take(&mut body)?;
+            let count = u32::from_be_bytes(take(&mut body)?);
+            Some((mode, count, u64::from_be_bytes(take(&mut body)?)))
+        })();
+        let read = read.filter(|(mode, ..)| *mode <= SAMPLED | ANSWER && body.is_empty());
+        let (mode, count, sum) = read.ok_or(Fault::Malformed)?;
+        if mode & SAMPLED != 0 || !self.whole {
+            return Ok(());
+        }
+        let (mine, own) = self.sum();
+        if (mine, own) == (count, sum) {
+            return Ok(());
+        }
+        self.stats.repairs += 1;
+        let me = self.me;
+        let link = self.link(place);
+        if (mine, me) > (count, link.peer) {
+            link.digest = true;
+        } else if mode & ANSWER == 0 {
+            link.hello.get_or_insert(true);
+        }
+        Ok(())
+    }
+
+    /// Bytes of the body of a digest.
+    pub(super) fn digest_len(&self) -> usize {
+        1 + (4 << self.digest_bits())
+    }
+
+    fn digest_bits(&self) -> u32 {
+        let parts = (self.store.len() / PART).max(1);
+        parts.next_power_of_two().ilog2().min(BITS_MOST)
+    }
+
+    pub(super) fn write_digest(&mut self, now: Time, place: usize, out: &mut Vec<u8>) {
+        let bits = self.digest_bits();
+        let link = self.link(place);
+        link.digest = false;
+        let backup = link.backup;
+        out.push(bits as u8);
+        for part in self.parts(now, bits, backup) {
+            out.extend_from_slice(&part.to_be_bytes());
+        }
+    }
+
+    pub(super) fn on_digest(
+        &mut self,
+        now: Time,
+        place: usize,
+        mut body: &[u8],
+    ) -> Result<(), Fault> {
+        let [bits] = take(&mut body).ok_or(Fault::Malformed)?;
+        let bits = u32::from(bits);
+        if bits > BITS_MOST || body.len() != 4 << bits {
+            return Err(Fault::Malformed);
+        }
+        if !self.whole {
+            return Ok(());
+        }
+        let backup = self.link(place).backup;
+        let mine = self.parts(now, bits, backup);
+        let width = PREFIX_BITS - bits;
+        let mut lists: Vec<(Prefix, Prefix)> = Vec::new();
+        for (at, (mine, theirs)) in (0_u64..).zip(mine.iter().zip(body.chunks_exact(4))) {
+            let theirs = u32::from_be_bytes(theirs.try_into().expect("chunks of four"));
+            if *mine == theirs || *mine == 0 || theirs == 0 {
+                continue;
+            }
+            let (from, to) = (at << width, ((at + 1) << width) - 1);
+            match lists.last_mut().filter(|(_, last)| *last + 1 == from) {
+                Some((_, last)) => *last = to,
+                None => lists.push((from, to)),
+            }
+        }
+        // A later digest says all that an earlier one said.
+        self.link(place).lists = lists.into();
+        Ok(())
+    }
+
+    /// Writes as much of the next list as fits; false if nothing does.
+    pub(super) fn write_list(
+        &mut self,
+        place: usize,
+        room: usize,
+        out: &mut Vec<u8>,
+    ) -> bool {
+        let Some(most) = room.checked_sub(LIST_FRONT).map(|room| room / ITEM) else {
+            return false;
+        };
+        let Some((from, to)) = self.link(place).lists.front().copied().filter(|_| most > 0) else {
+            return false;
+        };
+        let start = out.len();
+        out.extend_from_slice(&six(from));
+        out.extend_from_slice(&six(to));
+        let (mut items, mut rest, mut scratch) = (0, None, Vec::new());
+        for entry in self.store.range(from..=to) {
+            let who = prefix(&entry.key);
+            if items == most {
+                rest = Some(who);
+                break;
+            }
+            let said = if entry.is(flag::GONE) {
+                GONE_ITEM
+            } else {
+                item_of(self.store.check(entry, &mut scratch))
+            };
+            out.extend_from_slice(&six(who));
+            out.extend_from_slice(&said.to_be_bytes());
+            items += 1;
+        }
+        let lists = &mut self.link(place).lists;
+        match rest {
+            Some(next) => {
+                lists[0].0 = next;
+                out[start + 6..start + 12].copy_from_slice(&six(next - 1));
+            }
+            None => drop(lists.pop_front()),
+        }
+        true
+    }
+
+    pub(super) fn on_list(
+        &mut self,
+        now: Time,
+        place: usize,
+        mut body: &[u8],
+    ) -> Result<(), Fault> {
+        let from = take_prefix(&mut body).ok_or(Fault::Malformed)?;
+        let to = take_prefix(&mut body).ok_or(Fault::Malformed)?;
+        if from > to || !body.len().is_multiple_of(ITEM) {
+            return Err(Fault::Malformed);
+        }
+        let (mut theirs, mut least) = (Vec::with_capacity(body.len() / ITEM), from);
+        for item in body.chunks_exact(ITEM) {
+            let mut item = item;
+            let who = take_prefix(&mut item).ok_or(Fault::Malformed)?;
+            let said = u32::from_be_bytes(take(&mut item).ok_or(Fault::Malformed)?);
+            if who < least || who > to {
+                return Err(Fault::Malformed);
+            }
+            least = who + 1;
+            theirs.push((who, said));
+        }
+        if !self.whole {
+            return Ok(());
+        }
+        self.survey_if_stale(now);
+        let (give, wants) = self.differences(from, to, &theirs);
+        for (who, how) in give {
+            self.give(place, who, how);
+        }
+        self.link(place).wants.extend(wants);
+        Ok(())
+    }
+
+    /// Queues what the peer lacks, or keeps it back for as long as it is in doubt: whoever is gone
+    /// would go round for ever among those who forget it one after another.
+    fn give(&mut self, place: usize, who: Prefix, how: How) {
+        let doubt = self.store.find(who).is_some_and(|entry| entry.is(flag::DOUBT));
+        if !doubt {
+            self.queue(place, who, how);
+        } else if !self.link(place).withheld.contains(&who) {
+            self.link(place).withheld.push(who);
+        }
+    }
+
+    /// After a survey: gives what was kept back and is not in doubt any more.
+    pub(super) fn give_withheld(&mut self) {
+        for place in 0..self.links.len() {
+            let Some(link) = self.links[place].as_mut() else {
+                continue;
+            };
+            for who in core::mem::take(&mut link.withheld) {
+                self.give(place, who, How::Whole);
+            }
+        }
+    }
+
+    /// What the peer lacks of a range, and what I lack.
+    fn differences(
+        &self,
+        from: Prefix,
+        to: Prefix,
+        theirs: &[(Prefix, u32)],
+    ) -> (Vec<(Prefix, How)>, Vec<Prefix>) {
+        let (mut give, mut wants, mut scratch) = (Vec::new(), Vec::new(), Vec::new());
+        let mut rest = theirs.iter().copied().peekable();
+        let missing = |(who, said): (Prefix, u32)| (said != GONE_ITEM).then_some(who);
+        for entry in self.store.range(from..=to) {
+            let who = prefix(&entry.key);
+            while let Some(item) = rest.next_if(|(other, _)| *other < who) {
+                wants.extend(missing(item));
+            }
+            match rest.next_if(|(other, _)| *other == who) {
+                None if entry.is(flag::GONE) => {}
+                None => give.push((who, How::Whole)),
+                Some((_, GONE_ITEM)) if entry.is(flag::GONE) => {}
+                // It may have spoken since, which the answer will show.
+                Some((_, GONE_ITEM)) => wants.push(who),
+                Some(_) if entry.is(flag::GONE) => {
+                    give.push((who, How::Short));
+                    wants.push(who);
+                }
+                Some((_, said)) => {
+                    if item_of(self.store.check(entry, &mut scratch)) != said {
+                        give.push((who, How::Whole));
+                        wants.push(who);
+                    }
+                }
+            }
+        }
+        wants.extend(rest.filter_map(missing));
+        (give, wants)
+    }
+
+    pub(super) fn write_wants(&mut self, place: usize, room: usize, out: &mut Vec<u8>) {
+        let wants = &mut self.link(place).wants;
+        let count = wants.len().min(room / 6);
+        for who in wants.drain(..count) {
+            out.extend_from_slice(&six(who));
+        }
+        if wants.is_empty() {
+            wants.shrink_to(8);
+        }
+    }
+
+    pub(super) fn on_wants(
+        &mut self,
+        now: Time,
+        place: usize,
+        mut body: &[u8],
+    ) -> Result<(), Fault> {
+        self.survey_if_stale(now);
+        while !body.is_empty() {
+            let who = take_prefix(&mut body).ok_or(Fault::Malformed)?;
+            if self.store.find(who).is_some() && self.whole {
+                self.give(place, who, How::Whole);
+            }
+        }
+        Ok(())
+    }
+}

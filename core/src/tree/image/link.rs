@@ -1,0 +1,137 @@
+//! What waits for one neighbour, and how much is believed of it.
+
+use alloc::{collections::VecDeque, vec::Vec};
+
+use super::{Config, word::{PREFIX_BITS, Prefix}};
+use crate::{
+    base::{Slot, Time},
+    tree::Node,
+};
+
+/// Links that an image has at most: each is a bit of an entry.
+pub(super) const LINKS_MOST: usize = 16;
+
+/// How an entry is told.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum How {
+    /// All of it, and its name.
+    Whole,
+    /// What changed, as short as can be; also that it is gone.
+    Short,
+    /// Its name.
+    Name,
+}
+
+impl How {
+    const fn code(self) -> u64 {
+        match self {
+            Self::Whole => 0,
+            Self::Short => 1,
+            Self::Name => 2,
+        }
+    }
+}
+
+/// One neighbour.
+#[derive(Debug)]
+pub(super) struct Link {
+    pub(super) slot: Slot,
+    pub(super) peer: Node,
+    pub(super) backup: bool,
+    /// Entries to be told, oldest first; how stands in the bits above the prefix.
+    queue: VecDeque<u64>,
+    /// Entries to be asked for.
+    pub(super) wants: Vec<Prefix>,
+    /// Entries that the peer lacks and that are in doubt.
+    pub(super) withheld: Vec<Prefix>,
+    /// Ranges of which the peer should be told what is there.
+    pub(super) lists: VecDeque<(Prefix, Prefix)>,
+    /// A greeting is owed; true if it answers one.
+    pub(super) hello: Option<bool>,
+    /// The digest is owed.
+    pub(super) digest: bool,
+    /// A round of gossip is owed.
+    pub(super) gossip: bool,
+    /// When to greet again, since not all was believed.
+    pub(super) amends_at: Option<Time>,
+    /// Records that are still believed.
+    tokens: u32,
+    tokens_at: Time,
+}
+
+impl Link {
+    pub(super) fn new(now: Time, config: &Config, slot: Slot, peer: Node, backup: bool) -> Self {
+        Self {
+            slot,
+            peer,
+            backup,
+            queue: VecDeque::new(),
+            wants: Vec::new(),
+            withheld: Vec::new(),
+            lists: VecDeque::new(),
+            hello: Some(true),
+            digest: false,
+            gossip: false,
+            amends_at: None,
+            tokens: burst(config),
+            tokens_at: now,
+        }
+    }
+
+    /// Puts an entry at the end of the queue.
+    pub(super) fn push(&mut self, who: Prefix, how: How) {
+        self.queue.push_back(who | how.code() << PREFIX_BITS);
+    }
+
+    /// The entry at the front of the queue.
+    pub(super) fn front(&self) -> Option<(Prefix, How)> {
+        let item = *self.queue.front()?;
+        let how = match item >> PREFIX_BITS {
+            0 => How::Whole,
+            1 => How::Short,
+            _ => How::Name,
+        };
+        Some((item & ((1 << PREFIX_BITS) - 1), how))
+    }
+
+    pub(super) fn pop(&mut self) {
+        self.queue.pop_front();
+        if self.queue.is_empty() && self.queue.capacity() > 16 {
+            self.queue.shrink_to(4);
+        }
+    }
+
+    pub(super) fn queued(&self) -> usize {
+        self.queue.len()
+    }
+
+    pub(super) fn has_output(&self) -> bool {
+        let compares = self.hello.is_some() || self.digest || !self.lists.is_empty();
+        compares || self.gossip || !self.wants.is_empty() || !self.queue.is_empty()
+    }
+
+    /// Takes one of the records that are believed; false if there is none left.
+    pub(super) fn spend(&mut self, now: Time, config: &Config) -> bool {
+        let rate = u64::from(config.records_per_s.max(1));
+        let earned = now.since_us(self.tokens_at).saturating_mul(rate) / 1_000_000;
+        if earned > 0 {
+            let all = u64::from(self.tokens).saturating_add(earned);
+            self.tokens = all.min(u64::from(burst(config))) as u32;
+            self.tokens_at = now;
+        }
+        let some = self.tokens > 0;
+        self.tokens = self.tokens.saturating_sub(1);
+        some
+    }
+
+    pub(super) fn held_bytes(&self) -> usize {
+        self.queue.capacity() * size_of::<u64>()
+            + (self.wants.capacity() + self.withheld.capacity()) * size_of::<Prefix>()
+            + self.lists.capacity() * size_of::<(Prefix, Prefix)>()
+    }
+}
+
+/// Records that are believed at once: twice a whole image.
+fn burst(config: &Config) -> u32 {
+    config.members_max.saturating_mul(2).saturating_add(64)
+}
