@@ -49,6 +49,13 @@ fn tree_heals_whoever_dies() {
         let mut colony = grown(60, 2, seed);
         colony.run(5_000);
         let before = shape(&colony, 2);
+        if !before.is_one() {
+            for _ in 0..40 {
+                colony.run(500);
+                println!("{} {:?}", colony.world.now.as_us() / 1000, shape(&colony, 2).roots);
+            }
+            for n in &before.roots { println!("{n} {:?} {:?}", colony.tree(*n).standing(), colony.tree(*n).stats()); }
+        }
         assert!(before.is_one());
         let root = before.roots[0];
         colony.kill(root);

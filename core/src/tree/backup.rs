@@ -2,11 +2,9 @@
 //! keeps back is noticed, and an orphan has somebody to ask to whom it has a line. It is mutual:
 //! each is the other's.
 
-use alloc::{string::String, vec::Vec};
+use alloc::vec::Vec;
 
-use serde::{Deserialize, Serialize};
-
-use super::{Effect, Node, life::Tree, place::Sight as _, sight::look, speak};
+use super::{Effect, Node, life::Tree, place::Sight as _, sight::look, speak, word::Word};
 use crate::{
     base::{Effects, Slot, Time},
     identity::PublicKey,
@@ -24,25 +22,6 @@ pub(super) struct Backup {
 
 /// Tries after which somebody of our own branch will do.
 const CHOOSY_TRIES: u8 = 3;
-
-/// What two members say to each other about being backups (PROTOCOL, section Places).
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-#[serde(tag = "tree", rename_all = "lowercase")]
-pub(super) enum Word {
-    /// Will you be my backup? `branch` is the member below the root that the sender is below, or
-    /// is; with `any` the branch does not matter.
-    Pair {
-        /// The key of that member.
-        branch: String,
-        /// It may be the same.
-        #[serde(default)]
-        any: bool,
-    },
-    /// Yes.
-    Paired,
-    /// No, or not any more.
-    Unpair,
-}
 
 impl Backup {
     pub(super) fn node(&self) -> Option<Node> {
@@ -94,12 +73,21 @@ impl Tree {
         self.send_packet(now, node, speak::packet(&word), fx);
     }
 
-    /// Somebody says something about being our backup.
-    pub(super) fn on_word(&mut self, now: Time, from: Node, word: &Word, fx: &mut Effects<Effect>) {
+    /// Somebody says something beside the places: about being our backup, or whose tree it is.
+    pub(super) fn on_word(&mut self, now: Time, from: Node, word: Word, fx: &mut Effects<Effect>) {
         match word {
+            Word::Whose => {
+                let root = self.place.reign().root.unwrap_or(self.me);
+                let root = alloc::format!("{}", root.key);
+                self.send_packet(now, from, speak::packet(&Word::Of { root }), fx);
+            }
+            Word::Of { root } => {
+                let root: Option<PublicKey> = root.parse().ok();
+                self.on_whose(now, from, root.map(|root| *root.as_bytes()));
+            }
             Word::Pair { branch, any } => {
                 let is_free = self.backup.is.is_none_or(|node| node.key == from.key);
-                let other = *any || alloc::format!("{}", self.branch()) != *branch;
+                let other = any || alloc::format!("{}", self.branch()) != branch;
                 let fits = is_free && other && !self.is_near(&from.key);
                 if fits {
                     self.pair(now, from);

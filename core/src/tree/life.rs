@@ -12,6 +12,7 @@ use super::{
     peers::Peers,
     place::{self, Place, Timer},
     sight::{Heard, look},
+    word::Word,
 };
 use crate::{
     base::{Effects, Rng, Time, Wall},
@@ -379,10 +380,9 @@ impl Tree {
         self.ask_contacts(now, contacts, fx);
     }
 
-    /// Whoever stands alone asks again.
+    /// Those whom the program named are asked again until they are known to be in our tree.
     fn ask_again(&mut self, now: Time, fx: &mut Effects<Effect>) {
-        let is_alone = self.place.size() <= 1 && !self.contacts.is_empty();
-        if !is_alone || self.again.at > now {
+        if self.contacts.is_empty() || self.again.at > now {
             return;
         }
         self.again.waited_ms = self.again.waited_ms.saturating_mul(2).min(AGAIN_MOST_MS);
@@ -404,7 +404,7 @@ impl Tree {
             let is_new = self.peers.find(key).is_none_or(|peer| peer.epoch.is_none());
             let peer = self.peers.enter(now, *key);
             if let Some(node) = Some(peer.node()).filter(|_| !is_new && peer.link.is_some()) {
-                self.ask(now, node);
+                self.ask_or_compare(now, node, fx);
                 continue;
             }
             peer.is_contact = true;
@@ -425,6 +425,25 @@ impl Tree {
             }
         }
         self.stir(now);
+    }
+
+    /// Asks a member for a place or, if we have one, which tree it is in.
+    pub(super) fn ask_or_compare(&mut self, now: Time, node: Node, fx: &mut Effects<Effect>) {
+        if self.place.size() <= 1 {
+            self.ask(now, node);
+        } else {
+            self.send_packet(now, node, super::speak::packet(&Word::Whose), fx);
+        }
+    }
+
+    /// A member says whose tree it is in.
+    pub(super) fn on_whose(&mut self, now: Time, from: Node, root: Option<[u8; 32]>) {
+        let own = self.place.reign().root;
+        if own.is_some_and(|own| root == Some(*own.key.as_bytes())) {
+            self.contacts.retain(|(key, _)| *key != from.key);
+        } else if self.contacts.iter().any(|(key, _)| *key == from.key) {
+            self.ask(now, from);
+        }
     }
 
     /// Leaves politely: everybody near is told, and those below find another place at once.
@@ -454,9 +473,17 @@ impl Tree {
         self.image.set_name(now, name, &sign)
     }
 
+    /// Where others may reach us, the likeliest first.
+    pub(super) fn own_addresses(&self) -> Vec<SocketAddr> {
+        let mut own = self.bound.clone();
+        let seen = self.seen.filter(|seen| !own.contains(seen));
+        own.extend(seen);
+        own.truncate(super::contact::ADDRESSES_MOST);
+        own
+    }
+
     pub(super) fn tell_own(&mut self, now: Time) {
-        let own = self.bound.iter().chain(&self.seen).copied();
-        let own: Vec<SocketAddr> = own.take(super::contact::ADDRESSES_MOST).collect();
+        let own = self.own_addresses();
         let parent = self.place.parent().map(|node| node.key);
         let leaf = self.config.place.leaf;
         self.image.set_own(now, parent, &own, leaf);

@@ -16,6 +16,7 @@ mod peers;
 pub mod place;
 mod sight;
 mod speak;
+mod word;
 
 pub use config::Config;
 pub use contact::{Contact, ContactError};

@@ -52,9 +52,14 @@ impl Sight<Node> for Look<'_> {
             // Who was named lately may stand in a tree that was once the same, and whose members
             // are in no image of ours any more.
             let dice = self.rng.u64();
+            let is_whole = self.image.is_whole();
+            let stranger = |node: &Node| !is_whole || self.image.find(&node.key).is_none();
             let drawn = match turn % 2 {
                 0 => self.image.contact(dice).or_else(|| self.peers.named(dice)),
-                _ => self.peers.named(dice).or_else(|| self.image.contact(dice)),
+                _ => {
+                    let named = self.peers.named(dice).filter(stranger);
+                    named.or_else(|| self.image.contact(dice))
+                }
             };
             let Some(node) = drawn else { break };
             let is_new = found.iter().all(|other| other.key != node.key);

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Effect, News, Node,
-    backup::Word,
+    word::{WORDS, Word},
     contact::{ADDRESSES_MOST, Contact},
     life::Tree,
     place::{self, Message},
@@ -137,7 +137,8 @@ impl Tree {
         self.image.learn(node, &addresses);
         fx.push(Effect::Greet { link });
         if is_contact {
-            self.ask_with(now, node, heard, fx);
+            self.ask_or_compare(now, node, fx);
+            self.settle(now, heard, fx);
         }
         self.tell_parts(fx);
     }
@@ -182,7 +183,7 @@ impl Tree {
             Ok(Head::None | Head::Binary(_)) | Err(_) => &[],
         };
         let word = match json::parse::<Tag<'_>>(head, &limits) {
-            Ok(tag) if matches!(tag.tree.as_ref(), "pair" | "paired" | "unpair") => {
+            Ok(tag) if WORDS.contains(&tag.tree.as_ref()) => {
                 json::parse(head, &limits).map(Said::Word)
             }
             Ok(_) => json::parse(head, &limits).map(Said::Place),
@@ -190,7 +191,7 @@ impl Tree {
         };
         let is_legal = match word {
             Ok(Said::Word(word)) => {
-                self.on_word(now, from, &word, fx);
+                self.on_word(now, from, word, fx);
                 true
             }
             Ok(Said::Place(message)) => self.on_message(now, from, message, heard),
@@ -249,11 +250,6 @@ impl Tree {
         let heard = |_: Slot| now;
         let mut look = look!(self, now, &heard);
         self.place.join(&[node], &mut look, &mut self.place_fx);
-    }
-
-    fn ask_with(&mut self, now: Time, node: Node, heard: Heard<'_>, fx: &mut Effects<Effect>) {
-        self.ask(now, node);
-        self.settle(now, heard, fx);
     }
 
     /// Carries out what the places want until they want nothing more.
@@ -412,7 +408,7 @@ impl Tree {
     fn addresses_of(&self, key: &PublicKey) -> Vec<SocketAddr> {
         let mut addresses = Vec::new();
         if *key == self.me.key {
-            addresses.extend(self.bound.iter().chain(&self.seen).copied());
+            addresses.extend(self.own_addresses());
         } else {
             let peer = self.peers.find(key);
             addresses.extend(peer.and_then(|peer| peer.address));
