@@ -103,15 +103,18 @@ impl Cast {
             return Err(Fault::Have);
         }
         link.peer_fresh |= flags & FRESH != 0;
+        // Only one is believed: what the next one knew was said since we were there, for all we know.
+        let teaches = full && *self.teacher.get_or_insert(link.serial) == link.serial;
         for (key, told) in entries {
-            if full {
+            if teaches {
                 self.adopt(key, told);
-            } else {
+            } else if !full {
                 self.hear(at, key, told);
             }
         }
         if flags & LAST != 0 && full {
             self.links[at].full_heard = true;
+            self.took_over |= teaches;
             self.hand_on();
         } else if flags & LAST != 0 {
             self.open(at);
@@ -174,7 +177,6 @@ impl Cast {
 
     /// What was taken over goes to those who were as fresh as we were.
     fn hand_on(&mut self) {
-        self.took_over = true;
         for at in 0..self.links.len() {
             self.serve(at);
         }

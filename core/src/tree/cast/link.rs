@@ -130,14 +130,21 @@ impl Link {
     /// The item at the cursor was sent or passed over.
     pub(super) fn step(&mut self, item: &Item, fate: Fate) {
         self.cursor += 1;
-        let is_past = |peer: &Position| item.position >= *peer;
-        let in_step = match fate {
-            Fate::Send => true,
-            Fate::Pass => {
-                item.from == self.serial && self.peer_at.get(&item.origin).is_some_and(is_past)
-            }
+        if fate == Fate::Send && !self.peer_at.is_empty() {
+            self.peer_at.remove(&item.origin);
+        }
+    }
+
+    /// The item came over this link, and is about to be the one at `head`: the peer has it.
+    pub(super) fn took(&mut self, item: &Item, head: u64) {
+        let at_head = self.cursor == head;
+        self.cursor += u64::from(at_head);
+        let Some(peer) = self.peer_at.get_mut(&item.origin) else {
+            return;
         };
-        if in_step && !self.peer_at.is_empty() {
+        if !at_head {
+            *peer = item.after().max(*peer);
+        } else if item.position >= *peer {
             self.peer_at.remove(&item.origin);
         }
     }

@@ -41,6 +41,20 @@ impl Item {
         }
     }
 
+    /// What is expected after it.
+    pub(super) const fn after(&self) -> Position {
+        let Position {
+            epoch,
+            sequence,
+            chunk,
+        } = self.position;
+        if self.ends() {
+            Position::new(epoch, sequence + 1, 0)
+        } else {
+            Position::new(epoch, sequence, chunk + 1)
+        }
+    }
+
     fn cost(&self) -> u64 {
         let bytes = match &self.what {
             What::Opening { bytes, .. } | What::More { bytes, .. } => bytes.len() + 16,

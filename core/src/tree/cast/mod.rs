@@ -71,7 +71,9 @@ pub struct Cast {
     serials: u32,
     /// No neighbour has ever said its positions.
     fresh: bool,
-    /// A neighbour's positions were taken over.
+    /// The link, by serial, of which the positions were taken over.
+    teacher: Option<u32>,
+    /// All of them were.
     took_over: bool,
     /// The next item of the log for the application.
     cursor: u64,
@@ -109,6 +111,7 @@ impl Cast {
             links: Vec::new(),
             serials: 0,
             fresh: true,
+            teacher: None,
             took_over: false,
             cursor: 0,
             lost: BTreeMap::new(),

@@ -257,13 +257,12 @@ impl Cast {
         if from != 0 && item.ends() {
             self.readable |= core::mem::take(&mut self.reader_waits);
         }
+        let mut links = self.links.iter_mut();
+        if let Some(link) = links.find(|link| link.serial == from) {
+            link.took(&item, head);
+        }
         self.log.push(item);
         self.origins.row_mut(origin).items += 1;
-        for link in &mut self.links {
-            if link.is_tree() && link.serial == from && link.cursor == head {
-                link.cursor += 1;
-            }
-        }
         while self.log.bytes() > u64::from(self.config.ring_bytes) {
             self.drop_oldest();
         }
