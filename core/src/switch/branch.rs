@@ -1,6 +1,6 @@
-//! What two members of a tree say to each other over their line: one stream each way about places,
-//! one each way for broadcasts and images, and on each of them packets behind their length
-//! (PROTOCOL, section Tree).
+//! What two members of a tree say to each other over their line: a stream each way about places, and
+//! while they are linked one for both ways that carries broadcasts and images; on each of them packets
+//! behind their length (PROTOCOL, section Tree).
 
 use alloc::{borrow::Cow, vec::Vec};
 use core::net::SocketAddr;
@@ -32,6 +32,14 @@ pub(super) struct Branch {
     pub(super) greeting: Option<Greeting>,
     /// The peer has ended what it says about places.
     pub(super) parted: bool,
+    /// The peer has ended the link.
+    pub(super) severed: bool,
+    /// The peer's next stream of this kind is to be taken up.
+    pub(super) accepts: Option<Linked>,
+    /// Streams for a link that the peer has opened before we know of the link.
+    offered: Vec<(u64, Linked)>,
+    /// A link has begun, until the tree was told.
+    pub(super) begun: bool,
     /// Something is to be looked at, and stands in the queue of what is.
     pub(super) queued: bool,
     /// Streams that carry nothing more and are not over yet.
@@ -45,7 +53,17 @@ pub(super) struct Greeting {
     pub(super) seen: Option<SocketAddr>,
 }
 
-/// One stream of ours and one of the peer's.
+/// What two members are linked as.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Linked {
+    /// The opener of the stream is the other's child.
+    Child,
+    /// They are each other's backup.
+    Backup,
+}
+
+/// One stream of ours and one of the peer's, or one of both.
 #[derive(Debug, Default)]
 pub(super) struct Pipe {
     pub(super) out: Option<u64>,
@@ -65,6 +83,8 @@ struct TreeHead<'a> {
     epoch: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     seen: Option<Address>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    r#as: Option<Linked>,
 }
 
 impl Branch {
@@ -72,7 +92,8 @@ impl Branch {
     pub(super) fn ids(&self) -> impl Iterator<Item = u64> {
         let pipes = [&self.places, &self.bulk].into_iter();
         let open = pipes.flat_map(|pipe| [pipe.out, pipe.into]).flatten();
-        open.chain(self.ended.iter().copied())
+        let offered = self.offered.iter().map(|it| it.0);
+        open.chain(offered).chain(self.ended.iter().copied())
     }
 
     /// Streams that are over are nobody's any more.
@@ -80,16 +101,85 @@ impl Branch {
         self.ended.retain(|id| streams.has(*id));
     }
 
-    /// Nothing more is said; what was said may still be on its way.
-    pub(super) fn end(&mut self, streams: &mut Streams) {
-        for pipe in [&mut self.places, &mut self.bulk] {
-            let _rest = pipe.write(streams);
-            if let Some(id) = pipe.out.take() {
-                let _over = streams.finish(id);
-                self.ended.push(id);
-            }
-            (pipe.unsent, pipe.sent) = (Vec::new(), 0);
+    /// Nothing more is said; what was said about places may still be on its way.
+    pub(super) fn end(&mut self, now: Time, streams: &mut Streams, fx: &mut Effects<Effect>) {
+        self.unlink(now, streams, fx);
+        for (id, _) in core::mem::take(&mut self.offered) {
+            self.drop_stream(now, id, streams, fx);
         }
+        let _rest = self.places.write(streams);
+        if let Some(id) = self.places.out.take() {
+            let _over = streams.finish(id);
+            self.ended.push(id);
+        }
+        (self.places.unsent, self.places.sent) = (Vec::new(), 0);
+    }
+
+    /// The link, if there is one, is over.
+    pub(super) fn unlink(&mut self, now: Time, streams: &mut Streams, fx: &mut Effects<Effect>) {
+        (self.accepts, self.begun, self.severed) = (None, false, false);
+        if let Some(id) = self.bulk.into {
+            self.bulk = Pipe::default();
+            self.drop_stream(now, id, streams, fx);
+        }
+    }
+
+    fn drop_stream(
+        &mut self,
+        now: Time,
+        id: u64,
+        streams: &mut Streams,
+        fx: &mut Effects<Effect>,
+    ) {
+        let _over = streams.reset(id, 0);
+        let _over = streams.stop(now, id, 0, fx);
+        self.ended.push(id);
+    }
+
+    /// Begins a link with a stream of ours; false if none can be opened.
+    pub(super) fn link(
+        &mut self,
+        now: Time,
+        linked: Linked,
+        streams: &mut Streams,
+        fx: &mut Effects<Effect>,
+    ) -> bool {
+        self.unlink(now, streams, fx);
+        let head = json::write(&TreeHead {
+            sys: Cow::Borrowed("cast"),
+            epoch: None,
+            seen: None,
+            r#as: Some(linked),
+        });
+        self.bulk.out = streams.open_system(&head).ok();
+        self.bulk.into = self.bulk.out;
+        self.bulk.out.is_some()
+    }
+
+    /// A link is to begin with a stream that the peer has opened, or will.
+    pub(super) fn accept(
+        &mut self,
+        now: Time,
+        linked: Linked,
+        streams: &mut Streams,
+        fx: &mut Effects<Effect>,
+    ) {
+        self.unlink(now, streams, fx);
+        self.accepts = Some(linked);
+        let offered = self.offered.iter().position(|it| it.1 == linked);
+        if let Some(at) = offered {
+            let (id, _) = self.offered.remove(at);
+            self.begin(id);
+        }
+    }
+
+    fn begin(&mut self, id: u64) {
+        self.bulk = Pipe {
+            out: Some(id),
+            into: Some(id),
+            ..Pipe::default()
+        };
+        self.begun = true;
     }
 
     pub(super) const fn pipe(&mut self, which: Pipes) -> &mut Pipe {
@@ -106,8 +196,9 @@ impl Branch {
 
     /// A stream of either end carries nothing more.
     pub(super) fn forget(&mut self, id: u64) {
-        let is_place = self.places.into == Some(id) || self.places.out == Some(id);
-        self.parted |= is_place;
+        self.parted |= [self.places.into, self.places.out].contains(&Some(id));
+        self.severed |= self.bulk.into == Some(id);
+        self.offered.retain(|it| it.0 != id);
         if !self.ended.contains(&id) {
             self.ended.push(id);
         }
@@ -123,20 +214,45 @@ impl Branch {
         }
     }
 
-    /// The peer has opened this stream with this head; false if the head is none. One that it had
-    /// before is over: its end may come later than this.
-    pub(super) fn on_opened(&mut self, id: u64, which: Pipes, head: &str) -> bool {
-        let pipe = self.pipe(which);
-        pipe.partial = Vec::new();
-        if let Some(before) = pipe.into.replace(id) {
+    /// The peer has opened a stream about places with this head; false if the head is none. One
+    /// that it had before is over: its end may come later than this.
+    pub(super) fn on_places(&mut self, id: u64, head: &str) -> bool {
+        self.places.partial = Vec::new();
+        if let Some(before) = self.places.into.replace(id) {
             self.ended.push(before);
         }
-        if which == Pipes::Places {
-            let Some(greeting) = Greeting::parse(head) else {
-                return false;
-            };
-            (self.greeting, self.parted) = (Some(greeting), false);
+        let Some(greeting) = Greeting::parse(head) else {
+            return false;
+        };
+        (self.greeting, self.parted) = (Some(greeting), false);
+        true
+    }
+
+    /// The peer has opened a stream for a link; false if the head is none.
+    pub(super) fn on_bulk(
+        &mut self,
+        now: Time,
+        (id, head): (u64, &str),
+        streams: &mut Streams,
+        fx: &mut Effects<Effect>,
+    ) -> bool {
+        let read: Result<TreeHead<'_>, _> = json::parse(head.as_bytes(), &Limits::default());
+        let Some(linked) = read.ok().and_then(|head| head.r#as) else {
+            return false;
+        };
+        if self.accepts == Some(linked) {
+            // It begins anew, and so do we.
+            self.unlink(now, streams, fx);
+            self.accepts = Some(linked);
+            self.begin(id);
+            return true;
         }
+        let before = self.offered.iter().position(|it| it.1 == linked);
+        if let Some(before) = before {
+            let (before, _) = self.offered.remove(before);
+            self.drop_stream(now, before, streams, fx);
+        }
+        self.offered.push((id, linked));
         true
     }
 }
@@ -155,6 +271,7 @@ impl Greeting {
             sys: Cow::Borrowed("tree"),
             epoch: Some(self.epoch),
             seen: self.seen.map(Address::new),
+            r#as: None,
         })
     }
 }

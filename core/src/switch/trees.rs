@@ -6,7 +6,7 @@ use alloc::{collections::VecDeque, sync::Arc, vec::Vec};
 
 use super::{
     Event, Switch, TreeEvent,
-    branch::{Came, Greeting, Pipes},
+    branch::{Came, Greeting, Linked, Pipes},
     link::{Link, Phase},
     service::TreeEffects,
     system::{self, Topic},
@@ -17,7 +17,6 @@ use crate::{
     line::Provider,
     stream::{self, Read, Streams},
     tree::{self, Effect, News, Tree},
-    wire::json,
 };
 
 /// Rounds of one call: what is queued is bounded by what came and by the words that follow.
@@ -235,6 +234,24 @@ impl Switch {
             Effect::Release { peer } => self.unwant_for_tree(local, &peer),
             Effect::Greet { link } => self.say_place(link, &[]),
             Effect::Say { link, packet } => self.say_place(link, &packet),
+            Effect::Open { link, backup } => self.open_link_of(now, link, linked(backup)),
+            Effect::Accept { link, backup } => {
+                if let Some(link) = self.links.get_mut(link) {
+                    let branch = link.system.branch();
+                    let fx = &mut self.stream_effects;
+                    branch.accept(now, linked(backup), &mut link.streams, fx);
+                }
+                self.tree_moved(link);
+                self.touch(link);
+            }
+            Effect::Close { link } => {
+                if let Some(link) = self.links.get_mut(link)
+                    && let Some(branch) = link.system.branch_mut()
+                {
+                    branch.unlink(now, &mut link.streams, &mut self.stream_effects);
+                }
+                self.touch(link);
+            }
             Effect::Ping { link } => {
                 if let Some(link) = self.links.get_mut(link) {
                     link.ping = true;
@@ -243,6 +260,18 @@ impl Switch {
             }
             Effect::Told(news) => self.tell_tree(local, news),
         }
+    }
+
+    fn open_link_of(&mut self, now: Time, slot: Slot, linked: Linked) {
+        let Some(link) = self.links.get_mut(slot) else {
+            return;
+        };
+        let branch = link.system.branch();
+        let fx = &mut self.stream_effects;
+        // The peer allows no stream for now: it is as if it were not there.
+        branch.severed |= !branch.link(now, linked, &mut link.streams, fx);
+        self.tree_moved(slot);
+        self.touch(slot);
     }
 
     fn tell_tree(&mut self, local: Hashname, news: News) {
@@ -292,6 +321,10 @@ impl Switch {
             });
         }
         self.read_places(now, slot, (local, key));
+        let branch = self.links.get_mut(slot).and_then(Link::branch_mut);
+        if branch.is_some_and(|branch| core::mem::take(&mut branch.begun)) {
+            self.with_tree(now, local, |tree, _, _| tree.on_begun(now, slot));
+        }
         self.read_bulk(now, slot, local);
         let parted = self.links.get_mut(slot).is_some_and(|link| {
             let branch = link.system.branch_mut();
@@ -300,6 +333,10 @@ impl Switch {
                 core::mem::take(&mut branch.parted)
             })
         });
+        let branch = self.links.get_mut(slot).and_then(Link::branch_mut);
+        if branch.is_some_and(|branch| core::mem::take(&mut branch.severed)) {
+            self.with_tree(now, local, |tree, _, _| tree.on_severed(now, &key));
+        }
         if parted {
             self.with_tree(now, local, |tree, links, fx| {
                 tree.on_parted(now, &key, &|slot| heard(links, slot), fx);
@@ -413,17 +450,13 @@ impl Switch {
         let mut wrote = branch.places.unsent_bytes() > 0 || branch.bulk.unsent_bytes() > 0;
         branch.places.write(streams);
         let mut packet = Vec::new();
-        while branch.bulk.write(streams) && tree.poll_bulk(now, slot, PACKET_MOST, &mut packet) {
-            if branch.bulk.out.is_none() {
-                let head = json::write(&CastHead { sys: "cast" });
-                branch.bulk.out = streams.open_system(&head).ok();
-            }
+        while branch.bulk.out.is_some()
+            && !branch.begun
+            && branch.bulk.write(streams)
+            && tree.poll_bulk(now, slot, PACKET_MOST, &mut packet) {
             branch.bulk.push(&packet);
             packet.clear();
             wrote = true;
-            if branch.bulk.out.is_none() {
-                break;
-            }
         }
         if wrote {
             self.touch(slot);
@@ -436,7 +469,7 @@ impl Switch {
             return;
         };
         if let Some(branch) = link.system.branch_mut() {
-            branch.end(&mut link.streams);
+            branch.end(self.now, &mut link.streams, &mut self.stream_effects);
             self.touch(slot);
         }
     }
@@ -493,8 +526,17 @@ impl Switch {
         }
         let head = alloc::string::String::from(head.unwrap_or_default());
         link.streams.set_system(id);
-        let _over = link.streams.finish(id);
-        if !link.system.branch().on_opened(id, which, &head) {
+        let (branch, streams) = (link.system.branch(), &mut link.streams);
+        let is_legal = match which {
+            Pipes::Places => {
+                let _over = streams.finish(id);
+                branch.on_places(id, &head)
+            }
+            Pipes::Bulk => {
+                branch.on_bulk(self.now, (id, &head), streams, &mut self.stream_effects)
+            }
+        };
+        if !is_legal {
             self.misbehaved(self.now, slot, super::Misbehaviour::IllegalSystem);
             return true;
         }
@@ -512,9 +554,8 @@ fn read_out(now: Time, id: u64, streams: &mut Streams, fx: &mut Effects<stream::
 /// Bytes of the longest packet of a broadcast or an image.
 const PACKET_MOST: usize = 65_000;
 
-#[derive(serde::Serialize)]
-struct CastHead {
-    sys: &'static str,
+const fn linked(backup: bool) -> Linked {
+    if backup { Linked::Backup } else { Linked::Child }
 }
 
 fn heard(links: &Slots<Link>, slot: Slot) -> Time {

@@ -90,7 +90,7 @@ impl Tree {
                 let other = any || alloc::format!("{}", self.branch()) != branch;
                 let fits = is_free && other && !self.is_near(&from.key);
                 if fits {
-                    self.pair(now, from);
+                    self.pair(now, from, fx);
                     self.send_packet(now, from, speak::packet(&Word::Paired), fx);
                 } else {
                     self.send_packet(now, from, speak::packet(&Word::Unpair), fx);
@@ -99,14 +99,14 @@ impl Tree {
             Word::Paired => {
                 let asked = self.backup.asked == Some(from.key);
                 if asked && self.backup.is.is_none() && !self.is_near(&from.key) {
-                    self.pair(now, from);
+                    self.pair(now, from, fx);
                 } else if self.backup.is.is_none_or(|node| node.key != from.key) {
                     self.send_packet(now, from, speak::packet(&Word::Unpair), fx);
                 }
             }
             Word::Unpair => {
                 if self.backup.is.is_some_and(|node| node.key == from.key) {
-                    self.unpair();
+                    self.unpair(fx);
                 }
                 if self.backup.asked == Some(from.key) {
                     self.backup.asked = None;
@@ -115,7 +115,7 @@ impl Tree {
         }
     }
 
-    fn pair(&mut self, now: Time, with: Node) {
+    fn pair(&mut self, now: Time, with: Node, fx: &mut Effects<Effect>) {
         if self.backup.is == Some(with) {
             return;
         }
@@ -128,14 +128,11 @@ impl Tree {
         };
         peer.is_backup = true;
         peer.counts_from = now;
-        if let Some(link) = peer.link {
-            self.cast.on_linked(now, link, with.key, true);
-            self.image.on_linked(now, link, with, true);
-        }
+        self.begin_link(now, with.key, fx);
     }
 
     /// There is no backup any more.
-    pub(super) fn unpair(&mut self) {
+    pub(super) fn unpair(&mut self, fx: &mut Effects<Effect>) {
         let Some(node) = self.backup.is.take() else {
             return;
         };
@@ -143,8 +140,7 @@ impl Tree {
         if let Some(peer) = self.peers.find_mut(&node.key) {
             peer.is_backup = false;
             if let Some(link) = peer.link.filter(|_| !peer.is_neighbour) {
-                self.cast.on_unlinked(link);
-                self.image.on_unlinked(link);
+                self.end_link(link, fx);
             }
         }
     }
@@ -153,7 +149,7 @@ impl Tree {
     pub(super) fn end_backup(&mut self, fx: &mut Effects<Effect>) {
         let Some(node) = self.backup.is else { return };
         let link = self.peers.find(&node.key).and_then(|peer| peer.link);
-        self.unpair();
+        self.unpair(fx);
         if let Some(link) = link {
             let packet = speak::packet(&Word::Unpair);
             fx.push(Effect::Say { link, packet });

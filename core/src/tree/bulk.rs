@@ -65,6 +65,56 @@ impl Tree {
         self.tell_parts(fx);
     }
 
+    /// This member has ended the link with us. Why, it says about places, or it is as good as dead.
+    pub fn on_severed(&mut self, now: Time, key: &PublicKey) {
+        if let Some(peer) = self.peers.find_mut(key) {
+            peer.severed.get_or_insert(now);
+        }
+    }
+
+    /// A link has begun on a stream that the peer opened, or has begun anew.
+    pub fn on_begun(&mut self, now: Time, link: Slot) {
+        if let Some(peer) = self.peers.iter_mut().find(|peer| peer.link == Some(link)) {
+            peer.severed = None;
+        }
+        let peer = self.peers.on_link(link);
+        let linked = peer.filter(|peer| peer.is_neighbour || peer.is_backup);
+        if let Some((node, is_backup)) = linked.map(|peer| (peer.node(), !peer.is_neighbour)) {
+            self.cast.on_linked(now, link, node.key, is_backup);
+            self.image.on_linked(now, link, node, is_backup);
+        }
+    }
+
+    /// Links with a neighbour or the backup: with a stream of ours, if it is our parent, or our
+    /// backup and its key is the larger one.
+    pub(super) fn begin_link(&mut self, now: Time, key: PublicKey, fx: &mut Effects<Effect>) {
+        let Some(peer) = self.peers.find_mut(&key) else {
+            return;
+        };
+        peer.severed = None;
+        let Some(link) = peer.link else { return };
+        let (node, backup) = (peer.node(), !peer.is_neighbour);
+        let opens = if backup {
+            self.me.key < key
+        } else {
+            self.place.parent().is_some_and(|parent| parent.key == key)
+        };
+        if opens {
+            fx.push(Effect::Open { link, backup });
+            self.cast.on_linked(now, link, key, backup);
+            self.image.on_linked(now, link, node, backup);
+        } else {
+            fx.push(Effect::Accept { link, backup });
+        }
+    }
+
+    /// The link with this member is over, whichever it was.
+    pub(super) fn end_link(&mut self, link: Slot, fx: &mut Effects<Effect>) {
+        self.cast.on_unlinked(link);
+        self.image.on_unlinked(link);
+        fx.push(Effect::Close { link });
+    }
+
     /// Appends the next packet for this line, of at most `room` bytes; false if there is none.
     pub fn poll_bulk(&mut self, now: Time, link: Slot, room: usize, out: &mut Vec<u8>) -> bool {
         self.image_first = !self.image_first;

@@ -34,6 +34,27 @@ pub enum Effect {
         /// The packet.
         packet: Vec<u8>,
     },
+    /// A link begins, as the peer's child or as its backup: broadcasts and images flow from now on,
+    /// on a stream of ours.
+    Open {
+        /// The line.
+        link: Slot,
+        /// The peer is our backup, not our parent.
+        backup: bool,
+    },
+    /// A link is to begin, as the peer's parent or as its backup, with a stream that the peer opens:
+    /// `on_begun` tells each time that there is a new one.
+    Accept {
+        /// The line.
+        link: Slot,
+        /// The peer is our backup, not our child.
+        backup: bool,
+    },
+    /// The link is over.
+    Close {
+        /// The line.
+        link: Slot,
+    },
     /// The peer is to give a sign of life.
     Ping {
         /// The line.

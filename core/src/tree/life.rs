@@ -290,7 +290,8 @@ impl Tree {
             let Some(link) = peer.link else { continue };
             let last = heard(link).max(peer.counts_from);
             let quiet_us = now.since_us(last);
-            if quiet_us >= silent_ms * 1000 {
+            let severed_us = peer.severed.map_or(0, |at| now.since_us(at));
+            if quiet_us >= silent_ms * 1000 || severed_us > beat_ms * 1000 {
                 self.lost.push(peer.node());
                 continue;
             }

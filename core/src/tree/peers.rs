@@ -36,6 +36,8 @@ pub(super) struct Peer {
     pub(super) spoke: Time,
     /// Since when its silence counts.
     pub(super) counts_from: Time,
+    /// Since when it has ended the link without a word about places.
+    pub(super) severed: Option<Time>,
 }
 
 impl Peer {
@@ -53,6 +55,7 @@ impl Peer {
             is_contact: false,
             spoke: now,
             counts_from: now,
+            severed: None,
         }
     }
 

@@ -73,11 +73,8 @@ impl Tree {
         for packet in core::mem::take(&mut peer.waiting) {
             fx.push(Effect::Say { link, packet });
         }
-        let (node, linked) = (peer.node(), peer.is_neighbour || peer.is_backup);
-        let is_backup = !peer.is_neighbour;
-        if linked {
-            self.cast.on_linked(now, link, key, is_backup);
-            self.image.on_linked(now, link, node, is_backup);
+        if peer.is_neighbour || peer.is_backup {
+            self.begin_link(now, key, fx);
         }
     }
 
@@ -273,7 +270,7 @@ impl Tree {
     /// Somebody is gone, as far as we are concerned.
     fn lose(&mut self, now: Time, node: Node, fx: &mut Effects<Effect>) {
         if self.backup.node() == Some(node) {
-            self.unpair();
+            self.unpair(fx);
         }
         let heard = |_: Slot| now;
         let mut look = look!(self, now, &heard);
@@ -296,7 +293,7 @@ impl Tree {
             }
             place::Effect::Disarm { timer } => self.timers.retain(|(other, _)| *other != timer),
             place::Effect::Linked { node } => self.link(now, node, fx),
-            place::Effect::Unlinked { node } => self.unlink(now, node),
+            place::Effect::Unlinked { node } => self.unlink(now, node, fx),
             place::Effect::Placed => self.on_placed(now, fx),
             place::Effect::Counted(fault) => self.stats.count(fault),
             place::Effect::Bar { node } => self.bar(now, node),
@@ -323,21 +320,17 @@ impl Tree {
         let peer = self.peers.enter(now, node.key);
         peer.is_neighbour = true;
         peer.counts_from = now;
-        if let Some(link) = peer.link {
-            self.cast.on_linked(now, link, node.key, false);
-            self.image.on_linked(now, link, node, false);
-        }
+        self.begin_link(now, node.key, fx);
     }
 
-    fn unlink(&mut self, now: Time, node: Node) {
+    fn unlink(&mut self, now: Time, node: Node, fx: &mut Effects<Effect>) {
         self.stir(now);
         let Some(peer) = self.peers.find_mut(&node.key) else {
             return;
         };
         (peer.is_neighbour, peer.spoke) = (false, now);
         if let Some(link) = peer.link {
-            self.cast.on_unlinked(link);
-            self.image.on_unlinked(link);
+            self.end_link(link, fx);
         }
     }
 
