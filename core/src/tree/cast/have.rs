@@ -104,7 +104,10 @@ impl Cast {
         }
         link.peer_fresh |= flags & FRESH != 0;
         // Only one is believed: what the next one knew was said since we were there, for all we know.
-        let teaches = full && *self.teacher.get_or_insert(link.serial) == link.serial;
+        if full && self.teacher == 0 {
+            self.teacher = link.serial;
+        }
+        let teaches = full && self.teacher == link.serial;
         for (key, told) in entries {
             if teaches {
                 self.adopt(key, told);

@@ -63,16 +63,16 @@ pub struct Cast {
     /// What our wall clock showed, and when.
     clock: Option<(Time, u64)>,
     origins: Origins,
-    /// The latest wall time of anything of which the origin was forgotten.
-    floor: Option<u64>,
+    /// The latest wall time of anything of which the origin was forgotten; 0 while none was.
+    floor: u64,
     log: Log,
     links: Vec<Link>,
     /// How many links there ever were.
     serials: u32,
     /// No neighbour has ever said its positions.
     fresh: bool,
-    /// The link, by serial, of which the positions were taken over.
-    teacher: Option<u32>,
+    /// The link, by serial, of which the positions are taken over; 0 is none.
+    teacher: u32,
     /// All of them were.
     took_over: bool,
     /// The next item of the log for the application.
@@ -84,7 +84,7 @@ pub struct Cast {
     /// The number of our next message.
     next: u64,
     outbox: VecDeque<Own>,
-    outbox_bytes: u64,
+    outbox_bytes: u32,
     /// When something of ours entered the log last, or began to wait.
     entered_at: Time,
     pace: Pace,
@@ -106,12 +106,12 @@ impl Cast {
             now: Time::ZERO,
             clock: None,
             origins,
-            floor: None,
+            floor: 0,
             log: Log::default(),
             links: Vec::new(),
             serials: 0,
             fresh: true,
-            teacher: None,
+            teacher: 0,
             took_over: false,
             cursor: 0,
             lost: BTreeMap::new(),
@@ -273,7 +273,7 @@ impl Cast {
     pub fn held_bytes(&self) -> u64 {
         let links = self.links.iter().map(Link::held_bytes).sum::<u64>();
         let places = self.links.capacity() * size_of::<Link>() + self.lost.len() * 64;
-        let log = self.log.held_bytes() + self.outbox_bytes;
+        let log = self.log.held_bytes() + u64::from(self.outbox_bytes);
         links + places as u64 + log + self.origins.held_bytes()
     }
 

@@ -156,11 +156,11 @@ impl Origins {
         old
     }
 
-    /// The one that was quiet longest, but for `own`. It looks at all: a new origin beyond the
-    /// limit costs a signature, which takes longer.
-    pub(super) fn quietest(&self, own: &PublicKey) -> Option<Slot> {
+    /// The one that was quiet longest, but for `own`; one whose clock is ahead of `wall` only if all
+    /// are. It looks at each: a new origin beyond the limit costs a signature, which takes longer.
+    pub(super) fn quietest(&self, own: &PublicKey, wall: u64) -> Option<Slot> {
         let others = self.rows.iter().enumerate().filter(|row| row.1.key != *own);
-        let quietest = others.min_by_key(|row| row.1.at)?;
+        let quietest = others.min_by_key(|row| (row.1.wall > wall, row.1.at))?;
         Some(quietest.0 as Slot)
     }
 

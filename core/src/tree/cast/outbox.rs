@@ -60,7 +60,7 @@ impl Cast {
         for (body, chunk) in packet::bodies(&statement, &signature, bytes).zip(0..) {
             self.pace
                 .charge(now, &self.config, packet::HEAD + body.len(), chunk == 0);
-            self.outbox_bytes += body.len() as u64;
+            self.outbox_bytes += body.len() as u32;
             self.outbox.push_back(Own {
                 position: Position { chunk, ..begins },
                 body,
@@ -85,8 +85,7 @@ impl Cast {
     }
 
     fn may_broadcast(&self) -> bool {
-        let full =
-            self.outbox_bytes > 0 && self.outbox_bytes >= u64::from(self.config.outbox_bytes);
+        let full = self.outbox_bytes > 0 && self.outbox_bytes >= self.config.outbox_bytes;
         !full && self.pace.free_at(BURST_S) <= self.now
     }
 
@@ -104,7 +103,7 @@ impl Cast {
         let Some(own) = self.outbox.pop_front() else {
             return false;
         };
-        self.outbox_bytes -= own.body.len() as u64;
+        self.outbox_bytes -= own.body.len() as u32;
         self.entered_at = self.now;
         let slot = self.own_row();
         let previous = self.log.head();

@@ -126,7 +126,7 @@ impl Cast {
     /// An origin that nothing is known of: whatever it said before is missing, unless it may be one
     /// that was forgotten.
     fn judge_unknown(&self, begins: Position) -> Judged {
-        if begins.sequence > 1 && self.floor.is_none() {
+        if begins.sequence > 1 && self.floor == 0 {
             Judged::After { first: 1 }
         } else {
             Judged::Next
@@ -135,8 +135,8 @@ impl Cast {
 
     /// True if the message may be one of an origin that was forgotten.
     fn is_stale(&self, wall: u64) -> bool {
-        let floor = self.floor;
-        floor.is_some_and(|floor| wall <= floor || wall > self.latest_wall())
+        let latest = self.wall().saturating_add(u64::from(self.config.clock_ms));
+        self.floor > 0 && (wall <= self.floor || wall > latest)
     }
 
     /// True if it is said by ourselves, in this life or one before.
@@ -311,7 +311,7 @@ impl Cast {
         if !self.origins.is_full() {
             return self.origins.insert(origin);
         }
-        let quietest = self.origins.quietest(&self.me.key);
+        let quietest = self.origins.quietest(&self.me.key, self.wall());
         let slot = quietest.expect("there is room for more than ourselves");
         while self.origins.row(slot).items > 0 {
             self.drop_oldest();
@@ -322,17 +322,16 @@ impl Cast {
             link.parked.take_if(|parked| parked.origin == slot);
         }
         // A clock that is ahead must not shut out everybody else.
-        let wall = old.wall.min(self.latest_wall());
-        self.floor = self.floor.max(Some(wall));
+        self.floor = old.wall.min(self.wall()).max(self.floor).max(1);
         self.stats.forgotten += 1;
         slot
     }
 
-    /// The latest wall time that is believed.
-    fn latest_wall(&self) -> u64 {
+    /// The wall time by our own clock. Until we spoke that is when this life began, and the time
+    /// since.
+    fn wall(&self) -> u64 {
         let (then, wall) = self.clock.unwrap_or((Time::ZERO, self.me.epoch));
-        let since_ms = self.now.since_us(then) / 1000;
-        wall.saturating_add(since_ms + u64::from(self.config.clock_ms))
+        wall.saturating_add(self.now.since_us(then) / 1000)
     }
 
     /// Takes up what was parked and waits no more: its time is over, or what it waited for came.

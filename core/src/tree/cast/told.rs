@@ -157,11 +157,11 @@ pub struct Stats {
     /// Messages that were jumped over because a later one came first.
     pub skipped: u64,
     /// Messages refused as possible repetitions of what was forgotten, and chunks of them.
-    pub stale: u64,
+    pub stale: u32,
     /// Origins that were forgotten.
-    pub forgotten: u64,
+    pub forgotten: u32,
     /// Backup neighbours whose word proved worthless.
-    pub doubted: u64,
+    pub doubted: u32,
     /// Faults of neighbours, in the order of [`Fault::ALL`].
     pub faults: [u32; 7],
 }

@@ -22,7 +22,7 @@ fn profile(seed: u64) -> Profile {
         churn: seed % 2 == 1,
         ring_bytes: if small { 40 << 10 } else { 4 << 20 },
         ring_ms: if small { 400 } else { 60_000 },
-        longest: if seed % 8 < 2 { 60_000 } else { 300 },
+        longest: if seed % 8 < 2 { 40_000 } else { 300 },
     }
 }
 
@@ -38,7 +38,7 @@ fn run(seed: u64) -> World {
         ..Config::default()
     };
     let mut world = World::new(seed, config);
-    let members = 3 + world.dice.below(6) as usize;
+    let members = 3 + world.dice.below(5) as usize;
     for key in 0..members {
         world.add(key);
     }
@@ -47,7 +47,7 @@ fn run(seed: u64) -> World {
         while world.join_two() {}
         world.settle();
     }
-    for _ in 0..60 + world.dice.below(100) {
+    for _ in 0..40 + world.dice.below(60) {
         for _ in 0..world.dice.below(3) {
             disturb(&mut world, profile);
         }

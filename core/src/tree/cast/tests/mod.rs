@@ -1,13 +1,18 @@
 //! The room alone, and many of it joined by queues.
 
+mod bench;
 mod demands;
+mod digest;
+mod lies;
+mod sizes;
+mod slow;
 mod world;
 
 use std::sync::OnceLock;
 
 use sha2::{Digest as _, Sha256};
 
-use super::*;
+use super::{packet::Position, *};
 use crate::identity::SecretKey;
 
 /// Keys of as many members as any test has.
