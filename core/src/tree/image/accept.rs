@@ -189,8 +189,13 @@ impl Image {
     ) -> Result<(), Fault> {
         let who = prefix_of(told.key);
         self.stats.twins += 1;
-        let sworn = self.store.find(who).is_some_and(|held| held.is(flag::SWORN));
+        let sworn = self
+            .store
+            .find(who)
+            .is_some_and(|held| held.is(flag::SWORN));
         if sworn || told.oath.is_none() {
+            // The other may not know that its place is taken: it has to swear.
+            self.queue(from, who, How::Whole);
             return Ok(());
         }
         let key = told.checked(verify)?;
@@ -201,14 +206,7 @@ impl Image {
     }
 
     /// Writes what is news and passes it on.
-    fn take(
-        &mut self,
-        now: Time,
-        from: usize,
-        who: Prefix,
-        word: &Word,
-        oath: Option<&Signature>,
-    ) {
+    fn take(&mut self, now: Time, from: usize, who: Prefix, word: &Word, oath: Option<&Signature>) {
         let held = self.store.find(who).map(|held| {
             let word = self.store.word(held);
             (word, held.is(flag::GONE | flag::SWORN))
@@ -313,7 +311,12 @@ impl Image {
             return Ok(());
         }
         let key = held.key;
-        if !verify(&key, "name", &name_bytes(&key, epoch, version, name), signature) {
+        if !verify(
+            &key,
+            "name",
+            &name_bytes(&key, epoch, version, name),
+            signature,
+        ) {
             return Err(Fault::Forged);
         }
         let name = core::str::from_utf8(name).expect("a legal name is text");

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use super::{
     Fault, Image,
     entry::flag,
-    link::How,
+    link::{Hello, How},
     record::{take, take_prefix},
     word::{PREFIX_BITS, Prefix, prefix, six},
 };
@@ -18,14 +18,18 @@ const PART: usize = 16;
 /// A part that changed so many ticks ago is not compared with the backup: what changed is still on
 /// its way to one of the two. 3 s.
 const UNSETTLED: u16 = 47;
+/// What a digest says of such a part.
+const UNSETTLED_PART: u32 = 0;
 /// Bytes of a list's bounds, and of each of its items.
 const LIST_FRONT: usize = 12;
 const ITEM: usize = 10;
 
 /// In a greeting: the sender keeps a sample only.
 const SAMPLED: u8 = 1;
+/// In a greeting: the link is new.
+const NEW: u8 = 2;
 /// In a greeting: it answers one.
-const ANSWER: u8 = 2;
+const ANSWER: u8 = 4;
 
 /// The part of the keys, of 2^`bits`, that a prefix is in.
 const fn part_of(who: Prefix, bits: u32) -> usize {
@@ -58,13 +62,13 @@ impl Image {
             parts[part_of(prefix(&entry.key), bits)] ^= check as u32;
         }
         for part in &mut parts {
-            *part = (*part).max(1);
+            *part = (*part).max(UNSETTLED_PART + 1);
         }
         if settled {
             let tick = super::tick(now);
             for (at, touched) in self.touched.iter().enumerate() {
                 if tick.wrapping_sub(*touched) < UNSETTLED {
-                    parts[at >> (BITS_MOST - bits)] = 0;
+                    parts[at >> (BITS_MOST - bits)] = UNSETTLED_PART;
                 }
             }
         }
@@ -72,10 +76,18 @@ impl Image {
     }
 
     pub(super) fn write_hello(&mut self, place: usize, out: &mut Vec<u8>) {
-        let answer = self.link(place).hello.take() == Some(true);
+        let (mut count, sum) = self.sum();
         let sampled = if self.whole { 0 } else { SAMPLED };
-        let (count, sum) = self.sum();
-        out.push(sampled | if answer { ANSWER } else { 0 });
+        let link = self.link(place);
+        let why = match link.hello.take() {
+            Some(Hello::New) => {
+                count = link.had;
+                NEW
+            }
+            Some(Hello::Answer) => ANSWER,
+            Some(Hello::Ask) | None => 0,
+        };
+        out.push(sampled | why);
         out.extend_from_slice(&count.to_be_bytes());
         out.extend_from_slice(&sum.to_be_bytes());
     }
@@ -86,7 +98,7 @@ impl Image {
             let count = u32::from_be_bytes(take(&mut body)?);
             Some((mode, count, u64::from_be_bytes(take(&mut body)?)))
         })();
-        let read = read.filter(|(mode, ..)| *mode <= SAMPLED | ANSWER && body.is_empty());
+        let read = read.filter(|(mode, ..)| *mode & !SAMPLED <= ANSWER && body.is_empty());
         let (mode, count, sum) = read.ok_or(Fault::Malformed)?;
         if mode & SAMPLED != 0 || !self.whole {
             return Ok(());
@@ -98,29 +110,33 @@ impl Image {
         self.stats.repairs += 1;
         let me = self.me;
         let link = self.link(place);
-        if (mine, me) > (count, link.peer) {
+        // On a new link both ends have to judge by the same numbers, whatever changed since.
+        let mine = if mode == NEW { link.had } else { mine };
+        if mode == ANSWER || (mine, me) > (count, link.peer) {
             link.digest = true;
-        } else if mode & ANSWER == 0 {
-            link.hello.get_or_insert(true);
+        } else if mode == 0 {
+            link.hello.get_or_insert(Hello::Answer);
         }
         Ok(())
     }
 
     /// Bytes of the body of a digest.
-    pub(super) fn digest_len(&self) -> usize {
-        1 + (4 << self.digest_bits())
+    pub(super) fn digest_len(&self, backup: bool) -> usize {
+        1 + (4 << self.digest_bits(backup))
     }
 
-    fn digest_bits(&self) -> u32 {
+    /// The backup is compared with again and again, and seldom finds anything.
+    fn digest_bits(&self, backup: bool) -> u32 {
         let parts = (self.store.len() / PART).max(1);
-        parts.next_power_of_two().ilog2().min(BITS_MOST)
+        let most = if backup { BITS_MOST - 1 } else { BITS_MOST };
+        parts.next_power_of_two().ilog2().min(most)
     }
 
     pub(super) fn write_digest(&mut self, now: Time, place: usize, out: &mut Vec<u8>) {
-        let bits = self.digest_bits();
         let link = self.link(place);
         link.digest = false;
         let backup = link.backup;
+        let bits = self.digest_bits(backup);
         out.push(bits as u8);
         for part in self.parts(now, bits, backup) {
             out.extend_from_slice(&part.to_be_bytes());
@@ -147,7 +163,7 @@ impl Image {
         let mut lists: Vec<(Prefix, Prefix)> = Vec::new();
         for (at, (mine, theirs)) in (0_u64..).zip(mine.iter().zip(body.chunks_exact(4))) {
             let theirs = u32::from_be_bytes(theirs.try_into().expect("chunks of four"));
-            if *mine == theirs || *mine == 0 || theirs == 0 {
+            if *mine == theirs || [*mine, theirs].contains(&UNSETTLED_PART) {
                 continue;
             }
             let (from, to) = (at << width, ((at + 1) << width) - 1);
@@ -162,12 +178,7 @@ impl Image {
     }
 
     /// Writes as much of the next list as fits; false if nothing does.
-    pub(super) fn write_list(
-        &mut self,
-        place: usize,
-        room: usize,
-        out: &mut Vec<u8>,
-    ) -> bool {
+    pub(super) fn write_list(&mut self, place: usize, room: usize, out: &mut Vec<u8>) -> bool {
         let Some(most) = room.checked_sub(LIST_FRONT).map(|room| room / ITEM) else {
             return false;
         };
@@ -241,7 +252,10 @@ impl Image {
     /// Queues what the peer lacks, or keeps it back for as long as it is in doubt: whoever is gone
     /// would go round for ever among those who forget it one after another.
     fn give(&mut self, place: usize, who: Prefix, how: How) {
-        let doubt = self.store.find(who).is_some_and(|entry| entry.is(flag::DOUBT));
+        let doubt = self
+            .store
+            .find(who)
+            .is_some_and(|entry| entry.is(flag::DOUBT));
         if !doubt {
             self.queue(place, who, how);
         } else if !self.link(place).withheld.contains(&who) {
@@ -280,8 +294,9 @@ impl Image {
                 None if entry.is(flag::GONE) => {}
                 None => give.push((who, How::Whole)),
                 Some((_, GONE_ITEM)) if entry.is(flag::GONE) => {}
-                // It may have spoken since, which the answer will show.
-                Some((_, GONE_ITEM)) => wants.push(who),
+                // What they know may be older, also of another life; the answer will show.
+                Some((_, GONE_ITEM)) if entry.is(flag::DOUBT) => wants.push(who),
+                Some((_, GONE_ITEM)) => give.push((who, How::Whole)),
                 Some(_) if entry.is(flag::GONE) => {
                     give.push((who, How::Short));
                     wants.push(who);

@@ -166,6 +166,8 @@ pub struct Stats {
     pub disowned: u64,
     /// Links beyond the most that there can be.
     pub links_refused: u64,
+    /// Times that the image was measured, a step for each member.
+    pub surveys: u64,
     /// Comparisons that found the other end different.
     pub repairs: u64,
 }

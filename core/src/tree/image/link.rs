@@ -2,7 +2,10 @@
 
 use alloc::{collections::VecDeque, vec::Vec};
 
-use super::{Config, word::{PREFIX_BITS, Prefix}};
+use super::{
+    Config,
+    word::{PREFIX_BITS, Prefix},
+};
 use crate::{
     base::{Slot, Time},
     tree::Node,
@@ -32,6 +35,17 @@ impl How {
     }
 }
 
+/// Why a greeting is said.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Hello {
+    /// The link is new: both ends say it.
+    New,
+    /// One end wants to compare.
+    Ask,
+    /// The answer of an end that has less.
+    Answer,
+}
+
 /// One neighbour.
 #[derive(Debug)]
 pub(super) struct Link {
@@ -46,8 +60,10 @@ pub(super) struct Link {
     pub(super) withheld: Vec<Prefix>,
     /// Ranges of which the peer should be told what is there.
     pub(super) lists: VecDeque<(Prefix, Prefix)>,
-    /// A greeting is owed; true if it answers one.
-    pub(super) hello: Option<bool>,
+    /// A greeting is owed.
+    pub(super) hello: Option<Hello>,
+    /// How many members I had when the link came to be, as its greeting says.
+    pub(super) had: u32,
     /// The digest is owed.
     pub(super) digest: bool,
     /// A round of gossip is owed.
@@ -60,7 +76,12 @@ pub(super) struct Link {
 }
 
 impl Link {
-    pub(super) fn new(now: Time, config: &Config, slot: Slot, peer: Node, backup: bool) -> Self {
+    pub(super) fn new(
+        now: Time,
+        config: &Config,
+        (slot, peer, backup): (Slot, Node, bool),
+        had: u32,
+    ) -> Self {
         Self {
             slot,
             peer,
@@ -69,7 +90,8 @@ impl Link {
             wants: Vec::new(),
             withheld: Vec::new(),
             lists: VecDeque::new(),
-            hello: Some(true),
+            hello: Some(Hello::New),
+            had,
             digest: false,
             gossip: false,
             amends_at: None,

@@ -26,7 +26,7 @@ use core::net::SocketAddr;
 use self::{
     compare::BITS_MOST,
     entry::{Entry, NO_DEPTH, flag},
-    link::{How, LINKS_MOST, Link},
+    link::{Hello, How, LINKS_MOST, Link},
     own::Own,
     sample::Acquaintance,
     store::Store,
@@ -122,12 +122,7 @@ impl Image {
     ///
     /// # Errors
     /// [`NameError`] if nobody would show it.
-    pub fn set_name(
-        &mut self,
-        _now: Time,
-        name: &str,
-        sign: Sign<'_>,
-    ) -> Result<(), NameError> {
+    pub fn set_name(&mut self, _now: Time, name: &str, sign: Sign<'_>) -> Result<(), NameError> {
         self.claim_name(name, sign)
     }
 
@@ -164,7 +159,7 @@ impl Image {
             self.links.reserve_exact(1);
             self.links.push(None);
         }
-        let new = Link::new(now, &self.config, link, peer, backup);
+        let new = Link::new(now, &self.config, (link, peer, backup), self.store.living());
         self.links[place] = Some(Box::new(new));
         if backup {
             let next = now.plus_ms(u64::from(self.config.repair_ms));
@@ -263,7 +258,7 @@ impl Image {
         if due(self.repair_at) {
             self.repair_at = None;
             for link in self.links.iter_mut().flatten().filter(|link| link.backup) {
-                link.hello = Some(false);
+                link.hello = Some(Hello::Ask);
                 let next = now.plus_ms(u64::from(self.config.repair_ms));
                 self.repair_at = Some(next);
             }
@@ -271,7 +266,7 @@ impl Image {
         for link in self.links.iter_mut().flatten() {
             if due(link.amends_at) {
                 link.amends_at = None;
-                link.hello = Some(false);
+                link.hello = Some(Hello::Ask);
             }
         }
     }
@@ -342,7 +337,9 @@ impl Image {
     /// Bytes of memory held.
     pub fn held_bytes(&self) -> u64 {
         let links = self.links.iter().flatten();
-        let links: usize = links.map(|link| size_of::<Link>() + link.held_bytes()).sum();
+        let links: usize = links
+            .map(|link| size_of::<Link>() + link.held_bytes())
+            .sum();
         let held = size_of::<Self>()
             + self.links.capacity() * size_of::<Option<Box<Link>>>()
             + links
@@ -393,7 +390,7 @@ impl Image {
         // A neighbour that takes nothing costs no more than this: it is compared with afterwards.
         if self.link(place).queued() > 2 * self.store.len() + 64 {
             self.drain(place);
-            self.link(place).hello = Some(false);
+            self.link(place).hello = Some(Hello::Ask);
         }
         let Some(entry) = self.store.find_mut(who) else {
             return;

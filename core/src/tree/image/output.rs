@@ -81,8 +81,8 @@ impl Image {
         room: usize,
         out: &mut Vec<u8>,
     ) -> Option<u8> {
-        let digest_len = self.digest_len();
-        let whole = self.whole;
+        let backup = self.link(place).backup;
+        let (digest_len, whole) = (self.digest_len(backup), self.whole);
         let link = self.link(place);
         if link.hello.is_some() {
             self.write_hello(place, out);
@@ -118,6 +118,8 @@ impl Image {
             self.link(place).pop();
             if whole || who == me {
                 self.write_record(place, who, how, out);
+            } else if let Some(entry) = self.store.find_mut(who) {
+                entry.queued &= !(1 << place);
             }
         }
         out.len() > start

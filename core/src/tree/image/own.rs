@@ -148,11 +148,7 @@ impl Image {
         self.refute(now);
     }
 
-    pub(super) fn claim_name(
-        &mut self,
-        name: &str,
-        sign: Sign<'_>,
-    ) -> Result<(), NameError> {
+    pub(super) fn claim_name(&mut self, name: &str, sign: Sign<'_>) -> Result<(), NameError> {
         let most = self.config.name_bytes_max.min(NAME_BYTES_MAX as u8);
         if name.len() > usize::from(most) {
             return Err(NameError::TooLong { most });

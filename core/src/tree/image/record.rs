@@ -72,7 +72,12 @@ fn flags(leaf: bool, parent: Option<Prefix>, count: u8) -> u8 {
 }
 
 /// Appends all about a member, with its oath if there is one.
-pub(super) fn write_entry(key: &[u8; 32], word: &Word, oath: Option<&Signature>, out: &mut Vec<u8>) {
+pub(super) fn write_entry(
+    key: &[u8; 32],
+    word: &Word,
+    oath: Option<&Signature>,
+    out: &mut Vec<u8>,
+) {
     write_signed(key, word, if oath.is_some() { OATH } else { ENTRY }, out);
     if let Some(oath) = oath {
         out.extend_from_slice(&oath.0);

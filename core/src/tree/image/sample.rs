@@ -7,7 +7,7 @@ use super::{
     Fault, Image, age_ms,
     beside::reserve,
     entry::{Entry, flag},
-    link::How,
+    link::{Hello, How},
     record::{self, RECORD_MAX, Record, take, write_entry},
     tick,
     word::{Places, Prefix, Word, prefix},
@@ -73,7 +73,9 @@ impl Image {
         }
         let len = self.store.len();
         let from = (dice >> 8) as usize % len.max(1);
-        let mut others = (from..len).chain(0..from).map(|rank| self.store.ranked(rank));
+        let mut others = (from..len)
+            .chain(0..from)
+            .map(|rank| self.store.ranked(rank));
         let other = others.find(|it| !it.is(flag::GONE) && it.key != self.me.key);
         other.map(Entry::node).or(beside)
     }
@@ -90,14 +92,15 @@ impl Image {
             self.thin_out();
             let next = now.plus_ms(u64::from(self.config.gossip_ms));
             self.gossip_at = Some(next);
-        } else if !self.whole && u64::from(members) * 4 < u64::from(most) * u64::from(WHOLE_QUARTERS)
+        } else if !self.whole
+            && u64::from(members) * 4 < u64::from(most) * u64::from(WHOLE_QUARTERS)
         {
             self.whole = true;
             self.gossip_at = None;
             self.disturb(now);
             for link in self.links.iter_mut().flatten() {
                 link.gossip = false;
-                link.hello = Some(false);
+                link.hello = Some(Hello::Ask);
             }
         }
     }
@@ -213,14 +216,21 @@ impl Image {
         let others: Vec<usize> = (0..GOSSIP).map(|_| self.rng.below(len) as usize).collect();
         let mine = me.map(|at| &self.store.entries()[at]);
         let mut told: Vec<Prefix> = Vec::new();
-        for entry in mine.into_iter().chain(others.iter().map(|at| self.store.ranked(*at))) {
+        for entry in mine
+            .into_iter()
+            .chain(others.iter().map(|at| self.store.ranked(*at)))
+        {
             let who = prefix(&entry.key);
             let twice = told.contains(&who) || entry.is(flag::GONE);
             if twice || out.len() - start + 2 + RECORD_MAX > room {
                 continue;
             }
             let own = entry.key == self.me.key;
-            let age = if own { 0 } else { age_ms(tick, entry.since) / 1000 };
+            let age = if own {
+                0
+            } else {
+                age_ms(tick, entry.since) / 1000
+            };
             out.extend_from_slice(&(age as u16).to_be_bytes());
             write_entry(entry.key.as_bytes(), &self.store.word(entry), None, out);
             told.push(who);

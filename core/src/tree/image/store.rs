@@ -161,7 +161,10 @@ impl Store {
             return;
         };
         entry.set(flag::GONE, true);
-        entry.set(flag::SWORN | flag::DOUBT | flag::LOOSE | flag::PICKED, false);
+        entry.set(
+            flag::SWORN | flag::DOUBT | flag::LOOSE | flag::PICKED,
+            false,
+        );
         entry.since = since;
         self.living -= 1;
         self.oaths.take(who);

@@ -149,6 +149,7 @@ impl Image {
     fn measure(&mut self, now: Time) {
         self.survey.stale = false;
         self.survey.at = Some(now);
+        self.stats.surveys += 1;
         let chains = Chains::new(self.parents());
         let mut children = vec![0_u8; chains.parents.len()];
         for parent in chains.parents.iter().filter(|parent| **parent < LOOP) {
@@ -223,10 +224,18 @@ impl Image {
 
     /// Names a holder of one of the shallowest open slots.
     pub(super) fn name_slot(&mut self, now: Time, dice: u64, shallower_than: u16) -> Option<Node> {
-        let survey_us = u64::from(self.config.survey_ms) * 1000;
-        let rested = self.survey.at.is_none_or(|at| now.since_us(at) >= survey_us);
-        let worn = self.survey.stale || self.survey.candidates.is_empty();
-        if worn && rested && self.whole {
+        if !self.whole {
+            return None;
+        }
+        let age = self
+            .survey
+            .at
+            .map_or(u64::MAX, |at| now.since_us(at) / 1000);
+        let rested = age >= u64::from(self.config.survey_ms);
+        // After a while those that were named may be named again.
+        let old = age >= u64::from(self.config.named_ms);
+        let worn = old || self.survey.stale || self.survey.candidates.is_empty();
+        if worn && rested {
             self.measure(now);
         }
         while let Some(depth) = self.shallowest() {
@@ -274,7 +283,8 @@ impl Image {
         } else {
             config.departed_ms.max(config.gone_ms)
         };
-        let (tick, mut over, mut disowned, mut pending) = (tick(now), Vec::new(), Vec::new(), false);
+        let (tick, mut over, mut disowned, mut pending) =
+            (tick(now), Vec::new(), Vec::new(), false);
         for entry in self.store.entries() {
             let (who, age) = (prefix(&entry.key), age_ms(tick, entry.since));
             pending |= entry.is(flag::GONE | flag::DOUBT | flag::LOOSE);

@@ -293,10 +293,8 @@ impl World {
                         self.peers.get_mut(&who).unwrap().busy = false;
                         self.attach(who, parent);
                     }
-                    None if self.peers.len() == self.below_of(who).len() => {
-                        self.peers.get_mut(&who).unwrap().busy = false;
-                    }
-                    None => self.after(50, Later::Attach { who }),
+                    // It stays alone until the trees are made one.
+                    None => self.peers.get_mut(&who).unwrap().busy = false,
                 }
             }
             Later::Start { who } => {
@@ -413,7 +411,9 @@ impl World {
                     found.depth = None;
                 }
                 if found.as_ref() != Some(&wanted) {
-                    return Some(format!("{who} sees {other} as\n{found:?}, it is\n{wanted:?}"));
+                    return Some(format!(
+                        "{who} sees {other} as\n{found:?}, it is\n{wanted:?}"
+                    ));
                 }
             }
             if let Some(ghost) = seen.into_values().next() {
@@ -429,7 +429,10 @@ impl World {
             let (parent, sees) = (peer.parent, peer.image.len());
             let lines = self.lines.values().filter(|line| line.ends.contains(who));
             let lines: Vec<_> = lines.map(|line| line.ends).collect();
-            println!("{who} below {parent:?}, lines {lines:?}, sees {sees}: {:?}", peer.image.stats());
+            println!(
+                "{who} below {parent:?}, lines {lines:?}, sees {sees}: {:?}",
+                peer.image.stats()
+            );
         }
     }
 
