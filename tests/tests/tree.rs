@@ -1,6 +1,6 @@
 //! The places of a tree, without switches around them.
 
-use hydroid_tests::tree::{figures, schedules, sim::MS};
+use hydroid_tests::tree::{figures, model, schedules, sim::MS};
 
 /// A number from the environment, so that a longer run needs no other code.
 fn number(name: &str, default: u64) -> u64 {
@@ -48,4 +48,22 @@ fn tree_figures() {
         assert_eq!(sim.wrong, None);
     }
     println!("merged: {:?}", figures::merge(1, members / 2, arity));
+}
+
+#[test]
+fn tree_model_has_no_loop_in_any_order() {
+    let most = number("HYDROID_STATES", 0);
+    let scenarios = if most == 0 {
+        model::short()
+    } else {
+        model::long()
+    };
+    let most = if most == 0 { 600_000 } else { most };
+    for scenario in scenarios {
+        let found = model::explore(&scenario, most).expect("the invariant holds in every state");
+        println!("{}: {found:?}", scenario.name);
+        if scenario.states > 0 {
+            assert_eq!(found.states, scenario.states, "{}", scenario.name);
+        }
+    }
 }

@@ -142,11 +142,12 @@ fn heal(sim: &mut Sim) -> Result<Outcome, String> {
         }
         match whole(sim) {
             Ok(()) => {
-                return Ok(Outcome {
+                let outcome = Outcome {
                     alive: sim.alive().count(),
                     healed_ms: (sim.now - healed) / MS,
                     sent: sim.sent,
-                });
+                };
+                return plug(sim).map(|()| outcome);
             }
             Err(lacks) => last = lacks,
         }
@@ -159,6 +160,49 @@ fn heal(sim: &mut Sim) -> Result<Outcome, String> {
         }
     }
     Err(format!("{last}, {HEALED_MS} ms after it healed"))
+}
+
+/// In some of the schedules, once all is quiet, one more dies: its heir takes its place, and nobody
+/// but the heir and those below the hole gets another parent.
+fn plug(sim: &mut Sim) -> Result<(), String> {
+    if sim.alive().count() < 4 || !sim.dice.chance(100) {
+        return Ok(());
+    }
+    let until = sim.now + 4_000 * MS;
+    sim.run(until);
+    let alive: Vec<u16> = sim.alive().collect();
+    let at = sim.dice.below(alive.len() as u64);
+    let dead = alive[usize::try_from(at).expect("there are few members")];
+    let place = &sim.places[usize::from(dead)];
+    let heir = place.plug();
+    let below: Vec<_> = place.children().collect();
+    let deepest = alive.iter().map(|at| sim.places[usize::from(*at)].depth());
+    let fits = optimum(alive.len() - 1, u32::from(place.settings().arity)) + 1;
+    // Where it is not in balance, others move for that.
+    if heir.is_none() || whole(sim).is_err() || deepest.max() > Some(fits) {
+        return Ok(());
+    }
+    let before: Vec<_> = sim.places.iter().map(|place| place.parent()).collect();
+    sim.network.notice = (100 * MS, 400 * MS);
+    sim.crash(dead);
+    let until = sim.now + 1_500 * MS;
+    sim.run(until);
+    for at in alive.into_iter().filter(|at| *at != dead) {
+        let (name, now) = (
+            sim.seats[usize::from(at)].name,
+            &sim.places[usize::from(at)],
+        );
+        let kept = now.parent() == before[usize::from(at)];
+        if !kept && Some(name) != heir && !below.contains(&name) {
+            return Err(format!(
+                "{name:?} lost its place when {dead} died, not {heir:?}"
+            ));
+        }
+        if below.contains(&name) && Some(name) != heir && now.parent() != heir {
+            return Err(format!("{name:?} is not below the heir {heir:?} of {dead}"));
+        }
+    }
+    sim.wrong.take().map_or(Ok(()), Err)
 }
 
 /// One tree, in balance, about which all ends agree.

@@ -83,8 +83,12 @@ impl<I: Id> Place<I> {
         }
     }
 
-    /// Whether our tree is the larger one; of equals, whose root is the larger.
+    /// Whether our tree is the larger one; of equals, whose root is the larger. Of two that stand
+    /// alone, who is asked takes the other.
     fn is_larger(&self, from: I, ask: &Ask<I>) -> bool {
+        if ask.size == 1 && self.size() == 1 && !self.settings.leaf {
+            return true;
+        }
         let size = if self.settings.leaf && self.is_root() {
             0
         } else {

@@ -41,6 +41,8 @@ pub(super) struct Search<I> {
     /// How many may be asked at once.
     pub(super) window: usize,
     pub(super) waits: u8,
+    /// Whether others are asked long before an answer is overdue.
+    hurries: bool,
     /// Rounds of questions so far.
     rounds: u8,
 }
@@ -60,6 +62,7 @@ impl<I: Id> Search<I> {
             lost: Vec::new(),
             window: if orphan { ORPHAN_AT_ONCE } else { 1 },
             waits: 0,
+            hurries: orphan,
             rounds: 0,
         }
     }
@@ -141,7 +144,7 @@ impl<I: Id> Place<I> {
         }
         let waits = !search.asked.is_empty() || !search.again.is_empty();
         let orphan = search.purpose == Purpose::Orphan;
-        let hurry = !search.again.is_empty() || orphan;
+        let hurry = !search.again.is_empty() || search.hurries;
         self.search = Some(search);
         if waits || orphan {
             let ms = if hurry {
@@ -180,6 +183,7 @@ impl<I: Id> Place<I> {
         let mut search = Search::new(Purpose::Root, contacts);
         if self.probes < PROBES_QUICK && !self.children.list.is_empty() {
             search.window = ORPHAN_AT_ONCE;
+            search.hurries = true;
         }
         self.begin(search, fx);
     }
