@@ -81,3 +81,22 @@ fn tree_heals_whoever_dies() {
         assert!(after.is_one() && after.depth <= after.optimum + 1, "{after:?}");
     }
 }
+
+#[test]
+fn tree_broadcasts_reach_everybody_once() {
+    for members in [2, 5, 30] {
+        let mut colony = grown(members, 2, 1);
+        colony.run(5_000);
+        for n in 0..members {
+            assert!(colony.broadcast(n, 100));
+        }
+        assert!(colony.broadcast(members / 2, 300_000));
+        colony.run(3_000);
+        for n in 0..members {
+            println!("{n} {:?} {:?}", colony.tree(n).standing(), colony.tree(n).cast_stats());
+        }
+        assert_eq!(colony.books.missing(0), []);
+        assert_eq!(colony.books.wrongs, [""; 0]);
+        assert_eq!(colony.books.gaps, 0);
+    }
+}

@@ -88,12 +88,18 @@ struct TreeHead<'a> {
 }
 
 impl Branch {
-    /// The streams that it speaks and hears on.
+    /// The streams that it speaks and hears on, each once.
     pub(super) fn ids(&self) -> impl Iterator<Item = u64> {
-        let pipes = [&self.places, &self.bulk].into_iter();
-        let open = pipes.flat_map(|pipe| [pipe.out, pipe.into]).flatten();
+        let open = [self.places.out, self.places.into, self.bulk.into].into_iter();
+        let open = open.flatten();
         let offered = self.offered.iter().map(|it| it.0);
         open.chain(offered).chain(self.ended.iter().copied())
+    }
+
+    /// True if what comes on this stream is to be read, now or once it is taken up.
+    pub(super) fn hears(&self, id: u64) -> bool {
+        let open = [self.places.into, self.bulk.into].contains(&Some(id));
+        open || self.offered.iter().any(|it| it.0 == id)
     }
 
     /// Streams that are over are nobody's any more.

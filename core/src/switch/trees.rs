@@ -502,8 +502,7 @@ impl Switch {
             | stream::Effect::Finished { .. }
             | stream::Effect::Writable { .. } => {}
         }
-        let is_read = branch.places.into == Some(id) || branch.bulk.into == Some(id);
-        if !is_read {
+        if !branch.hears(id) {
             // The acceptor has nothing to say on a stream of ours, nor anybody on one that ended.
             read_out(self.now, id, &mut link.streams, &mut self.stream_effects);
         }
