@@ -2,7 +2,7 @@
 //! something. A backup may lie as well as a parent, so its word moves us once: if the next parent
 //! does not have it either, it counts no more.
 
-use alloc::{boxed::Box, collections::BTreeMap, vec::Vec};
+use alloc::{collections::BTreeMap, vec::Vec};
 
 use super::{
     Cast, Config, Fault,
@@ -185,8 +185,9 @@ impl Cast {
 
     /// When a doubt is old enough to act on it.
     pub(super) fn withheld_at(&self) -> Option<Time> {
-        let backups = self.links.iter().filter_map(|link| link.backup.as_ref());
-        let acts_at = |backup: &Box<Backup>| {
+        let backups = self.links.iter();
+        let backups = backups.filter_map(|link| link.backup.as_deref());
+        let acts_at = |backup: &Backup| {
             let old = backup.oldest()?.plus_ms(u64::from(self.config.withheld_ms));
             Some(if backup.tried {
                 old

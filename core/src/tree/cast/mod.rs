@@ -238,8 +238,8 @@ impl Cast {
         let free_at = link.pace.free_at(HELD_BURST_S);
         let free_at = (free_at > self.now).then_some(free_at);
         let parked = link.parked.as_ref().map(|parked| parked.until);
-        let backup = link.backup.as_ref();
-        let due_at = |backup: &Box<Backup>| backup.due_at(&self.config);
+        let backup = link.backup.as_deref();
+        let due_at = |backup: &Backup| backup.due_at(&self.config);
         let digest = backup
             .filter(|_| link.cursor < self.log.head())
             .and_then(due_at);

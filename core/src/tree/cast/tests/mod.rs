@@ -4,6 +4,7 @@ mod bench;
 mod demands;
 mod digest;
 mod lies;
+mod protocol;
 mod sizes;
 mod slow;
 mod world;

@@ -1,9 +1,6 @@
 //! Many members joined by ordered queues, with everything from one seed.
 
-use std::{
-    collections::{BTreeMap, VecDeque},
-    format, vec,
-};
+use std::{format, vec};
 
 use super::{keys, stub, stub_verify};
 use crate::{
@@ -63,6 +60,7 @@ pub(super) struct World {
     /// What everybody broadcast.
     pub(super) said: BTreeMap<Node, Vec<Vec<u8>>>,
     epochs: u64,
+    buf: Vec<u8>,
 }
 
 pub(super) const STEP_US: u64 = 5_000;
@@ -77,6 +75,7 @@ impl World {
             wires: Vec::new(),
             said: BTreeMap::new(),
             epochs: 1_000,
+            buf: vec![0; 1 << 17],
         }
     }
 
@@ -282,10 +281,9 @@ impl World {
     }
 
     pub(super) fn read(&mut self, at: usize) {
-        let mut buf = vec![0; 1 << 17];
         let member = &mut self.members[at];
         loop {
-            let (origin, range) = match member.cast.read(&mut buf) {
+            let (origin, range) = match member.cast.read(&mut self.buf) {
                 Ok(Told::Message {
                     origin,
                     sequence,
@@ -293,7 +291,7 @@ impl World {
                     ..
                 }) => {
                     let said = &self.said[&origin][sequence as usize - 1];
-                    assert_eq!(&buf[..len], said, "a message is as it was said");
+                    assert_eq!(&self.buf[..len], said, "a message is as it was said");
                     (origin, (sequence, sequence, false))
                 }
                 Ok(Told::Gap {
