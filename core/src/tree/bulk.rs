@@ -58,6 +58,7 @@ impl Tree {
                 false
             }
         };
+        self.swear(now);
         if !is_true {
             self.bar(now, node);
         }

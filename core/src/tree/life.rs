@@ -52,6 +52,8 @@ pub struct Tree {
     /// Whom the program named, and when they are asked again.
     pub(super) contacts: Vec<(PublicKey, Vec<SocketAddr>)>,
     again: Again,
+    /// Changes of the image that were told.
+    changes: u64,
     pub(super) stats: Stats,
 }
 
@@ -166,6 +168,7 @@ impl Tree {
                 at: now,
                 waited_ms: config.again_ms,
             },
+            changes: 0,
             stats: Stats::default(),
             config,
             me,
@@ -252,6 +255,7 @@ impl Tree {
         }
         if self.image.deadline().is_some_and(|at| at <= now) {
             self.image.on_deadline(now);
+            self.swear(now);
         }
         if self.beats.raise_at <= now {
             self.beats.raise_at = now.plus_ms(self.config.raise_ms.into());
@@ -353,6 +357,12 @@ impl Tree {
         }
         if self.cast.take_writable() {
             fx.push(Effect::Told(News::Writable));
+        }
+        let image = self.image.stats();
+        let changes = image.taken + image.forgotten;
+        if changes != self.changes {
+            self.changes = changes;
+            fx.push(Effect::Told(News::Members));
         }
     }
 
@@ -488,6 +498,16 @@ impl Tree {
         let parent = self.place.parent().map(|node| node.key);
         let leaf = self.config.place.leaf;
         self.image.set_own(now, parent, &own, leaf);
+        self.swear(now);
+    }
+
+    /// Signs what the image says of us, if somebody has lied about it.
+    pub(super) fn swear(&mut self, now: Time) {
+        if self.image.owes_oath() {
+            let (secret, space) = (&self.secret, &self.space);
+            let sign = |kind: &str, bytes: &[u8]| secret.sign(kind, space, bytes);
+            self.image.swear(now, &sign);
+        }
     }
 
     /// Broadcasts these bytes to every member, and tells their number among ours.
