@@ -71,12 +71,12 @@ impl<I: Id> Place<I> {
                     None => self.alone(sight, fx),
                 }
             }
-            Some(heir) if !self.children.contains(heir) => {
+            Some(heir) => {
                 search.heir = Some((lost, heir));
                 self.search = Some(search);
                 self.ask_heir(lost, heir, fx);
             }
-            Some(_) | None => {
+            None => {
                 self.search = Some(search);
                 self.alone(sight, fx);
             }

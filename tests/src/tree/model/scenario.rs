@@ -144,6 +144,8 @@ pub fn short() -> Vec<Scenario> {
             grown: FIVE,
             budget: Budget {
                 leave: 1,
+                twice: 1,
+                vanish: 1,
                 ..NOTHING
             },
             states: 0,
