@@ -33,8 +33,8 @@ fn tree_random_schedules_make_no_loop_and_heal() {
     println!("{count} schedules from {first}: {sent} messages, slowest {slowest:?}");
     println!("one more died in {tried}: in {kept} all others kept their places");
     assert_eq!(failed, 0, "schedules that failed");
-    // An heir that notices the hole after others have asked it forgets them: they act alone.
-    assert!(100 * kept >= 85 * tried, "{kept} of {tried}");
+    // Where an heir is not heard of in time, those below the hole act alone.
+    assert!(100 * kept >= 90 * tried, "{kept} of {tried}");
 }
 
 #[test]

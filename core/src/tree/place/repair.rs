@@ -192,6 +192,10 @@ impl<I: Id> Place<I> {
         asker: Option<I>,
         fx: &mut Effects<Effect<I>>,
     ) {
+        // Others may have asked before we noticed the hole ourselves.
+        if self.duty.as_ref().is_some_and(|duty| duty.hole == hole) {
+            return;
+        }
         self.duty = Some(Duty {
             hole,
             upper,
