@@ -12,11 +12,14 @@ fn tree_random_schedules_make_no_loop_and_heal() {
     let first = number("HYDROID_SEED", 1);
     let count = number("HYDROID_SCHEDULES", 20_000);
     let (mut sent, mut slowest, mut failed) = (0, (0, 0), 0);
+    let (mut tried, mut kept) = (0, 0);
     for seed in first..first + count {
         match schedules::run(seed) {
             Ok(outcome) => {
                 sent += outcome.sent;
                 slowest = slowest.max((outcome.healed_ms, seed));
+                tried += u64::from(outcome.kept.is_some());
+                kept += u64::from(outcome.kept == Some(true));
             }
             Err(wrong) => {
                 failed += 1;
@@ -28,7 +31,10 @@ fn tree_random_schedules_make_no_loop_and_heal() {
         }
     }
     println!("{count} schedules from {first}: {sent} messages, slowest {slowest:?}");
+    println!("one more died in {tried}: in {kept} all others kept their places");
     assert_eq!(failed, 0, "schedules that failed");
+    // Where an heir is not heard of in time, those below the hole act alone.
+    assert!(100 * kept >= 90 * tried, "{kept} of {tried}");
 }
 
 #[test]
@@ -46,8 +52,13 @@ fn tree_figures() {
         let killed = figures::kill(&mut sim, percent);
         println!("killed {percent}: {killed:?}");
         assert_eq!(sim.wrong, None);
+        assert!(killed.whole_ms < u64::MAX && killed.adopted_most <= 32);
     }
-    println!("merged: {:?}", figures::merge(1, members / 2, arity));
+    let merged = figures::merge(1, members / 2, arity);
+    println!("merged: {merged:?}");
+    assert!(
+        grown.balanced_ms <= 30_000 && merged.whole_ms <= 5_000 && merged.balanced_ms <= 30_000
+    );
 }
 
 #[test]
@@ -58,11 +69,12 @@ fn tree_model_has_no_loop_in_any_order() {
     } else {
         model::long()
     };
-    let most = if most == 0 { 600_000 } else { most };
+    let most = if most == 0 { u64::MAX } else { most };
     for scenario in scenarios {
         let found = model::explore(&scenario, most).expect("the invariant holds in every state");
         println!("{}: {found:?}", scenario.name);
         if scenario.states > 0 {
+            assert!(found.complete);
             assert_eq!(found.states, scenario.states, "{}", scenario.name);
         }
     }

@@ -27,7 +27,9 @@ impl<I: Id> Place<I> {
         sight: &mut impl Sight<I>,
         fx: &mut Effects<Effect<I>>,
     ) {
-        if self.gone || self.parent() == Some(from) || self.path.contains(&from) {
+        // One that stands above us may not come below us, but it may ask us to fill a hole above it.
+        let above = self.parent() == Some(from) || self.path.contains(&from);
+        if self.gone || (above && ask.hole.is_none()) {
             return self.refuse(from, fx);
         }
         if ask.r#as != Purpose::Mover && self.children.contains(from) {

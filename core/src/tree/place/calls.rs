@@ -76,6 +76,10 @@ impl<I: Id> Place<I> {
                 self.on_go(from, &to, sight, fx);
             }
             Message::Later => self.on_later(from, fx),
+            Message::Decline => {
+                self.children.take_offer(from);
+                self.changed_below(fx);
+            }
             Message::Attach(below) => self.on_attach(from, below, fx),
             Message::State(mut state) => {
                 state.rest.truncate(OPEN_MOST);

@@ -156,7 +156,9 @@ pub enum Message<I> {
     State(State<I>),
     /// Child to parent.
     Up(Below<I>),
-    /// The teller is not, or is no longer, the other's parent or child; also: the offer is not used.
+    /// The asker's other answer to an offer: it is not used.
+    Decline,
+    /// The teller is not, or is no longer, the other's parent or child.
     Part {
         /// Whom to ask instead.
         to: Vec<I>,
@@ -253,6 +255,7 @@ impl<I> Message<I> {
                 to: to.into_iter().map(f).collect(),
             },
             Self::Later => Message::Later,
+            Self::Decline => Message::Decline,
             Self::Leave => Message::Leave,
             Self::Attach(below) => Message::Attach(below.map(f)),
             Self::Up(below) => Message::Up(below.map(f)),

@@ -71,12 +71,12 @@ impl<I: Id> Place<I> {
                     None => self.alone(sight, fx),
                 }
             }
-            Some(heir) if !self.children.contains(heir) => {
+            Some(heir) => {
                 search.heir = Some((lost, heir));
                 self.search = Some(search);
                 self.ask_heir(lost, heir, fx);
             }
-            Some(_) | None => {
+            None => {
                 self.search = Some(search);
                 self.alone(sight, fx);
             }
@@ -192,6 +192,10 @@ impl<I: Id> Place<I> {
         asker: Option<I>,
         fx: &mut Effects<Effect<I>>,
     ) {
+        // Others may have asked before we noticed the hole ourselves.
+        if self.duty.as_ref().is_some_and(|duty| duty.hole == hole) {
+            return;
+        }
         self.duty = Some(Duty {
             hole,
             upper,

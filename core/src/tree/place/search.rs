@@ -305,7 +305,7 @@ impl<I: Id> Place<I> {
             if useful {
                 fx.push(Effect::Counted(Fault::Offer));
             }
-            self.send(from, Message::Part { to: Vec::new() }, fx);
+            self.send(from, Message::Decline, fx);
             return self.on_go(from, &[], sight, fx);
         }
         self.accept(from, take, fx);

@@ -97,7 +97,7 @@ pub fn short() -> Vec<Scenario> {
                 fire: 1,
                 ..NOTHING
             },
-            states: 0,
+            states: 14_397,
         },
         Scenario {
             name: "any of three dies and lives again",
@@ -110,7 +110,7 @@ pub fn short() -> Vec<Scenario> {
                 fire: 1,
                 ..NOTHING
             },
-            states: 0,
+            states: 49_040,
         },
         Scenario {
             name: "four with a suspicion",
@@ -122,7 +122,7 @@ pub fn short() -> Vec<Scenario> {
                 vanish: 1,
                 ..NOTHING
             },
-            states: 0,
+            states: 6_540,
         },
         Scenario {
             name: "two pairs merge",
@@ -136,7 +136,7 @@ pub fn short() -> Vec<Scenario> {
                 vanish: 1,
                 ..NOTHING
             },
-            states: 0,
+            states: 27_415,
         },
         Scenario {
             name: "any of five goes",
@@ -144,9 +144,11 @@ pub fn short() -> Vec<Scenario> {
             grown: FIVE,
             budget: Budget {
                 leave: 1,
+                twice: 1,
+                vanish: 1,
                 ..NOTHING
             },
-            states: 0,
+            states: 159_668,
         },
     ]
 }

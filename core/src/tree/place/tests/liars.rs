@@ -34,8 +34,7 @@ fn tree_liars_offers_that_nobody_asked_for_are_declined() {
     let mut colony = Colony::seven();
     colony.tell('z', 'd', take(9, 0));
     assert_eq!(colony.place('d').parent(), Some(Letter('b')));
-    let part = vec![Message::Part { to: Vec::new() }];
-    assert_eq!(colony.sent('d', 'z'), part);
+    assert_eq!(colony.sent('d', 'z'), vec![Message::Decline]);
 }
 
 #[test]

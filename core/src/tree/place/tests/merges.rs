@@ -47,17 +47,17 @@ fn tree_merge_the_smaller_root_joins_whoever_asked_and_whoever_reigns() {
 
 #[test]
 fn tree_balance_who_stands_too_deep_moves_up_with_all_below() {
-    // A chain of five, where six in two levels would do.
-    let mut colony = Colony::grown("a ab bc cd de ef fg");
-    assert_eq!(colony.place('g').depth(), 6);
+    // Two trees of seven merge: one of them now stands below a leaf of the other.
+    let mut colony = Colony::grown("a ab ac bd be cf cg h hi hj ik il jm jn");
+    colony.join('h', 'a');
+    let deepest = |colony: &Colony| colony.places.values().map(Place::depth).max();
+    assert_eq!(deepest(&colony), Some(5));
     for _ in 0..20 {
-        colony.beat();
-        colony.fire(Timer::Ask);
         colony.call('a', |place, eye, fx| place.raise(eye, fx));
         colony.settle();
+        colony.fire(Timer::Ask);
     }
-    let deepest = colony.places.values().map(Place::depth).max();
-    assert!(deepest <= Some(3), "{}", colony.draw());
+    assert!(deepest(&colony) <= Some(4), "{}", colony.draw());
     // And then nobody moves any more.
     colony.moved.clear();
     for _ in 0..5 {

@@ -93,6 +93,7 @@ fn made(kind: &str) -> Option<Message<Letter>> {
             to: vec![Letter('c'), Letter('b')],
         },
         "place-later" => Message::Later,
+        "place-decline" => Message::Decline,
         "place-attach" => Message::Attach(below()),
         "place-state" => state(),
         "place-up" => Message::Up(up),
@@ -121,6 +122,6 @@ fn check(vector: &mut Vector) -> Verdict {
 #[test]
 fn tree_place_examples_of_the_protocol_are_true_and_nothing_else_is() {
     let vectors = of_protocol(|kind| kind == "place");
-    assert_eq!(vectors.len(), 11);
+    assert_eq!(vectors.len(), 12);
     demand(&vectors, check);
 }

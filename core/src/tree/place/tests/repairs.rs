@@ -46,11 +46,12 @@ fn tree_plug_a_polite_departure_is_repaired_likewise() {
 #[test]
 fn tree_plug_an_inner_hole_is_filled_from_below() {
     let mut colony = Colony::grown("a ab ac bd be cf cg dh");
-    colony.kill('b');
+    // Whoever stands too deep to take h has sent it to f.
+    assert_eq!(colony.draw(), "a(b(d e) c(f(h) g))");
+    colony.kill('c');
     colony.settle();
-    // The deepest below b is h.
-    assert_eq!(colony.draw(), "a(c(f g) h(d e))");
-    moved(&colony, "deh");
+    assert_eq!(colony.draw(), "a(b(d e) h(f g))");
+    moved(&colony, "fgh");
 }
 
 #[test]
