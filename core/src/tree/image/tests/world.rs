@@ -388,6 +388,16 @@ impl World {
         self.later.is_empty()
     }
 
+    /// Gives each the next one as its backup.
+    pub(super) fn back_up(&mut self) {
+        let all: Vec<usize> = self.peers.keys().copied().collect();
+        for pair in all.windows(2) {
+            if self.linked(pair[0], pair[1]).is_none() {
+                self.link(pair[0], pair[1], true);
+            }
+        }
+    }
+
     /// What is not as it is: the first difference of anybody's image from the truth.
     pub(super) fn difference(&self) -> Option<String> {
         for (who, peer) in &self.peers {
