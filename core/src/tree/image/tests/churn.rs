@@ -173,6 +173,10 @@ fn churn(seed: u64, kind: Kind) -> (u64, u64) {
         Kind::Ordinary => 0,
         Kind::Wild => GHOST_MS,
     };
+    if world.peers.len() == 1 {
+        // Whoever is left alone keeps those it knew for a minute: it may be the one who is apart.
+        return (0, bound);
+    }
     if kind == Kind::Wild {
         world.back_up();
     }
