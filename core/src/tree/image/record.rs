@@ -27,7 +27,7 @@ const COUNT_SHIFT: u32 = 5;
 pub(super) const RECORD_MAX: usize = 1 + 32 + 6 + 8 + 6 + 38 + 64;
 
 /// One record.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(super) enum Record<'a> {
     /// All about a member; with an oath it is signed over `signed`.
     Entry {

@@ -30,7 +30,7 @@ struct Line {
 }
 
 /// What happens later.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(super) enum Later {
     /// Somebody sees that another is gone.
     Notice { who: usize, gone: Node },
