@@ -101,6 +101,19 @@ impl Image {
                 self.on_gone_told(now, from, who, (life, version));
                 Ok(())
             }
+            Record::Over {
+                who,
+                epoch,
+                version,
+            } => {
+                // Of the life before it is as true as of the one that is named.
+                let held = self.store.find(who).filter(|held| held.epoch() < epoch);
+                let before = held.map(|held| (held.life(), held.version()));
+                let me = who == prefix(&self.me.key);
+                let stamp = before.filter(|_| !me).unwrap_or((epoch as u16, version));
+                self.on_gone_told(now, from, who, stamp);
+                Ok(())
+            }
             Record::Name {
                 who,
                 epoch,
@@ -152,7 +165,7 @@ impl Image {
             self.stats.stale += 1;
             if gone {
                 // Whoever tells it has not heard; the member itself may be there after all.
-                self.queue(from, who, How::Short);
+                self.queue(from, who, How::Whole);
             }
             return Ok(());
         }
@@ -248,7 +261,7 @@ impl Image {
         if same && word.version <= held.version() {
             self.stats.stale += 1;
             if held.is(flag::GONE) {
-                self.queue(from, who, How::Short);
+                self.queue(from, who, How::Whole);
             }
             return;
         }

@@ -298,7 +298,7 @@ impl Image {
                 Some((_, GONE_ITEM)) if entry.is(flag::DOUBT) => wants.push(who),
                 Some((_, GONE_ITEM)) => give.push((who, How::Whole)),
                 Some(_) if entry.is(flag::GONE) => {
-                    give.push((who, How::Short));
+                    give.push((who, How::Whole));
                     wants.push(who);
                 }
                 Some((_, said)) => {

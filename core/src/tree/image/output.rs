@@ -6,7 +6,7 @@ use super::{
     Fault, Image, Verify,
     entry::flag,
     link::How,
-    record::{RECORD_MAX, write_change, write_entry, write_gone, write_name},
+    record::{RECORD_MAX, write_change, write_entry, write_gone, write_name, write_over},
     word::{Prefix, prefix},
 };
 use crate::{
@@ -136,8 +136,10 @@ impl Image {
             return;
         };
         if entry.is(flag::GONE) {
-            if how != How::Name {
-                write_gone(who, entry.life(), entry.version(), out);
+            match how {
+                How::Short => write_gone(who, entry.life(), entry.version(), out),
+                How::Whole => write_over(who, entry.epoch(), entry.version(), out),
+                How::Name => {}
             }
             return;
         }

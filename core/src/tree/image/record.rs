@@ -16,6 +16,7 @@ const CHANGE: u8 = 1;
 const GONE: u8 = 2;
 const NAME: u8 = 3;
 const OATH: u8 = 4;
+const OVER: u8 = 5;
 
 const KIND: u8 = 0x07;
 const LEAF: u8 = 0x08;
@@ -26,7 +27,7 @@ const COUNT_SHIFT: u32 = 5;
 pub(super) const RECORD_MAX: usize = 1 + 32 + 6 + 8 + 6 + 38 + 64;
 
 /// One record.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(super) enum Record<'a> {
     /// All about a member; with an oath it is signed over `signed`.
     Entry {
@@ -47,6 +48,12 @@ pub(super) enum Record<'a> {
     Gone {
         who: Prefix,
         life: u16,
+        version: u32,
+    },
+    /// The same, and every life before is over, too.
+    Over {
+        who: Prefix,
+        epoch: u64,
         version: u32,
     },
     /// A claim.
@@ -118,6 +125,14 @@ pub(super) fn write_gone(who: Prefix, life: u16, version: u32, out: &mut Vec<u8>
     out.push(GONE);
     out.extend_from_slice(&six(who));
     out.extend_from_slice(&life.to_be_bytes());
+    write_version(version, out);
+}
+
+/// Appends that somebody is gone, and that every life before is over.
+pub(super) fn write_over(who: Prefix, epoch: u64, version: u32, out: &mut Vec<u8>) {
+    out.push(OVER);
+    out.extend_from_slice(&six(who));
+    out.extend_from_slice(&six(epoch));
     write_version(version, out);
 }
 
@@ -228,6 +243,11 @@ pub(super) fn read<'a>(input: &mut &'a [u8]) -> Option<Record<'a>> {
         GONE if first == GONE => Some(Record::Gone {
             who: take_prefix(input)?,
             life: u16::from_be_bytes(take(input)?),
+            version: take_version(input)?,
+        }),
+        OVER if first == OVER => Some(Record::Over {
+            who: take_prefix(input)?,
+            epoch: number(take(input)?),
             version: take_version(input)?,
         }),
         NAME if first == NAME => read_name(input),

@@ -20,6 +20,8 @@ const MEMBERS: usize = 48;
 /// One run of so many may take longer than its bound: where a member that was apart from all who
 /// saw another die brings it back, it stays until it is forgotten.
 const LATE_ONE_OF: u64 = 20;
+/// From one comparison with the backup to the next.
+const REPAIR_MS: u64 = 10_000;
 /// A ghost that nobody saw die goes after this at last: it is forgotten, and looked for each second.
 const GHOST_MS: u64 = 7_000;
 
@@ -134,7 +136,7 @@ fn lose_line(world: &mut World, who: usize) {
 /// Two trees that grow apart and change, become one, and change again.
 fn churn(seed: u64, kind: Kind) -> (u64, u64) {
     let config = Config {
-        repair_ms: 10_000,
+        repair_ms: REPAIR_MS as u32,
         ..Config::default()
     };
     let arity = 2 + (seed % 3) as usize;
@@ -171,7 +173,14 @@ fn churn(seed: u64, kind: Kind) -> (u64, u64) {
         Kind::Ordinary => 0,
         Kind::Wild => GHOST_MS,
     };
-    match world.settle(bound + more + GHOST_MS) {
+    if world.peers.len() == 1 {
+        // Whoever is left alone keeps those it knew for a minute: it may be the one who is apart.
+        return (0, bound);
+    }
+    if kind == Kind::Wild {
+        world.back_up();
+    }
+    match world.settle(bound + more + REPAIR_MS + 2 * GHOST_MS) {
         Ok(ms) => (ms, bound + more),
         Err(what) => panic!("HYDROID_SEED={seed} {kind:?}: {what}"),
     }

@@ -243,6 +243,26 @@ fn image_packets_of_no_form_are_a_fault() {
 }
 
 #[test]
+fn image_changes_that_come_together_are_one_word() {
+    let config = Config {
+        own_delay_ms: 40,
+        ..Config::default()
+    };
+    let (mut observer, mut honest) = observed(config);
+    let before = observer.find(&honest.me.key).unwrap().version;
+    let parent = Some(observer.me.key);
+    for port in 1..9 {
+        honest.set_own(Time::ZERO, parent, &[([10, 0, 0, 1], port).into()], false);
+    }
+    wait(&mut honest, Time::ZERO, 39);
+    assert!(!honest.has_output(1));
+    let now = wait(&mut honest, Time::ZERO, 40);
+    exchange(now, &mut observer, &mut honest, 1);
+    let after = observer.find(&honest.me.key).unwrap();
+    assert_eq!((after.version, after.addresses[0].port()), (before + 1, 8));
+}
+
+#[test]
 fn image_any_bytes_are_borne() {
     let (mut observer, _) = observed(Config::default());
     let mut rng = rng(3);

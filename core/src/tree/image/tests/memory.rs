@@ -4,7 +4,7 @@ use std::println;
 
 use super::{
     super::*,
-    beside, hear, image, news, record,
+    hear, image, news, record,
     slots::{grow, points},
     word,
 };

@@ -87,6 +87,33 @@ fn bytes(packets: &[Vec<u8>]) -> u64 {
     packets.iter().map(|packet| packet.len() as u64 + 2).sum()
 }
 
+/// Gives the one before all others, and lets a newcomer compare with it: the bytes that takes.
+fn begin(before: &mut Image, me: &mut Image, truth: &Truth, root: PublicKey) -> u64 {
+    before.on_linked(Time::ZERO, 9, node(9), false);
+    for place in 0..truth.keys.len() {
+        hear(before, Time::ZERO, 9, &news(&[&truth.entry(place, root)])).unwrap();
+    }
+    // What a newcomer is given once.
+    before.on_linked(Time::ZERO, 1, me.me, false);
+    me.set_own(Time::ZERO, Some(root), &[], false);
+    me.on_linked(Time::ZERO, 1, before.me, false);
+    let mut first = 0;
+    loop {
+        let to = drain(before, Time::ZERO, 1);
+        let from = drain(me, Time::ZERO, 1);
+        if to.is_empty() && from.is_empty() {
+            break;
+        }
+        first += bytes(&to) + bytes(&from);
+        to.iter()
+            .for_each(|packet| hear(me, Time::ZERO, 1, packet).unwrap());
+        from.iter()
+            .for_each(|packet| hear(before, Time::ZERO, 1, packet).unwrap());
+    }
+    assert_eq!(me.len(), MEMBERS);
+    first
+}
+
 #[test]
 fn image_traffic_of_10_000_members_with_sessions_of_an_hour() {
     let config = Config::default();
@@ -98,34 +125,7 @@ fn image_traffic_of_10_000_members_with_sessions_of_an_hour() {
         rng: rng(3),
     };
     let root = key(0);
-    before.on_linked(Time::ZERO, 9, node(9), false);
-    for place in 0..truth.keys.len() {
-        hear(
-            &mut before,
-            Time::ZERO,
-            9,
-            &news(&[&truth.entry(place, root)]),
-        )
-        .unwrap();
-    }
-    // What a newcomer is given once.
-    before.on_linked(Time::ZERO, 1, me.me, false);
-    me.set_own(Time::ZERO, Some(root), &[], false);
-    me.on_linked(Time::ZERO, 1, before.me, false);
-    let mut first = 0;
-    loop {
-        let to = drain(&mut before, Time::ZERO, 1);
-        let from = drain(&mut me, Time::ZERO, 1);
-        if to.is_empty() && from.is_empty() {
-            break;
-        }
-        first += bytes(&to) + bytes(&from);
-        to.iter()
-            .for_each(|packet| hear(&mut me, Time::ZERO, 1, packet).unwrap());
-        from.iter()
-            .for_each(|packet| hear(&mut before, Time::ZERO, 1, packet).unwrap());
-    }
-    assert_eq!(me.len(), MEMBERS);
+    let first = begin(&mut before, &mut me, &truth, root);
     me.on_linked(Time::ZERO, 2, node(2), false);
     me.on_linked(Time::ZERO, 3, node(3), false);
     me.on_linked(Time::ZERO, 4, node(4), true);

@@ -30,7 +30,7 @@ struct Line {
 }
 
 /// What happens later.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(super) enum Later {
     /// Somebody sees that another is gone.
     Notice { who: usize, gone: Node },
@@ -386,6 +386,16 @@ impl World {
 
     pub(super) fn is_quiet(&self) -> bool {
         self.later.is_empty()
+    }
+
+    /// Gives each the next one as its backup.
+    pub(super) fn back_up(&mut self) {
+        let all: Vec<usize> = self.peers.keys().copied().collect();
+        for pair in all.windows(2) {
+            if self.linked(pair[0], pair[1]).is_none() {
+                self.link(pair[0], pair[1], true);
+            }
+        }
     }
 
     /// What is not as it is: the first difference of anybody's image from the truth.
