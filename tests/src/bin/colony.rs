@@ -28,6 +28,8 @@ struct Arguments {
 
 /// Members of which each is to hold the whole image unless it is asked for.
 const FULL_MOST: usize = 2_000;
+/// Beyond so many members each holds a sample, if there are too many for whole images.
+const SAMPLED_FROM: u32 = 256;
 /// Lines of the tree as text.
 const LINES_MOST: usize = 40;
 
@@ -93,7 +95,7 @@ fn run(arguments: &Arguments) -> Result<bool, String> {
     let Arguments { arity, kill, .. } = *arguments;
     let mut settings = Settings::new(arguments.members, arity, arguments.seed);
     if !arguments.full && arguments.members > FULL_MOST {
-        settings.config.tree.image.members_max = FULL_MOST as u32;
+        settings.config.tree.image.members_max = SAMPLED_FROM;
     }
     let mut figures = Figures::default();
     let begun = Instant::now();
