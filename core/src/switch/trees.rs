@@ -382,9 +382,17 @@ impl Switch {
         let link = self.links.get_mut(slot)?;
         let branch = link.system.branch_mut()?;
         let pipe = branch.pipe(which);
-        match pipe.read(now, &mut link.streams, &mut self.stream_effects) {
+        let most = match which {
+            Pipes::Places => tree::PLACE_PACKET_MOST,
+            Pipes::Bulk => tree::BULK_PACKET_MOST,
+        };
+        match pipe.read(now, most, &mut link.streams, &mut self.stream_effects) {
             Came::Nothing => None,
             Came::Packet(packet) => Some(packet),
+            Came::TooLong => {
+                self.misbehaved(now, slot, super::Misbehaviour::IllegalSystem);
+                None
+            }
             Came::End => {
                 if let Some(id) = pipe.into {
                     branch.forget(id);
@@ -438,9 +446,10 @@ impl Switch {
         let Some(tree) = trees.find_mut(local) else {
             return;
         };
-        let Some(link) = links.get_mut(slot).filter(|link| {
-            matches!(link.phase, Phase::Up { .. })
-        }) else {
+        let Some(link) = links
+            .get_mut(slot)
+            .filter(|link| matches!(link.phase, Phase::Up { .. }))
+        else {
             return;
         };
         if !tree.has_bulk(slot) && link.branch_mut().is_none() {
@@ -453,7 +462,8 @@ impl Switch {
         while branch.bulk.out.is_some()
             && !branch.begun
             && branch.bulk.write(streams)
-            && tree.poll_bulk(now, slot, PACKET_MOST, &mut packet) {
+            && tree.poll_bulk(now, slot, tree::BULK_PACKET_MOST, &mut packet)
+        {
             branch.bulk.push(&packet);
             packet.clear();
             wrote = true;
@@ -531,9 +541,7 @@ impl Switch {
                 let _over = streams.finish(id);
                 branch.on_places(id, &head)
             }
-            Pipes::Bulk => {
-                branch.on_bulk(self.now, (id, &head), streams, &mut self.stream_effects)
-            }
+            Pipes::Bulk => branch.on_bulk(self.now, (id, &head), streams, &mut self.stream_effects),
         };
         if !is_legal {
             self.misbehaved(self.now, slot, super::Misbehaviour::IllegalSystem);
@@ -550,11 +558,12 @@ fn read_out(now: Time, id: u64, streams: &mut Streams, fx: &mut Effects<stream::
     while let Ok(Read::Bytes(_)) = streams.read(now, id, &mut buf, fx) {}
 }
 
-/// Bytes of the longest packet of a broadcast or an image.
-const PACKET_MOST: usize = 65_000;
-
 const fn linked(backup: bool) -> Linked {
-    if backup { Linked::Backup } else { Linked::Child }
+    if backup {
+        Linked::Backup
+    } else {
+        Linked::Child
+    }
 }
 
 fn heard(links: &Slots<Link>, slot: Slot) -> Time {
