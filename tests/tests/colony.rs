@@ -15,7 +15,7 @@ fn grown(members: usize, arity: u8, seed: u64) -> Colony {
     colony
 }
 
-/// S0.2, S0.3, S0.4: whoever is asked, there is a place.
+/// S0.2, S0.4, S0.12: whoever is asked, there is a place.
 #[test]
 fn tree_grows_from_any_contact() {
     for (members, arity) in [(2, 2), (3, 2), (7, 2), (30, 2), (30, 4)] {
@@ -187,19 +187,18 @@ fn tree_leaf_members_stay_leaves() {
     }
 }
 
-/// S0.1, S3.8: a member keeps a parent, its children and a backup, with one line to each, and lets
+/// S0.1, S3.6, S3.8: a member keeps a parent, its children and a backup, with one line to each, and lets
 /// go of everybody else.
 #[test]
 fn tree_few_lines_are_kept() {
     let mut colony = grown(40, 2, 2);
     colony.run(90_000);
     for n in 0..40 {
+        let kept = colony.tree(n).links().count();
+        assert!(kept <= 4, "member {n} keeps {kept}: {:?}", colony.tree(n));
+        // Those that somebody asked something lately go after half a minute.
         let lines = colony.world.nodes[n].switch.status().lines;
-        assert!(
-            lines <= 4,
-            "member {n} has {lines} lines: {:?}",
-            colony.tree(n)
-        );
+        assert!(lines <= 6, "member {n} has {lines}: {:?}", colony.tree(n));
     }
     let paired = (0..40).filter(|n| colony.tree(*n).backup().is_some());
     assert!(paired.count() >= 30, "most have a backup");

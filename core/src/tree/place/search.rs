@@ -179,7 +179,7 @@ impl<I: Id> Place<I> {
         if !self.is_root() || self.search.is_some() {
             return;
         }
-        let contacts = sight.contacts(GO_MOST);
+        let contacts = sight.strangers(GO_MOST);
         let mut search = Search::new(Purpose::Root, contacts);
         if self.probes < PROBES_QUICK && !self.children.list.is_empty() {
             search.window = ORPHAN_AT_ONCE;
