@@ -42,20 +42,22 @@ fn tree_random_schedules_make_no_loop_and_heal() {
 fn tree_figures() {
     let members = number("HYDROID_MEMBERS", 1_000);
     let arity = u8::try_from(number("HYDROID_ARITY", 2)).expect("it is at most 8");
-    let (mut sim, grown) = figures::grow(1, members, arity, 10_000);
+    let seed = number("HYDROID_SEED", 1);
+    let (mut sim, grown) = figures::grow(seed, members, arity, 10_000);
     println!("grown: {grown:?}");
     let until = sim.now + 30_000 * MS;
     sim.run(until);
     for percent in [10, 30, 50, 80] {
-        let (mut sim, _) = figures::grow(1, members, arity, 10_000);
+        let (mut sim, _) = figures::grow(seed, members, arity, 10_000);
         let until = sim.now + 30_000 * MS;
         sim.run(until);
+        sim.talks = number("HYDROID_KILL", 0) == percent;
         let killed = figures::kill(&mut sim, percent);
         println!("killed {percent}: {killed:?}");
         assert_eq!(sim.wrong, None);
         assert!(killed.whole_ms < u64::MAX && killed.adopted_most <= 32);
     }
-    let merged = figures::merge(1, members / 2, arity);
+    let merged = figures::merge(seed, members / 2, arity);
     println!("merged: {merged:?}");
     assert!(
         grown.balanced_ms <= 30_000 && merged.whole_ms <= 5_000 && merged.balanced_ms <= 30_000
@@ -72,12 +74,13 @@ fn tree_model_has_no_loop_in_any_order() {
         model::long()
     };
     let most = if most == 0 { u64::MAX } else { most };
+    let mut others = Vec::new();
     for scenario in scenarios {
         let found = model::explore(&scenario, most).expect("the invariant holds in every state");
         println!("{}: {found:?}", scenario.name);
-        if scenario.states > 0 {
-            assert!(found.complete);
-            assert_eq!(found.states, scenario.states, "{}", scenario.name);
+        if scenario.states > 0 && (!found.complete || found.states != scenario.states) {
+            others.push((scenario.name, found.states));
         }
     }
+    assert_eq!(others, [], "scenarios with other states than before");
 }

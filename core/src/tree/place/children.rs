@@ -114,6 +114,11 @@ impl<I: Id> Children<I> {
         self.holes.len() < before
     }
 
+    /// Ends that for any one of them.
+    pub(super) fn give_hole(&mut self) {
+        self.holes.pop();
+    }
+
     /// Drops what is two turns old; false if nothing is left that ages.
     pub(super) fn age(&mut self) -> bool {
         self.offers.retain(|offer| !offer.old);

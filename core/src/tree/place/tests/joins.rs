@@ -139,6 +139,7 @@ fn tree_place_one_that_takes_no_children_gives_way() {
     colony.start('x', Settings::default());
     colony.join('x', 'a');
     for _ in 0..4 {
+        colony.fire(Timer::Raise);
         colony.fire(Timer::Ask);
     }
     colony.settle();
@@ -159,15 +160,16 @@ fn tree_place_the_settings_go_through_serde() {
         offer_ms: 1,
         ask_ms: 2,
         again_ms: 3,
-        plug_ms: 4,
-        found_ms: 5,
-        depth_ms: 6,
-        settle_ms: 7,
-        tell_ms: 8,
-        raise_ms: 9,
+        heir_ms: 4,
+        plug_ms: 5,
+        found_ms: 6,
+        depth_ms: 7,
+        settle_ms: 8,
+        tell_ms: 9,
+        raise_ms: 10,
     };
     let text = serde_json::to_string(&settings).unwrap();
-    assert!(text.contains("\"raise_ms\":9"), "{text}");
+    assert!(text.contains("\"raise_ms\":10"), "{text}");
     assert_eq!(serde_json::from_str::<Settings>(&text).unwrap(), settings);
     assert_eq!(Settings::default().arity.to_string(), "2");
 }
