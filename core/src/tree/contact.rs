@@ -117,7 +117,16 @@ mod tests {
         for bad in ["", "x.1", "@", &key.to_string(), ".1"] {
             assert_eq!(bad.parse::<Contact>(), Err(ContactError), "{bad}");
         }
-        for tail in [".", ".-1", ".+1", ".01", ".x", ".1@", ".1@here", ".99999999999999999999"] {
+        for tail in [
+            ".",
+            ".-1",
+            ".+1",
+            ".01",
+            ".x",
+            ".1@",
+            ".1@here",
+            ".99999999999999999999",
+        ] {
             let bad = alloc::format!("{key}{tail}");
             assert_eq!(bad.parse::<Contact>(), Err(ContactError), "{bad}");
         }

@@ -8,11 +8,11 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Effect, News, Node,
-    word::{WORDS, Word},
     contact::{ADDRESSES_MOST, Contact},
     life::Tree,
     place::{self, Message},
     sight::{Heard, look},
+    word::{WORDS, Word},
 };
 use crate::{
     base::{Effects, Slot, Time},
@@ -214,7 +214,10 @@ impl Tree {
             self.image.on_gone(now, from);
         }
         let Self {
-            image, peers, place, ..
+            image,
+            peers,
+            place,
+            ..
         } = self;
         let mut legal = true;
         let message = message.map(&mut |contact: Contact| {
