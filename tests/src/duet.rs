@@ -8,7 +8,7 @@ use hydroid_core::{
     identity::{Admission, Gate, Hashname, Refusal, Roles, SecretKey, Space},
     line::{Provider, PureRust},
     switch::{
-        Config, DownReason, Ecn, Event, Interface, LineEvent, Part, LineId, Meta, Need, Path, Read,
+        Config, DownReason, Ecn, Event, Interface, LineEvent, LineId, Meta, Need, Part, Path, Read,
         SentError, SocketId, StreamEvent, StreamId, Transmit,
     },
     tape::{self, End, Recorded},

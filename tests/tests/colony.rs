@@ -21,7 +21,10 @@ fn tree_grows_from_any_contact() {
         colony.run(30_000);
         let shape = shape(&colony, arity);
         println!("{}", text(&shape, 40));
-        assert!(shape.is_one(), "{members} members, arity {arity}: {shape:?}");
+        assert!(
+            shape.is_one(),
+            "{members} members, arity {arity}: {shape:?}"
+        );
         assert!(shape.depth <= shape.optimum + 1, "{shape:?}");
     }
 }
@@ -52,9 +55,19 @@ fn tree_heals_whoever_dies() {
         if !before.is_one() {
             for _ in 0..40 {
                 colony.run(500);
-                println!("{} {:?}", colony.world.now.as_us() / 1000, shape(&colony, 2).roots);
+                println!(
+                    "{} {:?}",
+                    colony.world.now.as_us() / 1000,
+                    shape(&colony, 2).roots
+                );
             }
-            for n in &before.roots { println!("{n} {:?} {:?}", colony.tree(*n).standing(), colony.tree(*n).stats()); }
+            for n in &before.roots {
+                println!(
+                    "{n} {:?} {:?}",
+                    colony.tree(*n).standing(),
+                    colony.tree(*n).stats()
+                );
+            }
         }
         assert!(before.is_one());
         let root = before.roots[0];
@@ -65,20 +78,37 @@ fn tree_heals_whoever_dies() {
             colony.run(50);
             let shape = shape(&colony, 2);
             assert_eq!(shape.looped, 0);
-            if step % 10 == 0 { println!("{} roots {:?} torn {}", step * 50, shape.roots, shape.torn); }
+            if step % 10 == 0 {
+                println!("{} roots {:?} torn {}", step * 50, shape.roots, shape.torn);
+            }
             if shape.is_one() {
                 healed = Some(step * 50);
                 break;
             }
         }
         let after = shape(&colony, 2);
-        for n in &after.roots { println!("{n} {:?} {:?}", colony.tree(*n).standing(), colony.tree(*n).stats()); }
-        println!("{percent} %: healed after {healed:?} ms, {} members", after.members);
-        assert!(healed.is_some_and(|ms| ms <= 3_500), "{percent}: {healed:?} {after:?}");
+        for n in &after.roots {
+            println!(
+                "{n} {:?} {:?}",
+                colony.tree(*n).standing(),
+                colony.tree(*n).stats()
+            );
+        }
+        println!(
+            "{percent} %: healed after {healed:?} ms, {} members",
+            after.members
+        );
+        assert!(
+            healed.is_some_and(|ms| ms <= 3_500),
+            "{percent}: {healed:?} {after:?}"
+        );
         colony.run(30_000);
         let after = shape(&colony, 2);
         println!("{}", text(&after, 80));
-        assert!(after.is_one() && after.depth <= after.optimum + 1, "{after:?}");
+        assert!(
+            after.is_one() && after.depth <= after.optimum + 1,
+            "{after:?}"
+        );
     }
 }
 
@@ -93,7 +123,11 @@ fn tree_broadcasts_reach_everybody_once() {
         assert!(colony.broadcast(members / 2, 300_000));
         colony.run(3_000);
         for n in 0..members {
-            println!("{n} {:?} {:?}", colony.tree(n).standing(), colony.tree(n).cast_stats());
+            println!(
+                "{n} {:?} {:?}",
+                colony.tree(n).standing(),
+                colony.tree(n).cast_stats()
+            );
         }
         assert_eq!(colony.books.missing(0), []);
         assert_eq!(colony.books.wrongs, [""; 0]);

@@ -130,13 +130,7 @@ impl Branch {
         }
     }
 
-    fn drop_stream(
-        &mut self,
-        now: Time,
-        id: u64,
-        streams: &mut Streams,
-        fx: &mut Effects<Effect>,
-    ) {
+    fn drop_stream(&mut self, now: Time, id: u64, streams: &mut Streams, fx: &mut Effects<Effect>) {
         let _over = streams.reset(id, 0);
         let _over = streams.stop(now, id, 0, fx);
         self.ended.push(id);
@@ -295,7 +289,8 @@ impl Pipe {
 
     /// One more packet to be sent.
     pub(super) fn push(&mut self, packet: &[u8]) {
-        let length = u16::try_from(packet.len()).expect("a packet of a tree is shorter than 64 KiB");
+        let length =
+            u16::try_from(packet.len()).expect("a packet of a tree is shorter than 64 KiB");
         self.unsent.extend_from_slice(&length.to_be_bytes());
         self.unsent.extend_from_slice(packet);
     }

@@ -438,9 +438,10 @@ impl Switch {
         let Some(tree) = trees.find_mut(local) else {
             return;
         };
-        let Some(link) = links.get_mut(slot).filter(|link| {
-            matches!(link.phase, Phase::Up { .. })
-        }) else {
+        let Some(link) = links
+            .get_mut(slot)
+            .filter(|link| matches!(link.phase, Phase::Up { .. }))
+        else {
             return;
         };
         if !tree.has_bulk(slot) && link.branch_mut().is_none() {
@@ -453,7 +454,8 @@ impl Switch {
         while branch.bulk.out.is_some()
             && !branch.begun
             && branch.bulk.write(streams)
-            && tree.poll_bulk(now, slot, PACKET_MOST, &mut packet) {
+            && tree.poll_bulk(now, slot, PACKET_MOST, &mut packet)
+        {
             branch.bulk.push(&packet);
             packet.clear();
             wrote = true;
@@ -531,9 +533,7 @@ impl Switch {
                 let _over = streams.finish(id);
                 branch.on_places(id, &head)
             }
-            Pipes::Bulk => {
-                branch.on_bulk(self.now, (id, &head), streams, &mut self.stream_effects)
-            }
+            Pipes::Bulk => branch.on_bulk(self.now, (id, &head), streams, &mut self.stream_effects),
         };
         if !is_legal {
             self.misbehaved(self.now, slot, super::Misbehaviour::IllegalSystem);
@@ -554,7 +554,11 @@ fn read_out(now: Time, id: u64, streams: &mut Streams, fx: &mut Effects<stream::
 const PACKET_MOST: usize = 65_000;
 
 const fn linked(backup: bool) -> Linked {
-    if backup { Linked::Backup } else { Linked::Child }
+    if backup {
+        Linked::Backup
+    } else {
+        Linked::Child
+    }
 }
 
 fn heard(links: &Slots<Link>, slot: Slot) -> Time {

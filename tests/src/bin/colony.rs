@@ -68,7 +68,9 @@ fn parse(mut words: impl Iterator<Item = String>) -> Result<Option<Arguments>, S
             let given = words.next().ok_or(format!("{word} takes a number"))?;
             let number = given.parse().ok();
             let number = number.filter(|number| (least..=most).contains(number));
-            number.ok_or(format!("{word}: {given} is no number from {least} to {most}"))
+            number.ok_or(format!(
+                "{word}: {given} is no number from {least} to {most}"
+            ))
         };
         match word.as_str() {
             "--members" => arguments.members = number(4, 100_000)? as usize,

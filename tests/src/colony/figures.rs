@@ -206,12 +206,7 @@ pub fn speak(
         "messages",
     );
     let extra = copies(colony) - before;
-    figures.goal(
-        format!("{name}: extra copies"),
-        extra as f64,
-        0.0,
-        "chunks",
-    );
+    figures.goal(format!("{name}: extra copies"), extra as f64, 0.0, "chunks");
     figures.take_wrongs(colony, name);
 }
 
@@ -252,7 +247,9 @@ pub fn cut(colony: &mut Colony, arity: u8, percent: u64, figures: &mut Figures) 
         }
         if step % 10 == 9 {
             let now = asks_of(colony);
-            let most = now.iter().map(|(n, asks_now)| asks_now - asks.get(n).unwrap_or(&0));
+            let most = now
+                .iter()
+                .map(|(n, asks_now)| asks_now - asks.get(n).unwrap_or(&0));
             busiest = busiest.max(most.max().unwrap_or(0));
             asks = now;
         }
@@ -280,7 +277,12 @@ pub fn cut(colony: &mut Colony, arity: u8, percent: u64, figures: &mut Figures) 
     colony.run(25_000);
     let shape = shape(colony, arity);
     let goal = (optimum(shape.members, arity) + 1) as f64;
-    figures.goal(format!("{name}: depth later"), shape.depth as f64, goal, "levels");
+    figures.goal(
+        format!("{name}: depth later"),
+        shape.depth as f64,
+        goal,
+        "levels",
+    );
     let missing = colony.books.missing(from);
     figures.goal(
         format!("{name}: survivors' messages lacking"),
@@ -341,10 +343,20 @@ pub fn merge(settings: &Settings, figures: &mut Figures) {
     say(&mut colony, 2_000, &mut dice);
     colony.run(28_000);
     let missing = colony.books.missing(from);
-    figures.goal("merge: messages lacking", missing.len() as f64, 0.0, "messages");
+    figures.goal(
+        "merge: messages lacking",
+        missing.len() as f64,
+        0.0,
+        "messages",
+    );
     let after = shape(&colony, settings.arity);
     let goal = (after.optimum + 1) as f64;
-    figures.goal("merge: depth 30 s later", after.depth as f64, goal, "levels");
+    figures.goal(
+        "merge: depth 30 s later",
+        after.depth as f64,
+        goal,
+        "levels",
+    );
     figures.take_wrongs(&mut colony, "merge");
 }
 

@@ -183,11 +183,7 @@ impl Colony {
     }
 
     /// Runs until `done` gives something, or for so long.
-    pub fn until<T>(
-        &mut self,
-        ms: u64,
-        mut done: impl FnMut(&World) -> Option<T>,
-    ) -> Option<T> {
+    pub fn until<T>(&mut self, ms: u64, mut done: impl FnMut(&World) -> Option<T>) -> Option<T> {
         let Self {
             world, books, buf, ..
         } = self;

@@ -65,7 +65,9 @@ pub fn shape(colony: &Colony, arity: u8) -> Shape {
         let knows = |parent: &usize| shape.children[parent].contains(n);
         shape.torn += usize::from(parent.is_some_and(|parent| !knows(parent)));
         let own = shape.children[n].iter();
-        shape.torn += own.filter(|child| shape.parents.get(child) != Some(n)).count();
+        shape.torn += own
+            .filter(|child| shape.parents.get(child) != Some(n))
+            .count();
     }
     shape
 }

@@ -2,7 +2,11 @@
 //! to them.
 
 mod carry;
+mod forge;
 mod half;
+mod liars_casts;
+mod liars_images;
+mod liars_places;
 mod life;
 mod watch;
 mod world;

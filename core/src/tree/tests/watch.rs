@@ -237,3 +237,45 @@ impl World {
         text
     }
 }
+
+impl World {
+    pub(super) fn parent(&self, at: usize) -> Option<usize> {
+        let parent = self.tree(at).standing().parent?;
+        Some(self.index(&parent.key))
+    }
+
+    pub(super) fn children(&self, at: usize) -> Vec<usize> {
+        let children = self.tree(at).children();
+        children.map(|node| self.index(&node.key)).collect()
+    }
+
+    pub(super) fn root(&self) -> usize {
+        self.honest()
+            .find(|at| self.tree(*at).standing().is_root)
+            .unwrap()
+    }
+
+    /// A member that has no children.
+    pub(super) fn leaf(&self) -> usize {
+        self.honest()
+            .find(|at| self.children(*at).is_empty())
+            .unwrap()
+    }
+
+    /// A member that is not the root and has as many children as may be.
+    pub(super) fn inner(&self) -> usize {
+        let all = self.honest().filter(|at| self.parent(*at).is_some());
+        all.max_by_key(|at| self.children(*at).len()).unwrap()
+    }
+
+    /// How often honest members counted this about places.
+    pub(super) fn faults(&self, fault: place::Fault) -> u64 {
+        let all = self.honest().flat_map(|at| &self.tree(at).stats().faults);
+        all.filter(|it| it.0 == fault).map(|it| it.1).sum()
+    }
+
+    /// A sum over what honest members counted.
+    pub(super) fn sum(&self, of: impl Fn(&Tree) -> u64) -> u64 {
+        self.honest().map(|at| of(self.tree(at))).sum()
+    }
+}
