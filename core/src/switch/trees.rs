@@ -382,9 +382,17 @@ impl Switch {
         let link = self.links.get_mut(slot)?;
         let branch = link.system.branch_mut()?;
         let pipe = branch.pipe(which);
-        match pipe.read(now, &mut link.streams, &mut self.stream_effects) {
+        let most = match which {
+            Pipes::Places => tree::PLACE_PACKET_MOST,
+            Pipes::Bulk => tree::BULK_PACKET_MOST,
+        };
+        match pipe.read(now, most, &mut link.streams, &mut self.stream_effects) {
             Came::Nothing => None,
             Came::Packet(packet) => Some(packet),
+            Came::TooLong => {
+                self.misbehaved(now, slot, super::Misbehaviour::IllegalSystem);
+                None
+            }
             Came::End => {
                 if let Some(id) = pipe.into {
                     branch.forget(id);
@@ -454,7 +462,7 @@ impl Switch {
         while branch.bulk.out.is_some()
             && !branch.begun
             && branch.bulk.write(streams)
-            && tree.poll_bulk(now, slot, PACKET_MOST, &mut packet)
+            && tree.poll_bulk(now, slot, tree::BULK_PACKET_MOST, &mut packet)
         {
             branch.bulk.push(&packet);
             packet.clear();
@@ -549,9 +557,6 @@ fn read_out(now: Time, id: u64, streams: &mut Streams, fx: &mut Effects<stream::
     let mut buf = [0; 512];
     while let Ok(Read::Bytes(_)) = streams.read(now, id, &mut buf, fx) {}
 }
-
-/// Bytes of the longest packet of a broadcast or an image.
-const PACKET_MOST: usize = 65_000;
 
 const fn linked(backup: bool) -> Linked {
     if backup {

@@ -10,7 +10,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use crate::wire::Address;
 
 /// Addresses that a contact has at most; of more, the first count.
-pub const ADDRESSES_MOST: usize = 2;
+pub(super) const ADDRESSES_MOST: usize = 2;
 
 /// A member and where it may be: `<key>.<epoch>` and `@` before each address. That the key is one
 /// is not looked at yet: that takes longer than all the rest, and most are known.

@@ -23,6 +23,10 @@ use crate::{
 /// the caller's to add.
 pub type Verify<'a> = &'a dyn Fn(&PublicKey, &str, &[u8], &Signature) -> bool;
 
+/// Bytes of the longest packet about places.
+pub const PLACE_PACKET_MOST: usize = 16_384;
+/// Bytes of the longest packet of broadcasts and images.
+pub const BULK_PACKET_MOST: usize = cast::PACKET_MOST;
 /// Most effects of one call: a word to each who is dealt with, and a few beside.
 pub const EFFECTS_MAX: usize = 4_096;
 
@@ -135,9 +139,9 @@ impl Tree {
         (me, space, secret): (Node, SpaceId, SecretKey),
         mut rng: Rng,
     ) -> Self {
-        let place = Place::new(me, config.place.clone());
+        let place = Place::new(me, config.place);
         let cast = Cast::new(Arc::new(config.cast.clone()), me, &mut rng.fork("cast"));
-        let image = Arc::new(config.image.clone());
+        let image = Arc::new(config.image);
         let image = Image::new(image, me, config.place.arity, &mut rng.fork("image"));
         let beat_us = u64::from(config.beat_ms) * 1000;
         let raise_us = u64::from(config.raise_ms) * 1000;

@@ -23,6 +23,8 @@ mod word;
 pub use config::Config;
 pub use contact::{Contact, ContactError};
 pub use effect::{Effect, News};
-pub use life::{Boxed, EFFECTS_MAX, Standing, Stats, Tree, Verify};
+pub use life::{
+    BULK_PACKET_MOST, Boxed, EFFECTS_MAX, PLACE_PACKET_MOST, Standing, Stats, Tree, Verify,
+};
 pub use node::{Id, Node};
 pub use sight::Heard;

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     Effect, News, Node,
     contact::{ADDRESSES_MOST, Contact},
-    life::Tree,
+    life::{PLACE_PACKET_MOST, Tree},
     place::{self, Message},
     sight::{Heard, look},
     word::{WORDS, Word},
@@ -23,8 +23,6 @@ use crate::{
     },
 };
 
-/// Bytes of the longest packet about places that is read.
-const PACKET_MOST: u32 = 16_384;
 /// Packets that wait for a line to one member.
 const WAITING_MOST: usize = 8;
 /// Turns of one call, each of which carries out all that the places want so far.
@@ -174,7 +172,7 @@ impl Tree {
         if self.peers.is_barred(now, key) {
             return;
         }
-        let limits = Limits::of_bytes(PACKET_MOST);
+        let limits = Limits::of_bytes(PLACE_PACKET_MOST as u32);
         let head = match Packet::decode(bytes).map(|packet| packet.head) {
             Ok(Head::Json(head)) => head,
             Ok(Head::None | Head::Binary(_)) | Err(_) => &[],

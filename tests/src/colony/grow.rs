@@ -132,7 +132,8 @@ impl Colony {
     pub fn meet(&mut self, n: usize, contact: usize) {
         let now = self.world.now;
         let (key, at) = {
-            let other = &self.world.nodes.iter().nth(contact).expect("a node");
+            let nodes = &self.world.nodes;
+            let other = &nodes[contact];
             (other.key, other.seen())
         };
         let node = &mut self.world.nodes[n];

@@ -115,7 +115,7 @@ impl Shape {
 }
 
 /// The depth of a complete tree of so many members.
-pub fn optimum(members: usize, arity: u8) -> usize {
+pub(super) fn optimum(members: usize, arity: u8) -> usize {
     let (mut depth, mut level, mut room) = (0, 1, 1);
     while room < members {
         depth += 1;
