@@ -151,6 +151,29 @@ fn tree_liar_that_forwards_nothing_down_is_left_and_nothing_is_missed() {
 }
 
 #[test]
+fn tree_liar_that_forwards_nothing_up_is_left() {
+    let mut world = World::grown(7);
+    let liar = world.inner();
+    let below = world.children(liar);
+    let above = world.parent(liar).unwrap();
+    withhold(&mut world, liar, [above].into());
+    let speaker = below[0];
+    let mut seconds = 0;
+    while world.got(above, speaker) == 0 {
+        assert!(seconds <= 60, "{}", world.draw());
+        world.broadcast(speaker, b"hear me");
+        world.run(1_000);
+        seconds += 1;
+    }
+    std::println!("{seconds}");
+    world.run(1_000);
+    for at in world.honest().filter(|at| *at != speaker) {
+        assert_eq!(world.got(at, speaker), seconds, "{at}\n{}", world.draw());
+    }
+    world.demand_all(1_000);
+}
+
+#[test]
 fn tree_liar_that_floods_with_its_own_broadcasts_is_held_and_slows_nobody() {
     let (mut world, liar, parent) = leaf();
     let node = world.members[liar].node;

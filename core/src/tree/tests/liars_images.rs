@@ -3,6 +3,7 @@
 use std::vec::Vec;
 
 use super::{
+    super::Config,
     forge::{entry, gone, name, news},
     world::{World, secret},
 };
@@ -98,7 +99,12 @@ fn tree_liar_that_moves_somebody_elsewhere_is_outsworn_within_three_seconds() {
 
 #[test]
 fn tree_liar_that_invents_members_is_limited_and_they_are_forgotten() {
-    let (mut world, liar, parent, _) = leaf();
+    let mut config = Config::default();
+    config.image.members_max = 512;
+    let mut world = World::grown_with(7, config);
+    let liar = world.leaf();
+    world.members[liar].lies = true;
+    let parent = world.parent(liar).unwrap();
     let invented: Vec<Vec<u8>> = (0..4_000_u32)
         .map(|n| {
             let mut seed = [9; 32];

@@ -183,6 +183,8 @@ impl World {
             self.run(50);
             ms += 50;
         }
+        // What is broadcast before a new link has said its positions is no newcomer's concern.
+        self.run(500);
         ms
     }
 

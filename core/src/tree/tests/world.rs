@@ -118,7 +118,12 @@ impl World {
 
     /// One tree of so many, which has come to rest.
     pub(super) fn grown(members: usize) -> Self {
-        let mut world = Self::new(members, Config::default());
+        Self::grown_with(members, Config::default())
+    }
+
+    /// The same with other choices.
+    pub(super) fn grown_with(members: usize, config: Config) -> Self {
+        let mut world = Self::new(members, config);
         for at in 1..members {
             world.join(at, 0);
             world.run(200);
