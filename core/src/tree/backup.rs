@@ -32,6 +32,12 @@ impl Backup {
         self.is
     }
 
+    /// True if the backup may be of our own branch, for want of another.
+    #[cfg(test)]
+    pub(super) fn is_any(&self) -> bool {
+        self.any
+    }
+
     pub(super) fn peer(&self) -> Option<PublicKey> {
         self.is.map(|node| node.key)
     }

@@ -137,11 +137,8 @@ fn tree_liar_that_invents_members_is_limited_and_they_are_forgotten() {
 
 #[test]
 fn tree_liar_whose_news_are_none_is_barred_and_counted() {
-    let (world, _, parent, _) = leaf();
-    let mut key = [0xff; 32];
-    key[31] = 0xff;
-    let no_key = news(&[entry(&key, 5, 1, [10, 1, 1, 1, 1, 1])]);
-    let no_place = entry(world.members[parent].node.key.as_bytes(), 5, 1, [0; 6]);
+    let no_key = news(&[entry(&[0xff; 32], 5, 1, [10, 1, 1, 1, 1, 1])]);
+    let no_place = entry(secret(9).public().as_bytes(), 5, 1, [0; 6]);
     let no_place = news(&[no_place]);
     let packets: [&[u8]; 6] = [
         &[0, 1, 0x10, 7],

@@ -209,21 +209,20 @@ fn tree_liar_that_offers_a_place_against_the_rule_is_declined() {
     let mut world = World::grown(4);
     let liar = world.add(true);
     let newcomer = world.add(false);
-    world.join(newcomer, liar);
-    world.run(110);
-    assert_eq!(heard(&world, liar, "ask"), 1);
-    for (generation, depth) in [(u32::MAX, 0), (7, 60_000)] {
+    let asked = |world: &World| heard(world, liar, "ask") > 0;
+    for (n, (generation, depth)) in [(u32::MAX, 0), (7, 60_000)].into_iter().enumerate() {
+        world.members[liar].inbox.clear();
+        world.join(newcomer, liar);
+        world.run_until(1_000, asked);
         let reign = reign(&world, generation, liar, 1);
         let take = format!(
             r#"{{"tree":"take","reign":{reign},"depth":{depth},"path":[],"adrift":false,"size":9}}"#
         );
         world.say(liar, newcomer, &json(&take));
         world.run(300);
-        world.join(newcomer, liar);
-        world.run(100);
+        assert_eq!(world.faults(Fault::Offer), n as u64 + 1);
     }
     assert_eq!(world.parent(newcomer), None);
-    assert!(world.faults(Fault::Offer) >= 1);
     world.join(newcomer, 0);
     assert!(world.heal(3_000) <= 3_000);
     world.demand_all(1_000);
@@ -239,8 +238,7 @@ fn tree_liar_that_draws_a_whole_tree_below_itself_holds_it_for_a_while_only() {
         root,
         &json(&format!(r#"{{"tree":"meet","node":"{meet}"}}"#)),
     );
-    world.run(80);
-    assert!(heard(&world, liar, "ask") >= 1);
+    world.run_until(1_000, |world| heard(world, liar, "ask") > 0);
     let reign = reign(&world, 9, liar, 1);
     let take = format!(
         r#"{{"tree":"take","reign":{reign},"depth":0,"path":[],"adrift":false,"size":999}}"#
@@ -252,13 +250,12 @@ fn tree_liar_that_draws_a_whole_tree_below_itself_holds_it_for_a_while_only() {
     world.demand_all(1_000);
     let ms = world.heal(51_000);
     assert!(ms > 30_000, "it was left after {ms} ms already");
-    assert_eq!(world.faults(Fault::Stale), 1);
+    assert!(world.faults(Fault::Stale) >= 1);
     world.demand_all(1_000);
 }
 
 #[test]
 fn tree_liar_that_talks_garbage_is_counted_and_not_dealt_with() {
-    let (world, _, _) = beset(World::root);
     let key = "ff".repeat(32);
     let long = "x".repeat(20_000);
     let garbage: [Vec<u8>; 11] = [
@@ -293,7 +290,6 @@ fn tree_liar_that_talks_garbage_is_counted_and_not_dealt_with() {
         assert_eq!(world.members[liar].inbox, []);
         assert!(world.is_one());
     }
-    drop(world);
 }
 
 #[test]
@@ -350,31 +346,4 @@ fn tree_liar_with_every_epoch_there_is_breaks_nothing() {
         assert!(world.heal(1_000) <= 1_000, "{}", world.draw());
         world.demand_all(1_000);
     }
-}
-
-#[test]
-fn tree_liar_does_not_use_up_the_generations() {
-    let mut world = World::grown(7);
-    let liar = world.leaf();
-    let parent = world.parent(liar).unwrap();
-    world.members[liar].lies = true;
-    let root = contact(&world, liar);
-    for n in 0..400_u32 {
-        let generation = n.saturating_mul(1 << 24).min(u32::MAX - (1 << 24));
-        let above = format!(r#"{{"generation":{generation},"root":"{root}","sequence":1}}"#);
-        let raise = format!(r#"{{"tree":"raise","above":{above}}}"#);
-        world.say(liar, parent, &json(&raise));
-        world.run(110);
-        if n % 100 == 0 {
-            std::println!("{n}: {}", world.draw());
-        }
-    }
-    world.demand_all(1_000);
-    world.crash(liar);
-    let root = world.root();
-    world.crash(root);
-    world.run(2_500);
-    std::println!("{}", world.draw());
-    assert!(world.heal(5_000) <= 5_000);
-    world.demand_all(1_000);
 }

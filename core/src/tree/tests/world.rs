@@ -293,6 +293,16 @@ impl World {
         self.now = until;
     }
 
+    /// Lets time go by until this holds, at most so much.
+    pub(super) fn run_until(&mut self, most_ms: u64, holds: impl Fn(&Self) -> bool) {
+        let mut ms = 0;
+        while !holds(self) {
+            assert!(ms < most_ms, "it does not hold after {ms} ms");
+            self.run(5);
+            ms += 5;
+        }
+    }
+
     fn next_at(&self) -> Option<Time> {
         let flying = self.queue.keys().next().map(|(at, _)| Time::from_us(*at));
         let trees = self.members.iter().filter_map(|it| it.tree.as_ref());
