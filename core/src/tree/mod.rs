@@ -18,6 +18,8 @@ mod peers;
 pub mod place;
 mod sight;
 mod speak;
+#[cfg(test)]
+mod tests;
 mod word;
 
 pub use config::Config;
