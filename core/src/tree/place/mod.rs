@@ -101,6 +101,8 @@ pub struct Place<I> {
     /// Calls of `raise` since the reign last changed.
     stale: u8,
     beats: u8,
+    /// Beats in which it has stood too deep.
+    deep: u8,
     gone: bool,
 }
 
@@ -136,6 +138,7 @@ impl<I: Id> Place<I> {
             stay: 0,
             stale: 0,
             beats: 0,
+            deep: 0,
             gone: false,
         }
     }
