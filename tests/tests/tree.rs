@@ -17,6 +17,9 @@ fn tree_random_schedules_make_no_loop_and_heal() {
     for seed in first..first + count {
         match schedules::run(seed) {
             Ok(outcome) => {
+                if outcome.kept == Some(false) {
+                    println!("not kept: {seed}");
+                }
                 sent += outcome.sent;
                 slowest = slowest.max((outcome.healed_ms, seed));
                 tried += u64::from(outcome.kept.is_some());
@@ -35,7 +38,7 @@ fn tree_random_schedules_make_no_loop_and_heal() {
     println!("one more died in {tried}: in {kept} all others kept their places");
     assert_eq!(failed, 0, "schedules that failed");
     // Where an heir is not heard of in time, those below the hole act alone.
-    assert!(100 * kept >= 90 * tried, "{kept} of {tried}");
+    assert!(100 * kept >= 98 * tried, "{kept} of {tried}");
 }
 
 #[test]
@@ -43,12 +46,13 @@ fn tree_figures() {
     let members = number("HYDROID_MEMBERS", 1_000);
     let arity = u8::try_from(number("HYDROID_ARITY", 2)).expect("it is at most 8");
     let seed = number("HYDROID_SEED", 1);
-    let (mut sim, grown) = figures::grow(seed, members, arity, 10_000);
+    let within_ms = number("HYDROID_WITHIN_MS", 10_000);
+    let (mut sim, grown) = figures::grow(seed, members, arity, within_ms);
     println!("grown: {grown:?}");
     let until = sim.now + 30_000 * MS;
     sim.run(until);
     for percent in [10, 30, 50, 80] {
-        let (mut sim, _) = figures::grow(seed, members, arity, 10_000);
+        let (mut sim, _) = figures::grow(seed, members, arity, within_ms);
         let until = sim.now + 30_000 * MS;
         sim.run(until);
         sim.talks = number("HYDROID_KILL", 0) == percent;

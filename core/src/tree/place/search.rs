@@ -378,6 +378,7 @@ impl<I: Id> Place<I> {
             self.send(parent, Message::Part { to: Vec::new() }, fx);
             fx.push(Effect::Unlinked { node: parent });
         }
+        self.lose_child(from, false, fx);
         self.end_search(fx);
         fx.push(Effect::Disarm {
             timer: Timer::Probe,

@@ -97,7 +97,7 @@ pub fn short() -> Vec<Scenario> {
                 fire: 1,
                 ..NOTHING
             },
-            states: 19_244,
+            states: 19_885,
         },
         Scenario {
             name: "any of three dies and lives again",
@@ -110,7 +110,7 @@ pub fn short() -> Vec<Scenario> {
                 fire: 1,
                 ..NOTHING
             },
-            states: 96_930,
+            states: 97_592,
         },
         Scenario {
             name: "four with a suspicion",
