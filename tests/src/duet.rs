@@ -415,7 +415,11 @@ fn again(
             .restore(Time::ZERO, key, bytes)
             .expect("is taken back");
     }
-    assert_eq!(duet.both[0].disk.len(), 2, "peers and opens were kept");
+    assert_eq!(
+        duet.both[0].disk.len(),
+        3,
+        "peers, opens and epochs are kept"
+    );
     one.switch
         .install(Time::ZERO, key, space)
         .expect("installs");
