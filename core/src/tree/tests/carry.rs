@@ -41,7 +41,10 @@ impl World {
             self.inputs.push_back((at, to, Input::Up));
         } else if addresses.is_empty() {
             self.inputs.push_back((at, to, Input::Down));
-        } else if addresses.contains(&address(to)) {
+            return;
+        }
+        self.dials.push_back((now.plus_ms(5_000), at, to));
+        if addresses.contains(&address(to)) {
             self.send(at, to, Wire::Dial);
         }
     }

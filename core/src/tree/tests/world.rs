@@ -63,6 +63,8 @@ pub(super) struct World {
     pub(super) members: Vec<Member>,
     pub(super) halves: BTreeMap<(usize, usize), Half>,
     pub(super) queue: BTreeMap<(u64, u64), Envelope>,
+    /// When a dial that nobody answered has failed.
+    pub(super) dials: VecDeque<(Time, usize, usize)>,
     pub(super) inputs: VecDeque<(usize, usize, Input)>,
     pub(super) ids: u32,
     pub(super) sent: u64,
@@ -79,7 +81,7 @@ pub(super) struct World {
 #[derive(Default)]
 pub(super) struct Books {
     pub(super) said: BTreeMap<(Node, u64), Vec<u8>>,
-    pub(super) names: BTreeMap<PublicKey, String>,
+    pub(super) names: BTreeSet<(PublicKey, String)>,
     /// Reader and origin: the last number, and how many messages.
     pub(super) read: BTreeMap<(usize, Node), (u64, u64)>,
     pub(super) gaps: Vec<(usize, Node, u64, u64)>,
@@ -101,6 +103,7 @@ impl World {
             members: Vec::new(),
             halves: BTreeMap::new(),
             queue: BTreeMap::new(),
+            dials: VecDeque::new(),
             inputs: VecDeque::new(),
             ids: 0,
             sent: 0,
@@ -214,7 +217,7 @@ impl World {
 
     pub(super) fn set_name(&mut self, at: usize, name: &str) {
         let key = self.members[at].node.key;
-        self.books.names.insert(key, name.into());
+        self.books.names.insert((key, name.into()));
         let named = self.call(at, |tree, now, _, _| tree.set_name(now, name));
         named.unwrap().unwrap();
         self.settle();
@@ -307,7 +310,8 @@ impl World {
         let flying = self.queue.keys().next().map(|(at, _)| Time::from_us(*at));
         let trees = self.members.iter().filter_map(|it| it.tree.as_ref());
         let trees = trees.map(Tree::deadline);
-        flying.into_iter().chain(trees).min()
+        let dials = self.dials.front().map(|it| it.0);
+        flying.into_iter().chain(trees).chain(dials).min()
     }
 
     fn step(&mut self) {
@@ -324,6 +328,13 @@ impl World {
                 return;
             }
             return self.deliver(envelope);
+        }
+        while let Some((_, at, to)) = self.dials.pop_front_if(|it| it.0 <= self.now) {
+            let half = self.halves.get(&(at, to));
+            if half.is_some_and(|half| half.held && !half.up) {
+                self.halves.remove(&(at, to));
+                self.inputs.push_back((at, to, Input::Down));
+            }
         }
         for at in 0..self.members.len() {
             let tree = self.members[at].tree.as_ref();
