@@ -14,7 +14,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use vector::{PROTOCOL, Vector, Verdict, vectors};
 
 /// Examples that need keys and states and so are checked by the tests of the rooms themselves.
-const OF_ROOMS: [&str; 6] = ["cookie", "flow", "line", "rekey", "stream", "versions"];
+const OF_ROOMS: [&str; 9] = [
+    "broadcast",
+    "cookie",
+    "flow",
+    "image",
+    "line",
+    "place",
+    "rekey",
+    "stream",
+    "versions",
+];
 
 fn check(vector: &mut Vector) -> Verdict {
     let kind = vector.kind().to_owned();
@@ -41,15 +51,18 @@ fn protocol_examples_have_names_of_their_own_and_are_of_each_kind() {
     let kinds: BTreeSet<_> = vectors.iter().map(Vector::kind).collect();
     let all = [
         "address",
+        "broadcast",
         "cookie",
         "flow",
         "frame",
         "hashname",
         "head",
+        "image",
         "key",
         "line",
         "number",
         "packet",
+        "place",
         "rekey",
         "sealed",
         "signature",

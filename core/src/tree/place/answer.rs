@@ -62,11 +62,7 @@ impl<I: Id> Place<I> {
             return self.refuse(from, fx);
         }
         // Who is not the root may know of fewer members than there are: the root has named it.
-        let slack = if self.is_root() {
-            0
-        } else {
-            self.size() / 8 + 1
-        };
+        let slack = if self.is_root() { 0 } else { self.size() / 8 };
         let near = ask.size <= self.size().saturating_add(slack);
         let below = ask.size <= 1 || self.is_larger(from, ask) || (slack > 0 && near);
         if below && self.is_feasible(ask) {
