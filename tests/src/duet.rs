@@ -8,7 +8,7 @@ use hydroid_core::{
     identity::{Admission, Gate, Hashname, Refusal, Roles, SecretKey, Space},
     line::{Provider, PureRust},
     switch::{
-        Config, DownReason, Ecn, Event, Interface, LineEvent, Part, LineId, Meta, Need, Path, Read,
+        Config, DownReason, Ecn, Event, Interface, LineEvent, LineId, Meta, Need, Part, Path, Read,
         SentError, SocketId, StreamEvent, StreamId, Transmit,
     },
     tape::{self, End, Recorded},
@@ -299,6 +299,7 @@ pub fn everything(
         .switch
         .handle_sent_error(now, &lost, SentError::TooLarge);
     duet.run(5_000);
+    trees(&mut duet, &keys, &open);
     let again = again(&mut duet, providers[0], tape, (&keys[0], &open));
     closed(&mut duet, &keys);
     last(&mut duet, me, &keys[1]);
@@ -358,6 +359,47 @@ fn packets(duet: &mut Duet, line: LineId) {
     assert!(second.switch.recv_anon(now, &mut buf).is_err());
 }
 
+/// Both are a tree, and one of them leaves it.
+fn trees(duet: &mut Duet, keys: &[SecretKey; 2], space: &Space) {
+    let names = [0, 1].map(|n| Hashname::of(&keys[n].public(), &space.id()));
+    let (now, to) = (duet.now, [duet.both[1].address]);
+    for n in [0, 1] {
+        let switch = &mut duet.both[n].switch;
+        assert!(switch.set_name(now, names[n], PLAIN).is_err());
+        let part = Part {
+            arity: Some(3),
+            leaf: Some(n == 0),
+        };
+        switch.join(now, names[n], &keys[n], part).expect("joins");
+        assert!(switch.join(now, names[n], &keys[n], part).is_err());
+        assert!(switch.set_name(now, names[n], "\u{1}").is_err());
+        switch.set_name(now, names[n], "ada").expect("is a name");
+    }
+    let first = &mut duet.both[0].switch;
+    let met = first.meet(now, names[0], &keys[1].public(), &to);
+    met.expect("meets");
+    duet.run(500);
+    let sent = duet.both[0]
+        .switch
+        .broadcast(duet.now, names[0], PLAIN.as_bytes());
+    assert_eq!(sent, Ok(1));
+    duet.run(100);
+    let (now, mut buf) = (duet.now, [0; 100]);
+    let second = &mut duet.both[1].switch;
+    let short = second.read_broadcast(now, names[1], &mut buf[..3]);
+    assert!(short.is_err(), "it does not fit");
+    let told = second.read_broadcast(now, names[1], &mut buf);
+    assert!(told.is_ok(), "{told:?}");
+    assert_eq!(&buf[..PLAIN.len()], PLAIN.as_bytes());
+    assert!(second.read_broadcast(now, names[1], &mut buf).is_err());
+    second.leave(now, names[1]).expect("leaves");
+    assert!(second.leave(now, names[1]).is_err());
+    duet.run(500);
+    let now = duet.now;
+    duet.both[0].switch.leave(now, names[0]).expect("leaves");
+    duet.run(500);
+}
+
 /// A third that starts where the first stopped, alone.
 fn again(
     duet: &mut Duet,
@@ -373,7 +415,11 @@ fn again(
             .restore(Time::ZERO, key, bytes)
             .expect("is taken back");
     }
-    assert_eq!(duet.both[0].disk.len(), 2, "peers and opens were kept");
+    assert_eq!(
+        duet.both[0].disk.len(),
+        3,
+        "peers, opens and epochs are kept"
+    );
     one.switch
         .install(Time::ZERO, key, space)
         .expect("installs");

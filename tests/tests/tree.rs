@@ -7,6 +7,7 @@ fn number(name: &str, default: u64) -> u64 {
     std::env::var(name).map_or(default, |text| text.parse().expect("it is a number"))
 }
 
+/// S0.10, by chance.
 #[test]
 fn tree_random_schedules_make_no_loop_and_heal() {
     let first = number("HYDROID_SEED", 1);
@@ -67,6 +68,7 @@ fn tree_figures() {
     );
 }
 
+/// S0.10, in any order.
 #[test]
 fn tree_model_has_no_loop_in_any_order() {
     let most = number("HYDROID_STATES", 0);

@@ -12,7 +12,7 @@ use crate::{
     base::Time,
     switch::{
         DownReason, LineError, LineEvent, LineId, LineState, Need, OpenError, Read, ReadError,
-        SpaceEvent, TreeEvent, StreamId, WriteError,
+        SpaceEvent, StreamId, TreeEvent, WriteError,
     },
 };
 

@@ -45,7 +45,7 @@ pub use self::{
 };
 use crate::{
     base::{Bounded, Time, Wall, Why},
-    switch::{LineEvent, Meta, Need, SentError, SpaceEvent, TreeEvent, StreamId, Switch, Transmit},
+    switch::{LineEvent, Meta, Need, SentError, SpaceEvent, StreamId, Switch, Transmit, TreeEvent},
     tape::Recorded,
 };
 

@@ -130,13 +130,7 @@ impl Branch {
         }
     }
 
-    fn drop_stream(
-        &mut self,
-        now: Time,
-        id: u64,
-        streams: &mut Streams,
-        fx: &mut Effects<Effect>,
-    ) {
+    fn drop_stream(&mut self, now: Time, id: u64, streams: &mut Streams, fx: &mut Effects<Effect>) {
         let _over = streams.reset(id, 0);
         let _over = streams.stop(now, id, 0, fx);
         self.ended.push(id);
@@ -288,14 +282,10 @@ impl Pipe {
         self.unsent.len() - self.sent
     }
 
-    /// Bytes that its buffers take.
-    pub(super) const fn held_bytes(&self) -> usize {
-        self.unsent.capacity() + self.partial.capacity()
-    }
-
     /// One more packet to be sent.
     pub(super) fn push(&mut self, packet: &[u8]) {
-        let length = u16::try_from(packet.len()).expect("a packet of a tree is shorter than 64 KiB");
+        let length =
+            u16::try_from(packet.len()).expect("a packet of a tree is shorter than 64 KiB");
         self.unsent.extend_from_slice(&length.to_be_bytes());
         self.unsent.extend_from_slice(packet);
     }
@@ -315,10 +305,11 @@ impl Pipe {
         true
     }
 
-    /// Reads what has come, until a packet is whole.
+    /// Reads what has come, until a packet of at most `most` bytes is whole.
     pub(super) fn read(
         &mut self,
         now: Time,
+        most: usize,
         streams: &mut Streams,
         fx: &mut Effects<Effect>,
     ) -> Came {
@@ -331,6 +322,9 @@ impl Pipe {
                 None => 2,
                 Some(length) => 2 + usize::from(u16::from_be_bytes(*length)),
             };
+            if need > 2 + most {
+                return Came::TooLong;
+            }
             let lacks = need - self.partial.len().min(need);
             if lacks == 0 {
                 let packet = self.partial.split_off(2);
@@ -354,6 +348,8 @@ pub(super) enum Came {
     Nothing,
     /// A packet.
     Packet(Vec<u8>),
+    /// A packet that no honest member sends.
+    TooLong,
     /// There will be no more.
     End,
 }

@@ -2,7 +2,10 @@
 
 use alloc::{boxed::Box, string::String, sync::Arc};
 
-use super::{DownReason, LineId, LineState, Peer, branch::Branch, packets::Packets, system::System, wants::Wants};
+use super::{
+    DownReason, LineId, LineState, Peer, branch::Branch, packets::Packets, system::System,
+    wants::Wants,
+};
 use crate::{
     base::{Deadline, Share, Slot, Time, Why},
     flow::{self, Allowance, Flow},

@@ -4,6 +4,7 @@
 
 mod anon;
 mod branch;
+mod branches;
 #[cfg(test)]
 mod budget;
 mod clock;
@@ -45,8 +46,8 @@ pub use self::{
         ReadBroadcastError, ReadError, RestoreError, SpaceCommandError, WriteError,
     },
     event::{
-        Broadcasted, DownReason, Ecn, Event, Interface, LineEvent, LineId, Meta, Misbehaviour, Peer, SpaceEvent,
-        StreamEvent, StreamId, Transmit, TreeEvent,
+        Broadcasted, DownReason, Ecn, Event, Interface, LineEvent, LineId, Meta, Misbehaviour,
+        Peer, SpaceEvent, StreamEvent, StreamId, Transmit, TreeEvent,
     },
     kept::Need,
     known::KnownPeer,

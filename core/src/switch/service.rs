@@ -242,7 +242,9 @@ impl Switch {
 
     /// The wall time, as far as it was told.
     fn wall(&self, now: Time) -> Wall {
-        let told = self.told.map(|(at, wall)| wall.as_ms() + now.since_us(at) / 1000);
+        let told = self
+            .told
+            .map(|(at, wall)| wall.as_ms() + now.since_us(at) / 1000);
         Wall::from_ms(told.unwrap_or(0))
     }
 

@@ -214,9 +214,7 @@ fn services(
                 .join(now, it.local()?, &secret, Part { arity, leaf })
                 .is_ok()
         }
-        "meet" => switch
-            .meet(now, it.local()?, &it.key()?, &it.to()?)
-            .is_ok(),
+        "meet" => switch.meet(now, it.local()?, &it.key()?, &it.to()?).is_ok(),
         "set_name" => switch.set_name(now, it.local()?, text(body)?).is_ok(),
         "leave" => switch.leave(now, it.local()?).is_ok(),
         "broadcast" => switch.broadcast(now, it.local()?, body).is_ok(),

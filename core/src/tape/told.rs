@@ -5,10 +5,10 @@ use crate::{
     base::Deadline,
     identity::{Hashname, PublicKey, Refusal, Space},
     switch::{
-        BroadcastError, Broadcasted, ConnectError, DownReason, Ecn, Event, InstallError, Interface, LineError, LineEvent,
-        LineId, Meta, Need, OpenError, Path, Peer, Read, ReadBroadcastError, ReadError, RestoreError,
-        Route, SentError, SocketId, SpaceCommandError, SpaceEvent, StreamEvent, StreamId, Transmit,
-        TreeEvent, WriteError,
+        BroadcastError, Broadcasted, ConnectError, DownReason, Ecn, Event, InstallError, Interface,
+        LineError, LineEvent, LineId, Meta, Need, OpenError, Path, Peer, Read, ReadBroadcastError,
+        ReadError, RestoreError, Route, SentError, SocketId, SpaceCommandError, SpaceEvent,
+        StreamEvent, StreamId, Transmit, TreeEvent, WriteError,
     },
 };
 

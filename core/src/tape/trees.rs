@@ -2,10 +2,7 @@
 
 use core::net::SocketAddr;
 
-use super::{
-    recorded::Recorded,
-    recorder::Body,
-};
+use super::{recorded::Recorded, recorder::Body};
 use crate::{
     base::Time,
     identity::{Hashname, PublicKey, SecretKey},

@@ -18,14 +18,24 @@ pub(super) struct Backup {
     ask_at: Option<Time>,
     /// Members that were asked in vain since there was one.
     tries: u8,
+    /// Nobody of another branch was found: this one may be of ours.
+    any: bool,
 }
 
 /// Tries after which somebody of our own branch will do.
 const CHOOSY_TRIES: u8 = 3;
+/// Steps up in the image, to see in which branch somebody is.
+const STEPS_MOST: u8 = 64;
 
 impl Backup {
     pub(super) fn node(&self) -> Option<Node> {
         self.is
+    }
+
+    /// True if the backup may be of our own branch, for want of another.
+    #[cfg(test)]
+    pub(super) fn is_any(&self) -> bool {
+        self.any
     }
 
     pub(super) fn peer(&self) -> Option<PublicKey> {
@@ -41,18 +51,39 @@ impl Tree {
         below_root.map_or(self.me.key, |node| node.key)
     }
 
+    /// True if a member is in our branch, as far as the image knows.
+    fn shares_branch(&self, key: &PublicKey) -> bool {
+        let branch = self.branch();
+        let mut next = Some(*key);
+        for _ in 0..STEPS_MOST {
+            let Some(at) = next.filter(|at| *at != branch) else {
+                return next.is_some();
+            };
+            next = self.image.find(&at).and_then(|member| member.parent);
+        }
+        false
+    }
+
     fn is_near(&self, key: &PublicKey) -> bool {
         let is_above = self.place.path().iter().any(|node| node.key == *key);
         is_above || self.place.children().any(|node| node.key == *key)
     }
 
-    /// Asks somebody, if there is no backup and it is time.
+    /// Asks somebody, if it is time and there is no backup, or one that has come into our branch:
+    /// it would lack what we lack.
     pub(super) fn seek_backup(&mut self, now: Time, fx: &mut Effects<Effect>) {
         let is_due = self.backup.ask_at.is_none_or(|at| at <= now);
-        if self.backup.is.is_some() || !is_due || self.place.parent().is_none() {
+        if !is_due || self.place.parent().is_none() {
             return;
         }
         let wait_ms = u64::from(self.config.pair_ms);
+        if let Some(node) = self.backup.is {
+            self.backup.ask_at = Some(now.plus_ms(wait_ms));
+            if self.backup.any || !self.shares_branch(&node.key) {
+                return;
+            }
+            self.end_backup(fx);
+        }
         // Those who find nobody ask ever more rarely, down to an eighth.
         let shift = self.backup.tries.min(CHOOSY_TRIES);
         self.backup.ask_at = Some(now.plus_ms(wait_ms << shift));
@@ -62,13 +93,17 @@ impl Tree {
         let heard = |_: Slot| now;
         let mut look = look!(self, now, &heard);
         let found = look.contacts(4);
-        let found = found.into_iter().find(|node| !self.is_near(&node.key));
-        let Some(node) = found else { return };
         self.backup.tries = self.backup.tries.saturating_add(1);
+        let any = self.backup.tries > CHOOSY_TRIES;
+        let found = found.into_iter().find(|node| {
+            let fits = any || !self.shares_branch(&node.key);
+            fits && !self.is_near(&node.key)
+        });
+        let Some(node) = found else { return };
         self.backup.asked = Some(node.key);
         let word = Word::Pair {
             branch: alloc::format!("{}", self.branch()),
-            any: self.backup.tries > CHOOSY_TRIES,
+            any,
         };
         self.send_packet(now, node, speak::packet(&word), fx);
     }
@@ -90,7 +125,7 @@ impl Tree {
                 let other = any || alloc::format!("{}", self.branch()) != branch;
                 let fits = is_free && other && !self.is_near(&from.key);
                 if fits {
-                    self.pair(now, from, fx);
+                    self.pair(now, from, any, fx);
                     self.send_packet(now, from, speak::packet(&Word::Paired), fx);
                 } else {
                     self.send_packet(now, from, speak::packet(&Word::Unpair), fx);
@@ -99,7 +134,7 @@ impl Tree {
             Word::Paired => {
                 let asked = self.backup.asked == Some(from.key);
                 if asked && self.backup.is.is_none() && !self.is_near(&from.key) {
-                    self.pair(now, from, fx);
+                    self.pair(now, from, self.backup.tries > CHOOSY_TRIES, fx);
                 } else if self.backup.is.is_none_or(|node| node.key != from.key) {
                     self.send_packet(now, from, speak::packet(&Word::Unpair), fx);
                 }
@@ -115,12 +150,13 @@ impl Tree {
         }
     }
 
-    fn pair(&mut self, now: Time, with: Node, fx: &mut Effects<Effect>) {
+    fn pair(&mut self, now: Time, with: Node, any: bool, fx: &mut Effects<Effect>) {
         if self.backup.is == Some(with) {
             return;
         }
         self.backup = Backup {
             is: Some(with),
+            any,
             ..Backup::default()
         };
         let Some(peer) = self.peers.find_mut(&with.key) else {

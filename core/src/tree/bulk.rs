@@ -118,12 +118,10 @@ impl Tree {
 
     /// Appends the next packet for this line, of at most `room` bytes; false if there is none.
     pub fn poll_bulk(&mut self, now: Time, link: Slot, room: usize, out: &mut Vec<u8>) -> bool {
+        // They take turns, so that neither keeps the other waiting.
         self.image_first = !self.image_first;
-        if self.image_first {
-            self.image.poll(now, link, room, out) || self.cast.poll(now, link, room, out)
-        } else {
-            self.cast.poll(now, link, room, out) || self.image.poll(now, link, room, out)
-        }
+        let by_image = self.image_first && self.image.poll(now, link, room, out);
+        by_image || self.cast.poll(now, link, room, out) || self.image.poll(now, link, room, out)
     }
 
     /// True if `poll_bulk` may have something.

@@ -10,7 +10,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use crate::wire::Address;
 
 /// Addresses that a contact has at most; of more, the first count.
-pub const ADDRESSES_MOST: usize = 2;
+pub(super) const ADDRESSES_MOST: usize = 2;
 
 /// A member and where it may be: `<key>.<epoch>` and `@` before each address. That the key is one
 /// is not looked at yet: that takes longer than all the rest, and most are known.
@@ -117,7 +117,16 @@ mod tests {
         for bad in ["", "x.1", "@", &key.to_string(), ".1"] {
             assert_eq!(bad.parse::<Contact>(), Err(ContactError), "{bad}");
         }
-        for tail in [".", ".-1", ".+1", ".01", ".x", ".1@", ".1@here", ".99999999999999999999"] {
+        for tail in [
+            ".",
+            ".-1",
+            ".+1",
+            ".01",
+            ".x",
+            ".1@",
+            ".1@here",
+            ".99999999999999999999",
+        ] {
             let bad = alloc::format!("{key}{tail}");
             assert_eq!(bad.parse::<Contact>(), Err(ContactError), "{bad}");
         }

@@ -4,10 +4,12 @@
 //! nobody's word about a third.
 
 mod backup;
+mod beats;
 mod bulk;
 pub mod cast;
 mod config;
 mod contact;
+mod contacts;
 mod effect;
 pub mod image;
 mod life;
@@ -16,11 +18,15 @@ mod peers;
 pub mod place;
 mod sight;
 mod speak;
+#[cfg(test)]
+mod tests;
 mod word;
 
 pub use config::Config;
 pub use contact::{Contact, ContactError};
 pub use effect::{Effect, News};
-pub use life::{Boxed, EFFECTS_MAX, Standing, Stats, Tree, Verify};
+pub use life::{
+    BULK_PACKET_MOST, Boxed, EFFECTS_MAX, PLACE_PACKET_MOST, Standing, Stats, Tree, Verify,
+};
 pub use node::{Id, Node};
 pub use sight::Heard;

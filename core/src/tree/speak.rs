@@ -8,11 +8,11 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Effect, News, Node,
-    word::{WORDS, Word},
     contact::{ADDRESSES_MOST, Contact},
-    life::Tree,
+    life::{PLACE_PACKET_MOST, Tree},
     place::{self, Message},
     sight::{Heard, look},
+    word::{WORDS, Word},
 };
 use crate::{
     base::{Effects, Slot, Time},
@@ -23,8 +23,6 @@ use crate::{
     },
 };
 
-/// Bytes of the longest packet about places that is read.
-const PACKET_MOST: u32 = 16_384;
 /// Packets that wait for a line to one member.
 const WAITING_MOST: usize = 8;
 /// Turns of one call, each of which carries out all that the places want so far.
@@ -91,7 +89,12 @@ impl Tree {
         };
         let node = peer.node();
         let was_up = peer.link.is_some();
-        self.stats.unreachable += u64::from(!was_up);
+        if !was_up {
+            self.miss(now, node);
+        }
+        let Some(peer) = self.peers.find_mut(key) else {
+            return;
+        };
         if was_up && peer.is_neighbour {
             self.image.on_gone(now, node);
         }
@@ -174,7 +177,7 @@ impl Tree {
         if self.peers.is_barred(now, key) {
             return;
         }
-        let limits = Limits::of_bytes(PACKET_MOST);
+        let limits = Limits::of_bytes(PLACE_PACKET_MOST as u32);
         let head = match Packet::decode(bytes).map(|packet| packet.head) {
             Ok(Head::Json(head)) => head,
             Ok(Head::None | Head::Binary(_)) | Err(_) => &[],
@@ -214,7 +217,10 @@ impl Tree {
             self.image.on_gone(now, from);
         }
         let Self {
-            image, peers, place, ..
+            image,
+            peers,
+            place,
+            ..
         } = self;
         let mut legal = true;
         let message = message.map(&mut |contact: Contact| {
@@ -416,14 +422,25 @@ impl Tree {
         addresses
     }
 
+    /// A member could not be reached.
+    fn miss(&mut self, now: Time, node: Node) {
+        self.stats.unreachable += 1;
+        let until = now.plus_ms(self.config.missed_ms.into());
+        self.peers.miss(node.key, until);
+    }
+
     /// Members whose line did not come up in time are given up.
     pub(super) fn give_up_dials(&mut self, now: Time) {
+        let mut missed = Vec::new();
         for peer in self.peers.iter_mut() {
             if peer.dial_until.is_some_and(|at| at <= now) {
                 peer.dial_until = None;
-                self.stats.unreachable += 1;
-                self.lost.push(peer.node());
+                missed.push(peer.node());
             }
+        }
+        for node in missed {
+            self.miss(now, node);
+            self.lost.push(node);
         }
     }
 

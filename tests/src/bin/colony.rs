@@ -28,6 +28,8 @@ struct Arguments {
 
 /// Members of which each is to hold the whole image unless it is asked for.
 const FULL_MOST: usize = 2_000;
+/// Beyond so many members each holds a sample, if there are too many for whole images.
+const SAMPLED_FROM: u32 = 256;
 /// Lines of the tree as text.
 const LINES_MOST: usize = 40;
 
@@ -68,7 +70,9 @@ fn parse(mut words: impl Iterator<Item = String>) -> Result<Option<Arguments>, S
             let given = words.next().ok_or(format!("{word} takes a number"))?;
             let number = given.parse().ok();
             let number = number.filter(|number| (least..=most).contains(number));
-            number.ok_or(format!("{word}: {given} is no number from {least} to {most}"))
+            number.ok_or(format!(
+                "{word}: {given} is no number from {least} to {most}"
+            ))
         };
         match word.as_str() {
             "--members" => arguments.members = number(4, 100_000)? as usize,
@@ -93,33 +97,39 @@ fn run(arguments: &Arguments) -> Result<bool, String> {
     let Arguments { arity, kill, .. } = *arguments;
     let mut settings = Settings::new(arguments.members, arity, arguments.seed);
     if !arguments.full && arguments.members > FULL_MOST {
-        settings.config.tree.image.members_max = FULL_MOST as u32;
+        settings.config.tree.image.members_max = SAMPLED_FROM;
     }
     let mut figures = Figures::default();
     let begun = Instant::now();
-    let step = |what: &str| {
+    let mut told = 0;
+    let mut step = |what: &str, figures: &Figures| {
         if !arguments.json {
+            eprint!("{}", figures.table_from(told));
             eprintln!("{:7.1} s  {what}", begun.elapsed().as_secs_f64());
         }
+        told = figures.all.len();
     };
-    step("the members join (lines by a stub of cryptography, broadcasts by real signatures)");
+    step(
+        "the members join (lines by a stub of cryptography, broadcasts by real signatures)",
+        &figures,
+    );
     let mut colony = Colony::new(&settings);
     figures::grow(&mut colony, 0..arguments.members, 10_000, &mut figures);
     figures::joined(&mut colony, arity, &mut figures);
-    step("they speak");
+    step("they speak", &figures);
     let goals = goals(arity);
     figures::speak(&mut colony, (arity, "steady"), 20, goals, &mut figures);
     figures::memory(&colony, &mut figures);
     let before = shape(&colony, arity);
-    step("some die");
+    step("some die", &figures);
     figures::cut(&mut colony, arity, kill, &mut figures);
     let after = shape(&colony, arity);
     let later = (goals.0 + 2.0, goals.1 * (goals.0 + 2.0) / goals.0);
     figures::speak(&mut colony, (arity, "healed"), 20, later, &mut figures);
     drop(colony);
-    step("two trees become one");
+    step("two trees become one", &figures);
     figures::merge(&settings, &mut figures);
-    step("done");
+    step("done", &figures);
     if let Some(dir) = &arguments.svg {
         fs::create_dir_all(dir).map_err(|error| format!("{}: {error}", dir.display()))?;
         for (name, shape) in [("before", &before), ("after", &after)] {
@@ -135,7 +145,8 @@ fn run(arguments: &Arguments) -> Result<bool, String> {
     } else {
         println!("before\n{}", text(&before, LINES_MOST));
         println!("after\n{}", text(&after, LINES_MOST));
-        print!("{}", figures.table());
+        print!("{}", figures.table_from(0));
+        print!("{}", figures.wrongs());
     }
     Ok(figures.are_met())
 }

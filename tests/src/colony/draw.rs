@@ -51,7 +51,10 @@ pub fn svg(shape: &Shape, title: &str) -> String {
     while let Some((n, from, share, ring)) = stack.pop() {
         let angle = from + share / 2.0;
         let far = SIZE / 2.2 * ring as f64 / (rings + 1.0);
-        let (x, y) = (SIZE / 2.0 + far * angle.cos(), SIZE / 2.0 + far * angle.sin());
+        let (x, y) = (
+            SIZE / 2.0 + far * angle.cos(),
+            SIZE / 2.0 + far * angle.sin(),
+        );
         places.insert(n, (x, y));
         if let Some((px, py)) = shape.parents.get(&n).and_then(|parent| places.get(parent)) {
             let _ = write!(lines, "M{px:.1} {py:.1}L{x:.1} {y:.1}");

@@ -60,10 +60,10 @@ impl Figures {
         self.wrongs.is_empty() && self.all.iter().all(Figure::is_met)
     }
 
-    /// The table for people.
-    pub fn table(&self) -> String {
+    /// The table for people, from this figure on.
+    pub fn table_from(&self, first: usize) -> String {
         let mut out = String::new();
-        for figure in &self.all {
+        for figure in self.all.iter().skip(first) {
             let goal = match figure.goal {
                 Some(goal) => format!("<= {}", short(goal)),
                 None => String::new(),
@@ -78,6 +78,12 @@ impl Figures {
                 goal
             );
         }
+        out
+    }
+
+    /// What was wrong, for people.
+    pub fn wrongs(&self) -> String {
+        let mut out = String::new();
         for wrong in self.wrongs.iter().take(10) {
             let _ = writeln!(out, "WRONG: {wrong}");
         }
@@ -134,6 +140,17 @@ pub fn until_one(colony: &mut Colony, arity: u8, ms: u64) -> Option<u64> {
         colony.run(step);
     }
     None
+}
+
+/// Runs until there are two whole trees, for at most `ms`.
+fn until_one_each(colony: &mut Colony, arity: u8, ms: u64) {
+    for _ in 0..ms / 100 {
+        let shape = shape(colony, arity);
+        if shape.roots.len() == 2 && shape.torn == 0 {
+            return;
+        }
+        colony.run(100);
+    }
 }
 
 /// What joining took.
@@ -206,12 +223,7 @@ pub fn speak(
         "messages",
     );
     let extra = copies(colony) - before;
-    figures.goal(
-        format!("{name}: extra copies"),
-        extra as f64,
-        0.0,
-        "chunks",
-    );
+    figures.goal(format!("{name}: extra copies"), extra as f64, 0.0, "chunks");
     figures.take_wrongs(colony, name);
 }
 
@@ -233,68 +245,63 @@ pub fn cut(colony: &mut Colony, arity: u8, percent: u64, figures: &mut Figures) 
     let from = colony.books.len();
     let gaps = colony.books.gaps;
     say(colony, 1_000, &mut dice);
-    let there = colony.there();
-    let dead = there.len() as u64 * percent / 100;
-    let mut left = there;
+    let mut left = colony.there();
+    let dead = left.len() as u64 * percent / 100;
     for _ in 0..dead {
         let at = dice.below(left.len() as u64) as usize;
         colony.kill(left.swap_remove(at));
     }
-    let killed = colony.world.now;
-    let mut busiest = 0;
-    let mut asks = asks_of(colony);
-    let mut healed = None;
-    for step in 0..100_u64 {
-        say(colony, 100, &mut dice);
-        let shape = shape(colony, arity);
-        if shape.looped > 0 {
-            figures.wrongs.push(format!("{name}: a loop"));
-        }
-        if step % 10 == 9 {
-            let now = asks_of(colony);
-            let most = now.iter().map(|(n, asks_now)| asks_now - asks.get(n).unwrap_or(&0));
-            busiest = busiest.max(most.max().unwrap_or(0));
-            asks = now;
-        }
-        if healed.is_none() && shape.is_one() {
-            healed = Some(colony.world.now.since_us(killed) / 1000);
-        }
-        if healed.is_some() && step % 10 == 9 {
-            break;
-        }
-    }
-    let took = healed.map_or(f64::INFINITY, |ms| ms as f64);
-    figures.goal(
-        format!("{name}: one tree again"),
-        took,
-        (DETECTION_MS + 1_500) as f64,
-        "ms",
-    );
-    figures.goal(
-        format!("{name}: busiest member"),
-        busiest as f64,
-        32.0,
-        "joins/s",
-    );
+    let healed = heal(colony, arity, (&name, &mut dice), figures);
+    let took = healed.0.map_or(f64::INFINITY, |ms| ms as f64);
+    let goal = (DETECTION_MS + 1_500) as f64;
+    figures.goal(format!("{name}: one tree again"), took, goal, "ms");
+    let busiest = format!("{name}: busiest member");
+    figures.goal(busiest, healed.1 as f64, 32.0, "joins/s");
     say(colony, 2_000, &mut dice);
     colony.run(25_000);
     let shape = shape(colony, arity);
     let goal = (optimum(shape.members, arity) + 1) as f64;
-    figures.goal(format!("{name}: depth later"), shape.depth as f64, goal, "levels");
-    let missing = colony.books.missing(from);
-    figures.goal(
-        format!("{name}: survivors' messages lacking"),
-        missing.len() as f64,
-        0.0,
-        "messages",
-    );
-    figures.goal(
-        format!("{name}: gaps"),
-        (colony.books.gaps - gaps) as f64,
-        0.0,
-        "messages",
-    );
+    let depth = shape.depth as f64;
+    figures.goal(format!("{name}: depth later"), depth, goal, "levels");
+    let missing = colony.books.missing(from).len() as f64;
+    let lacking = format!("{name}: survivors' messages lacking");
+    figures.goal(lacking, missing, 0.0, "messages");
+    let gaps = (colony.books.gaps - gaps) as f64;
+    figures.goal(format!("{name}: gaps"), gaps, 0.0, "messages");
     figures.take_wrongs(colony, &name);
+}
+
+/// Runs until the members are one tree, while messages go on: how long that took, and how often the
+/// member that was asked most was asked for a place in any one second.
+fn heal(
+    colony: &mut Colony,
+    arity: u8,
+    (name, dice): (&str, &mut Dice),
+    figures: &mut Figures,
+) -> (Option<u64>, u64) {
+    let killed = colony.world.now;
+    let (mut busiest, mut healed) = (0, None);
+    let mut asks = asks_of(colony);
+    for step in 1..=100_u64 {
+        say(colony, 100, dice);
+        let shape = shape(colony, arity);
+        if shape.looped > 0 {
+            figures.wrongs.push(format!("{name}: a loop"));
+        }
+        if shape.is_one() {
+            healed.get_or_insert(colony.world.now.since_us(killed) / 1000);
+        }
+        if step.is_multiple_of(10) {
+            let now = asks_of(colony);
+            let more = now.iter().map(|(n, now)| now - asks.get(n).unwrap_or(&0));
+            busiest = busiest.max(more.max().unwrap_or(0));
+            asks = now;
+            if healed.is_some() {
+                break;
+            }
+        }
+    }
+    (healed, busiest)
 }
 
 fn asks_of(colony: &Colony) -> BTreeMap<usize, u64> {
@@ -318,7 +325,7 @@ pub fn merge(settings: &Settings, figures: &mut Figures) {
     let half = settings.members / 2;
     grow(&mut colony, 0..half, 5_000, figures);
     grow(&mut colony, half..settings.members, 5_000, figures);
-    colony.run(20_000);
+    until_one_each(&mut colony, settings.arity, 20_000);
     let before = shape(&colony, settings.arity);
     if before.roots.len() != 2 {
         let wrong = format!("merge: {} trees before", before.roots.len());
@@ -341,10 +348,20 @@ pub fn merge(settings: &Settings, figures: &mut Figures) {
     say(&mut colony, 2_000, &mut dice);
     colony.run(28_000);
     let missing = colony.books.missing(from);
-    figures.goal("merge: messages lacking", missing.len() as f64, 0.0, "messages");
+    figures.goal(
+        "merge: messages lacking",
+        missing.len() as f64,
+        0.0,
+        "messages",
+    );
     let after = shape(&colony, settings.arity);
     let goal = (after.optimum + 1) as f64;
-    figures.goal("merge: depth 30 s later", after.depth as f64, goal, "levels");
+    figures.goal(
+        "merge: depth 30 s later",
+        after.depth as f64,
+        goal,
+        "levels",
+    );
     figures.take_wrongs(&mut colony, "merge");
 }
 

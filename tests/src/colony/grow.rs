@@ -132,7 +132,8 @@ impl Colony {
     pub fn meet(&mut self, n: usize, contact: usize) {
         let now = self.world.now;
         let (key, at) = {
-            let other = &self.world.nodes.iter().nth(contact).expect("a node");
+            let nodes = &self.world.nodes;
+            let other = &nodes[contact];
             (other.key, other.seen())
         };
         let node = &mut self.world.nodes[n];
@@ -183,11 +184,7 @@ impl Colony {
     }
 
     /// Runs until `done` gives something, or for so long.
-    pub fn until<T>(
-        &mut self,
-        ms: u64,
-        mut done: impl FnMut(&World) -> Option<T>,
-    ) -> Option<T> {
+    pub fn until<T>(&mut self, ms: u64, mut done: impl FnMut(&World) -> Option<T>) -> Option<T> {
         let Self {
             world, books, buf, ..
         } = self;

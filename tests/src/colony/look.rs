@@ -65,7 +65,9 @@ pub fn shape(colony: &Colony, arity: u8) -> Shape {
         let knows = |parent: &usize| shape.children[parent].contains(n);
         shape.torn += usize::from(parent.is_some_and(|parent| !knows(parent)));
         let own = shape.children[n].iter();
-        shape.torn += own.filter(|child| shape.parents.get(child) != Some(n)).count();
+        shape.torn += own
+            .filter(|child| shape.parents.get(child) != Some(n))
+            .count();
     }
     shape
 }
@@ -113,7 +115,7 @@ impl Shape {
 }
 
 /// The depth of a complete tree of so many members.
-pub fn optimum(members: usize, arity: u8) -> usize {
+pub(super) fn optimum(members: usize, arity: u8) -> usize {
     let (mut depth, mut level, mut room) = (0, 1, 1);
     while room < members {
         depth += 1;

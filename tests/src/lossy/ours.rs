@@ -72,6 +72,7 @@ impl Ours {
                     Event::Line(_)
                     | Event::Stream(_)
                     | Event::Space(_)
+                    | Event::Tree(_)
                     | Event::Anon
                     | Event::Packet { .. }
                     | Event::MaySend { .. } => {}

@@ -131,7 +131,7 @@ fn settle(sim: &mut Sim, from: u64) -> Figures {
                 return figures;
             }
         }
-        if talks && (sim.now - from) % (200 * MS) == 0 {
+        if talks && (sim.now - from).is_multiple_of(200 * MS) {
             let alive = || sim.alive().map(|at| &sim.places[usize::from(at)]);
             let roots = alive().filter(|place| place.is_root()).count();
             let heads = alive().filter(|place| place.parent().is_none()).count() - roots;

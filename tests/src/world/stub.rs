@@ -2,7 +2,11 @@
 
 use std::{cell::RefCell, collections::HashMap};
 
-use hydroid_core::line::{Cipher, Provider, PureRust, Suite};
+use hydroid_core::{
+    identity::{PublicKey, Signature, SpaceId},
+    line::{Cipher, Provider, PureRust, Suite},
+};
+use sha2::{Digest as _, Sha256};
 
 use super::dice;
 
@@ -24,7 +28,12 @@ struct Publics {
     /// Of secrets made for handshakes: the younger ones and the older ones.
     handshakes: [HashMap<[u8; 32], [u8; 32]>; 2],
     identities: HashMap<[u8; 32], [u8; 32]>,
+    /// Signatures that were checked, by a hash of all that was checked.
+    checked: HashMap<[u8; 32], bool>,
 }
+
+/// Checks of signatures that are remembered.
+const CHECKED_MAX: usize = 1 << 16;
 
 thread_local! {
     static PUBLICS: RefCell<Publics> = RefCell::default();
@@ -54,6 +63,41 @@ impl Publics {
 impl Provider for StubProvider {
     fn scheme(&self) -> &'static str {
         "stub"
+    }
+
+    /// The real check, once for each signature: a thousand members of a world check the same one.
+    fn verify(
+        &self,
+        key: &PublicKey,
+        kind: &str,
+        space: &SpaceId,
+        bytes: &[u8],
+        signature: &Signature,
+    ) -> bool {
+        let parts = [
+            key.as_bytes().as_slice(),
+            kind.as_bytes(),
+            space.as_bytes(),
+            bytes,
+            &signature.0,
+        ];
+        let mut hash = Sha256::new();
+        for part in parts {
+            hash.update((part.len() as u64).to_le_bytes());
+            hash.update(part);
+        }
+        let hash: [u8; 32] = hash.finalize().into();
+        let known = PUBLICS.with_borrow(|publics| publics.checked.get(&hash).copied());
+        known.unwrap_or_else(|| {
+            let is_true = key.verify(kind, space, bytes, signature);
+            PUBLICS.with_borrow_mut(|publics| {
+                if publics.checked.len() >= CHECKED_MAX {
+                    publics.checked.clear();
+                }
+                publics.checked.insert(hash, is_true);
+            });
+            is_true
+        })
     }
 
     fn public(&self, secret: &[u8; 32]) -> [u8; 32] {

@@ -3,6 +3,7 @@
 //! are those that are committed.
 
 mod scenarios;
+mod trees;
 
 use std::{fs, path::PathBuf, process::Command};
 
@@ -169,6 +170,21 @@ fn determinism_roaming() {
 #[test]
 fn determinism_refusals() {
     golden("refusals", scenarios::refuses, 0);
+}
+
+#[test]
+fn determinism_join() {
+    golden("join", trees::joins, 1);
+}
+
+#[test]
+fn determinism_plug() {
+    golden("plug", trees::plugs, 1);
+}
+
+#[test]
+fn determinism_merge() {
+    golden("merge", trees::merges, 2);
 }
 
 #[test]

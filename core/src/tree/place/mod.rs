@@ -49,6 +49,10 @@ const NAMED_MOST: usize = 32;
 pub trait Sight<I> {
     /// Up to `most` other members worth asking, best first; never the asker itself.
     fn contacts(&mut self, most: usize) -> Vec<I>;
+    /// The same of those who may be in another tree: a root looks for them now and then.
+    fn strangers(&mut self, most: usize) -> Vec<I> {
+        self.contacts(most)
+    }
     /// A member with an open slot whose own depth is below `shallower_than`, the shallowest that
     /// is known; `None` where nothing is known.
     fn slot(&mut self, shallower_than: u16) -> Option<I>;

@@ -213,7 +213,7 @@ impl<I: Id> Place<I> {
         if !self.is_root() || self.search.is_some() {
             return;
         }
-        let contacts = sight.contacts(GO_MOST);
+        let contacts = sight.strangers(GO_MOST);
         let mut search = Search::new(Purpose::Root, contacts);
         if self.probes < PROBES_QUICK && self.reign().generation > 0 {
             search.window = ORPHAN_AT_ONCE;

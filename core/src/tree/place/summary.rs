@@ -2,7 +2,11 @@
 
 use alloc::vec::Vec;
 
-use super::{Below, Id, Open, Place, Plug, children::shallowest};
+use super::{
+    Below, Id, Open, Place, Plug,
+    children::shallowest,
+    word::{HEIGHT_MOST, SIZE_MOST},
+};
 
 impl<I: Id> Place<I> {
     pub(super) fn below_size(&self) -> u32 {
@@ -47,8 +51,8 @@ impl<I: Id> Place<I> {
         });
         let open = self.own_open().into_iter().chain(self.children.open(None));
         Below {
-            size: self.children.size(),
-            height: self.children.height(),
+            size: self.children.size().min(SIZE_MOST),
+            height: self.children.height().min(HEIGHT_MOST),
             leaf,
             plug: own.or_else(|| self.children.plug()),
             open: shallowest(open.collect()),

@@ -9,9 +9,9 @@ use super::{
 use crate::base::Effects;
 
 /// Members of a tree that are believed.
-const SIZE_MOST: u32 = 1 << 24;
+pub(super) const SIZE_MOST: u32 = 1 << 24;
 /// Levels below a member that are believed.
-const HEIGHT_MOST: u16 = 4_096;
+pub(super) const HEIGHT_MOST: u16 = 4_096;
 /// Beats after which the parent is told once more, whether or not anything changed.
 const BEATS_UP: u8 = 16;
 

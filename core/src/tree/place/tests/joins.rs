@@ -16,6 +16,7 @@ fn tree_place_one_that_stands_alone_founds_and_takes() {
     );
 }
 
+/// S0.2: whoever has a slot gives it.
 #[test]
 fn tree_place_a_free_slot_is_given_by_root_inner_and_leaf() {
     assert_eq!(Colony::grown("a ab ac").draw(), "a(b c)");
@@ -23,6 +24,7 @@ fn tree_place_a_free_slot_is_given_by_root_inner_and_leaf() {
     assert_eq!(Colony::seven().draw(), "a(b(d e) c(f g))");
 }
 
+/// S0.3: a full one names others.
 #[test]
 fn tree_place_a_full_member_names_the_shallowest_open_slots() {
     let mut colony = Colony::grown("a ab ac bd be");

@@ -1,0 +1,12 @@
+//! Whole members of a tree, joined in memory: what honest ones do, and what one that lies can do
+//! to them.
+
+mod carry;
+mod forge;
+mod half;
+mod liars_casts;
+mod liars_images;
+mod liars_places;
+mod life;
+mod watch;
+mod world;
