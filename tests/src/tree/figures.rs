@@ -43,7 +43,6 @@ pub struct Figures {
 /// Grows a tree: all come within so long, each asks members that it happens to know.
 pub fn grow(seed: u64, members: u64, arity: u8, within_ms: u64) -> (Sim, Figures) {
     let mut sim = Sim::new(seed, network());
-    sim.talks = std::env::var_os("HYDROID_GROW").is_some();
     join(&mut sim, members, arity, within_ms, 0);
     let from = sim.now;
     let figures = settle(&mut sim, from);
@@ -183,9 +182,6 @@ fn is_joined(sim: &Sim) -> bool {
         };
         let mut siblings = sim.places[usize::from(parent.member)].children();
         if !sim.is_alive(parent) || !siblings.any(|child| child == name) {
-            if std::env::var_os("HYDROID_STEPS").is_some() && sim.now % (200 * MS) == 0 {
-                println!("{} {name:?} is not known by {parent:?}", sim.now);
-            }
             return false;
         }
     }

@@ -10,7 +10,7 @@ mod step;
 use std::collections::HashSet;
 
 use hydroid_core::tree::Id;
-use hydroid_core::tree::place::{Message, Place, Sight, Timer};
+use hydroid_core::tree::place::{Message, Place, Reign, Sight, Timer};
 
 pub use self::scenario::{Budget, Scenario, long, short};
 use self::{print::print, step::Step};
@@ -39,6 +39,8 @@ struct Member {
     place: Place<Small>,
     armed: Vec<Timer>,
     linked: Vec<Small>,
+    /// Its reign and depth before they last changed, while old words may arrive.
+    before: Option<(Reign<Small>, u16)>,
 }
 
 /// What is on its way: a message, or the news that somebody cannot be reached.

@@ -27,6 +27,8 @@ pub struct Budget {
     pub raise: u8,
     /// Beats.
     pub beat: u8,
+    /// Words of a member about itself that were true once, or are, to one that asked or is below.
+    pub old: u8,
 }
 
 /// Members, the joins by which they came together before, and what may happen then.
@@ -77,6 +79,7 @@ const NOTHING: Budget = Budget {
     fire: 0,
     raise: 0,
     beat: 0,
+    old: 0,
 };
 
 /// Two members below one root, another below each or none.
@@ -85,7 +88,7 @@ const FOUR: &[(u8, u8)] = &[(1, 0), (2, 0), (3, 1)];
 const PAIRS: &[(u8, u8)] = &[(1, 0), (3, 2)];
 const CHAIN: &[(u8, u8)] = &[(1, 0), (2, 0)];
 
-/// Some 200,000 states, complete.
+/// Some 300,000 states, complete.
 pub fn short() -> Vec<Scenario> {
     vec![
         Scenario {
@@ -149,6 +152,17 @@ pub fn short() -> Vec<Scenario> {
             },
             states: 1_551,
         },
+        Scenario {
+            name: "four with old words",
+            members: 4,
+            grown: FOUR,
+            budget: Budget {
+                suspect: 1,
+                old: 1,
+                ..NOTHING
+            },
+            states: 114_830,
+        },
     ]
 }
 
@@ -170,6 +184,7 @@ pub fn long() -> Vec<Scenario> {
                 fire: 3,
                 raise: 1,
                 beat: 1,
+                old: 1,
             },
             states: 0,
         },
@@ -188,6 +203,7 @@ pub fn long() -> Vec<Scenario> {
                 fire: 3,
                 raise: 1,
                 beat: 0,
+                old: 1,
             },
             states: 0,
         },
@@ -206,6 +222,7 @@ pub fn long() -> Vec<Scenario> {
                 fire: 4,
                 raise: 1,
                 beat: 1,
+                old: 1,
             },
             states: 0,
         },

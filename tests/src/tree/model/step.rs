@@ -1,7 +1,9 @@
 //! What may happen next, and what it does.
 
 use hydroid_core::base::Effects;
-use hydroid_core::tree::place::{EFFECTS_MOST, Effect, Place, Settings, Timer};
+use hydroid_core::tree::place::{
+    EFFECTS_MOST, Effect, Message, Place, Settings, State as Told, Take, Timer,
+};
 
 use super::{Eye, Flight, Member, Small, State, print::print};
 
@@ -23,6 +25,8 @@ pub(super) enum Step {
     Notice(usize, Small),
     Raise(usize),
     Beat(usize),
+    /// The second is offered a place by the first, or told its state, as it is or was before.
+    Old(usize, usize, bool),
 }
 
 impl State {
@@ -69,6 +73,16 @@ impl State {
                 .iter()
                 .filter(|other| other.name != member.name);
             steps.extend(others.map(|other| Step::Join(at, other.name)));
+        }
+        if budget.old > 0 {
+            let others = (0..self.members.len()).filter(|from| *from != at);
+            let others = others.filter(|from| self.members[*from].alive);
+            for from in others {
+                steps.push(Step::Old(from, at, false));
+                if self.members[from].before.is_some() {
+                    steps.push(Step::Old(from, at, true));
+                }
+            }
         }
         let may = [
             (budget.leave, Step::Leave(at)),
@@ -142,8 +156,45 @@ impl State {
                 self.budget.beat -= 1;
                 return self.call(at, |place, eye, fx| place.on_beat(eye, fx));
             }
+            Step::Old(from, to, before) => {
+                self.budget.old -= 1;
+                return self.tell_old(from, to, before);
+            }
         }
         Ok(())
+    }
+
+    /// The network may hold a message for ever: whatever was true of a member may arrive now.
+    fn tell_old(&mut self, from: usize, to: usize, before: bool) -> Result<(), String> {
+        let member = &self.members[from];
+        let (name, place) = (member.name, &member.place);
+        let now = (place.reign(), place.depth());
+        let (reign, depth) = member.before.filter(|_| before).unwrap_or(now);
+        let path = place.path().to_vec();
+        let message = if self.members[to].place.parent() == Some(name) {
+            Message::State(Told {
+                reign,
+                depth,
+                path: Some(path),
+                adrift: false,
+                moving: false,
+                plug: None,
+                rest: Vec::new(),
+                size: 1,
+            })
+        } else {
+            Message::Take(Take {
+                reign,
+                depth,
+                path,
+                adrift: false,
+                size: 1,
+                hole: None,
+            })
+        };
+        self.call(to, |place, eye, fx| {
+            place.on_message(name, message, eye, fx)
+        })
     }
 
     fn arrive(&mut self, flight: Flight) -> Result<(), String> {
@@ -175,9 +226,14 @@ impl State {
                 .map(|member| member.name)
                 .collect(),
         };
-        let before = self.members[at].place.reign();
+        let place = &self.members[at].place;
+        let (before, depth) = (place.reign(), place.depth());
         call(&mut self.members[at].place, &mut eye, &mut fx);
         let after = self.members[at].place.reign();
+        let changed = (before, depth) != (after, self.members[at].place.depth());
+        if changed && self.budget.old > 0 {
+            self.members[at].before = Some((before, depth));
+        }
         while let Some(effect) = fx.pop() {
             self.carry_out(at, effect);
         }
@@ -255,6 +311,7 @@ impl Member {
             place: Place::new(name, settings),
             armed: Vec::new(),
             linked: Vec::new(),
+            before: None,
         }
     }
 }
