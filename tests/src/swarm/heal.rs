@@ -25,11 +25,6 @@ impl Run<'_> {
         self.keep_all()?;
         self.join_all();
         let [finding_ms, finishing_ms] = self.plan.healing_ms;
-        for _ in 0..std::env::var("XTRA").map_or(0, |n| n.parse().unwrap()) {
-        self.attend(10_000_000)?;
-            println!("DBG more");
-        let _ = self.demand_tree();
-        }
         self.attend(finding_ms * 1_000)?;
         for node in 0..self.cast.apps.len() {
             let app = &mut self.cast.apps[node];

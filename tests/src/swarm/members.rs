@@ -195,11 +195,6 @@ impl Run<'_> {
                 told: self.cast.members.since.get(&at).copied().unwrap_or(0),
             })
             .collect();
-        for at in 0..count {
-            let node = &world.nodes[at];
-            let tree = node.switch.tree(node.hashname).unwrap();
-            println!("DBG {at} key {:?} {:?} {:?} {:?}", node.key, tree.me().epoch, tree.standing(), tree.stats());
-        }
         trees::one(&stands)
     }
 }
