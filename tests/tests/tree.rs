@@ -7,6 +7,7 @@ fn number(name: &str, default: u64) -> u64 {
     std::env::var(name).map_or(default, |text| text.parse().expect("it is a number"))
 }
 
+/// S0.10, by chance.
 #[test]
 fn tree_random_schedules_make_no_loop_and_heal() {
     let first = number("HYDROID_SEED", 1);
@@ -16,6 +17,9 @@ fn tree_random_schedules_make_no_loop_and_heal() {
     for seed in first..first + count {
         match schedules::run(seed) {
             Ok(outcome) => {
+                if outcome.kept == Some(false) {
+                    println!("not kept: {seed}");
+                }
                 sent += outcome.sent;
                 slowest = slowest.max((outcome.healed_ms, seed));
                 tried += u64::from(outcome.kept.is_some());
@@ -34,33 +38,37 @@ fn tree_random_schedules_make_no_loop_and_heal() {
     println!("one more died in {tried}: in {kept} all others kept their places");
     assert_eq!(failed, 0, "schedules that failed");
     // Where an heir is not heard of in time, those below the hole act alone.
-    assert!(100 * kept >= 90 * tried, "{kept} of {tried}");
+    assert!(100 * kept >= 98 * tried, "{kept} of {tried}");
 }
 
 #[test]
 fn tree_figures() {
     let members = number("HYDROID_MEMBERS", 1_000);
     let arity = u8::try_from(number("HYDROID_ARITY", 2)).expect("it is at most 8");
-    let (mut sim, grown) = figures::grow(1, members, arity, 10_000);
+    let seed = number("HYDROID_SEED", 1);
+    let within_ms = number("HYDROID_WITHIN_MS", 10_000);
+    let (mut sim, grown) = figures::grow(seed, members, arity, within_ms);
     println!("grown: {grown:?}");
     let until = sim.now + 30_000 * MS;
     sim.run(until);
     for percent in [10, 30, 50, 80] {
-        let (mut sim, _) = figures::grow(1, members, arity, 10_000);
+        let (mut sim, _) = figures::grow(seed, members, arity, within_ms);
         let until = sim.now + 30_000 * MS;
         sim.run(until);
+        sim.talks = number("HYDROID_KILL", 0) == percent;
         let killed = figures::kill(&mut sim, percent);
         println!("killed {percent}: {killed:?}");
         assert_eq!(sim.wrong, None);
         assert!(killed.whole_ms < u64::MAX && killed.adopted_most <= 32);
     }
-    let merged = figures::merge(1, members / 2, arity);
+    let merged = figures::merge(seed, members / 2, arity);
     println!("merged: {merged:?}");
     assert!(
         grown.balanced_ms <= 30_000 && merged.whole_ms <= 5_000 && merged.balanced_ms <= 30_000
     );
 }
 
+/// S0.10, in any order.
 #[test]
 fn tree_model_has_no_loop_in_any_order() {
     let most = number("HYDROID_STATES", 0);
@@ -70,12 +78,13 @@ fn tree_model_has_no_loop_in_any_order() {
         model::long()
     };
     let most = if most == 0 { u64::MAX } else { most };
+    let mut others = Vec::new();
     for scenario in scenarios {
         let found = model::explore(&scenario, most).expect("the invariant holds in every state");
         println!("{}: {found:?}", scenario.name);
-        if scenario.states > 0 {
-            assert!(found.complete);
-            assert_eq!(found.states, scenario.states, "{}", scenario.name);
+        if scenario.states > 0 && (!found.complete || found.states != scenario.states) {
+            others.push((scenario.name, found.states));
         }
     }
+    assert_eq!(others, [], "scenarios with other states than before");
 }

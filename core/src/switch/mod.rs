@@ -4,6 +4,7 @@
 
 mod anon;
 mod branch;
+mod branches;
 #[cfg(test)]
 mod budget;
 mod clock;

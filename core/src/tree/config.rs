@@ -24,6 +24,8 @@ pub struct Config {
     /// A member that is asked and has not answered our `open` for this long is given up. It is
     /// longer than a round trip of any path that is to carry a tree.
     pub dial_ms: u32,
+    /// A member that could not be reached is not asked of one's own accord for this long.
+    pub missed_ms: u32,
     /// Somebody who was asked and became no neighbour is let go after this long without a word.
     pub linger_ms: u32,
     /// A member that proved false is not dealt with for this long.
@@ -59,6 +61,7 @@ impl Default for Config {
             traffic_ms: 60_000,
             raise_ms: 10_000,
             dial_ms: 500,
+            missed_ms: 20_000,
             linger_ms: 1_000,
             bar_ms: 60_000,
             doubt_ms: 5_000,

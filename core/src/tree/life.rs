@@ -11,8 +11,7 @@ use super::{
     image::{self, Image},
     peers::Peers,
     place::{self, Place, Timer},
-    sight::{Heard, look},
-    word::Word,
+    sight::Heard,
 };
 use crate::{
     base::{Effects, Rng, Time, Wall},
@@ -55,7 +54,7 @@ pub struct Tree {
     pub(super) size: u32,
     /// Whom the program named, and when they are asked again.
     pub(super) contacts: Vec<(PublicKey, Vec<SocketAddr>)>,
-    again: Again,
+    pub(super) again: Again,
     /// Changes of the image that were told.
     changes: u64,
     pub(super) stats: Stats,
@@ -63,15 +62,10 @@ pub struct Tree {
 
 /// When a member that stands alone asks again.
 #[derive(Debug)]
-struct Again {
-    at: Time,
-    waited_ms: u32,
+pub(super) struct Again {
+    pub(super) at: Time,
+    pub(super) waited_ms: u32,
 }
-
-/// Members that the program named and that are remembered.
-const CONTACTS_MOST: usize = 8;
-/// The longest time until somebody who stands alone asks again.
-const AGAIN_MOST_MS: u32 = 60_000;
 
 /// When what happens regularly happens next.
 #[derive(Debug)]
@@ -235,125 +229,6 @@ impl Tree {
         (own as u64, self.cast.held_bytes(), self.image.held_bytes())
     }
 
-    /// When `on_deadline` is due.
-    pub fn deadline(&self) -> Time {
-        let timers = self.timers.iter().map(|(_, at)| *at);
-        let dials = self.peers.iter().filter_map(|peer| peer.dial_until);
-        let parts = [self.cast.deadline(), self.image.deadline()];
-        let own = self.beats.look_at.min(self.beats.beat_at);
-        let own = own.min(self.beats.raise_at);
-        let all = timers.chain(dials).chain(parts.into_iter().flatten());
-        all.fold(own, Time::min)
-    }
-
-    /// Does what is due.
-    pub fn on_deadline(&mut self, now: Time, heard: Heard<'_>, fx: &mut Effects<Effect>) {
-        while let Some(timer) = self.take_due(now) {
-            let mut look = look!(self, now, heard);
-            self.place.on_timer(timer, &mut look, &mut self.place_fx);
-            self.settle(now, heard, fx);
-        }
-        self.give_up_dials(now);
-        if self.cast.deadline().is_some_and(|at| at <= now) {
-            self.cast.on_deadline(now);
-        }
-        if self.image.deadline().is_some_and(|at| at <= now) {
-            self.image.on_deadline(now);
-            self.swear(now);
-        }
-        if self.beats.raise_at <= now {
-            self.beats.raise_at = now.plus_ms(self.config.raise_ms.into());
-            let mut look = look!(self, now, heard);
-            self.place.raise(&mut look, &mut self.place_fx);
-        }
-        if self.beats.look_at <= now || self.beats.beat_at <= now {
-            self.look_round(now, heard, fx);
-        }
-        self.settle(now, heard, fx);
-        self.tell_parts(fx);
-    }
-
-    fn take_due(&mut self, now: Time) -> Option<Timer> {
-        let due = self.timers.iter().position(|(_, at)| *at <= now)?;
-        Some(self.timers.swap_remove(due).0)
-    }
-
-    /// Looks who is silent, asks those for a sign who were not heard lately, and on a beat lets the
-    /// places say what could wait.
-    fn look_round(&mut self, now: Time, heard: Heard<'_>, fx: &mut Effects<Effect>) {
-        let traffic_us = u64::from(self.config.traffic_ms) * 1000;
-        let stirred = self.beats.stirred;
-        let is_busy = stirred.is_some_and(|at| now.since_us(at) < traffic_us);
-        if is_busy && !self.beats.is_busy {
-            // Nobody was bound to be heard as often while the tree rested.
-            for peer in self.peers.iter_mut() {
-                peer.counts_from = now;
-            }
-        }
-        self.beats.is_busy = is_busy;
-        let (beat_ms, silent_ms) = self.periods();
-        let mut look_at = now.plus_ms(beat_ms);
-        let kept = |peer: &&super::peers::Peer| peer.is_neighbour || peer.is_backup;
-        for peer in self.peers.iter().filter(kept) {
-            let Some(link) = peer.link else { continue };
-            let last = heard(link).max(peer.counts_from);
-            let quiet_us = now.since_us(last);
-            let severed_us = peer.severed.map_or(0, |at| now.since_us(at));
-            if quiet_us >= silent_ms * 1000 || severed_us > beat_ms * 1000 {
-                self.lost.push(peer.node());
-                continue;
-            }
-            // One that is heard just before the next beat need not be asked then.
-            if quiet_us * 2 >= beat_ms * 1000 {
-                fx.push(Effect::Ping { link });
-            }
-            look_at = look_at.min(last.plus_ms(silent_ms));
-        }
-        self.beats.look_at = look_at;
-        for node in &self.lost {
-            self.stats.silent += 1;
-            self.image.on_gone(now, *node);
-        }
-        if self.beats.beat_at <= now {
-            self.beats.beat_at = now.plus_ms(beat_ms);
-            self.on_beat(now, heard, fx);
-        }
-    }
-
-    fn on_beat(&mut self, now: Time, heard: Heard<'_>, fx: &mut Effects<Effect>) {
-        let mut look = look!(self, now, heard);
-        self.place.on_beat(&mut look, &mut self.place_fx);
-        if self.cast.withheld(now)
-            && let Some(parent) = self.place.parent()
-        {
-            self.stats.withheld += 1;
-            self.bar_for(now, parent, self.config.doubt_ms);
-        }
-        self.seek_backup(now, fx);
-        self.ask_again(now, fx);
-        self.let_go(now, fx);
-    }
-
-    /// How often a sign is asked for, and after which silence somebody is taken for dead, in
-    /// milliseconds.
-    pub(super) fn periods(&self) -> (u64, u64) {
-        let config = &self.config;
-        if self.beats.is_busy {
-            (config.beat_ms.into(), config.silent_ms.into())
-        } else {
-            (config.rest_beat_ms.into(), config.rest_silent_ms.into())
-        }
-    }
-
-    /// Something was broadcast or moved: silence is noticed sooner for a while.
-    pub(super) fn stir(&mut self, now: Time) {
-        self.beats.stirred = Some(now);
-        if !self.beats.is_busy {
-            self.beats.look_at = now;
-            self.beats.beat_at = now;
-        }
-    }
-
     /// Tells what the parts have to tell.
     pub(super) fn tell_parts(&mut self, fx: &mut Effects<Effect>) {
         if self.cast.take_readable() {
@@ -367,97 +242,6 @@ impl Tree {
         if changes != self.changes {
             self.changes = changes;
             fx.push(Effect::Told(News::Members));
-        }
-    }
-
-    /// Joins the tree that these members are in, or one of them if they are in several; without any
-    /// it waits until somebody asks. It may be said again, with others.
-    pub fn join(
-        &mut self,
-        now: Time,
-        contacts: &[(PublicKey, Vec<SocketAddr>)],
-        fx: &mut Effects<Effect>,
-    ) {
-        for (key, addresses) in contacts {
-            if *key == self.me.key {
-                continue;
-            }
-            self.contacts.retain(|(other, _)| other != key);
-            if self.contacts.len() >= CONTACTS_MOST {
-                self.contacts.remove(0);
-            }
-            self.contacts.push((*key, addresses.clone()));
-        }
-        self.again = Again {
-            at: now.plus_ms(self.config.again_ms.into()),
-            waited_ms: self.config.again_ms,
-        };
-        self.ask_contacts(now, contacts, fx);
-    }
-
-    /// Those whom the program named are asked again until they are known to be in our tree.
-    fn ask_again(&mut self, now: Time, fx: &mut Effects<Effect>) {
-        if self.contacts.is_empty() || self.again.at > now {
-            return;
-        }
-        self.again.waited_ms = self.again.waited_ms.saturating_mul(2).min(AGAIN_MOST_MS);
-        self.again.at = now.plus_ms(self.again.waited_ms.into());
-        let contacts = self.contacts.clone();
-        self.ask_contacts(now, &contacts, fx);
-    }
-
-    fn ask_contacts(
-        &mut self,
-        now: Time,
-        contacts: &[(PublicKey, Vec<SocketAddr>)],
-        fx: &mut Effects<Effect>,
-    ) {
-        for (key, addresses) in contacts {
-            if *key == self.me.key {
-                continue;
-            }
-            let is_new = self.peers.find(key).is_none_or(|peer| peer.epoch.is_none());
-            let peer = self.peers.enter(now, *key);
-            if let Some(node) = Some(peer.node()).filter(|_| !is_new && peer.link.is_some()) {
-                self.ask_or_compare(now, node, fx);
-                continue;
-            }
-            peer.is_contact = true;
-            peer.spoke = now;
-            peer.address = peer.address.or(addresses.first().copied());
-            if peer.is_held && peer.link.is_none() {
-                continue;
-            }
-            match peer.link {
-                Some(link) => fx.push(Effect::Greet { link }),
-                None => {
-                    peer.is_held = true;
-                    fx.push(Effect::Dial {
-                        peer: *key,
-                        addresses: addresses.clone(),
-                    });
-                }
-            }
-        }
-        self.stir(now);
-    }
-
-    /// Asks a member for a place or, if we have one, which tree it is in.
-    pub(super) fn ask_or_compare(&mut self, now: Time, node: Node, fx: &mut Effects<Effect>) {
-        if self.place.size() <= 1 {
-            self.ask(now, node);
-        } else {
-            self.send_packet(now, node, super::speak::packet(&Word::Whose), fx);
-        }
-    }
-
-    /// A member says whose tree it is in.
-    pub(super) fn on_whose(&mut self, now: Time, from: Node, root: Option<[u8; 32]>) {
-        let own = self.place.reign().root;
-        if own.is_some_and(|own| root == Some(*own.key.as_bytes())) {
-            self.contacts.retain(|(key, _)| *key != from.key);
-        } else if self.contacts.iter().any(|(key, _)| *key == from.key) {
-            self.ask(now, from);
         }
     }
 

@@ -4,10 +4,12 @@
 //! nobody's word about a third.
 
 mod backup;
+mod beats;
 mod bulk;
 pub mod cast;
 mod config;
 mod contact;
+mod contacts;
 mod effect;
 pub mod image;
 mod life;

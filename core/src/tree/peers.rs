@@ -79,12 +79,16 @@ pub(super) struct Peers {
     all: Vec<Peer>,
     /// Who proved false, and until when it is not dealt with.
     barred: Vec<(PublicKey, Time)>,
+    /// Who did not answer, and until when others are asked instead.
+    unreached: Vec<(PublicKey, Time)>,
     /// Where members are that somebody named, the newest last.
     hints: Vec<(Node, SocketAddr)>,
 }
 
+/// Members that did not answer and are remembered; beyond it the oldest may be asked again.
+const UNREACHED_MOST: usize = 64;
 /// Members whose address is remembered because somebody named them.
-const HINTS_MOST: usize = 48;
+const HINTS_MOST: usize = 32;
 
 /// Barred members that are remembered; beyond it the oldest is let back in.
 const BARRED_MOST: usize = 64;
@@ -174,6 +178,22 @@ impl Peers {
         self.barred.push((key, until));
     }
 
+    /// A member did not answer: others are asked until then.
+    pub(super) fn miss(&mut self, key: PublicKey, until: Time) {
+        self.unreached.retain(|(other, _)| *other != key);
+        if self.unreached.len() >= UNREACHED_MOST {
+            self.unreached.remove(0);
+        }
+        self.unreached.push((key, until));
+    }
+
+    /// True if a member is worth asking.
+    pub(super) fn is_likely(&self, now: Time, key: &PublicKey) -> bool {
+        let mut unreached = self.unreached.iter();
+        let missed = unreached.any(|(other, until)| other == key && *until > now);
+        !missed && !self.is_barred(now, key)
+    }
+
     pub(super) fn is_barred(&self, now: Time, key: &PublicKey) -> bool {
         self.barred
             .iter()
@@ -185,7 +205,7 @@ impl Peers {
         let waiting = self.all.iter().flat_map(|peer| &peer.waiting);
         self.all.capacity() * size_of::<Peer>()
             + waiting.map(Vec::capacity).sum::<usize>()
-            + self.barred.capacity() * size_of::<(PublicKey, Time)>()
+            + (self.barred.capacity() + self.unreached.capacity()) * size_of::<(PublicKey, Time)>()
             + self.hints.capacity() * size_of::<(Node, SocketAddr)>()
     }
 

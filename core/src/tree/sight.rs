@@ -64,7 +64,29 @@ impl Sight<Node> for Look<'_> {
             let Some(node) = drawn else { break };
             let is_new = found.iter().all(|other| other.key != node.key);
             let is_other = node.key != self.me.key;
-            if is_new && is_other && !self.peers.is_barred(self.now, &node.key) {
+            if is_new && is_other && self.peers.is_likely(self.now, &node.key) {
+                found.push(node);
+            }
+        }
+        found
+    }
+
+    fn strangers(&mut self, most: usize) -> Vec<Node> {
+        let mut found: Vec<Node> = Vec::new();
+        for turn in 0..most * DRAWS_A_CONTACT {
+            let dice = self.rng.u64();
+            let drawn = match turn % 2 {
+                0 => self.peers.named(dice),
+                _ => self.image.contact(dice),
+            };
+            let Some(node) = drawn else { continue };
+            // Whoever hangs on our root in a whole image is in our tree.
+            let known = self.image.find(&node.key).filter(|it| it.depth.is_some());
+            let is_known = self.image.is_whole() && known.is_some();
+            let is_other = node.key != self.me.key && !found.contains(&node);
+            let is_dealt = self.peers.find(&node.key).is_some();
+            let is_likely = self.peers.is_likely(self.now, &node.key);
+            if found.len() < most && is_other && !is_known && !is_dealt && is_likely {
                 found.push(node);
             }
         }
@@ -78,7 +100,7 @@ impl Sight<Node> for Look<'_> {
         let found = self
             .image
             .slot(self.now, self.rng.u64(), shallower_than)
-            .filter(|node| !self.peers.is_barred(self.now, &node.key))?;
+            .filter(|node| self.peers.is_likely(self.now, &node.key))?;
         Some(found)
     }
 

@@ -89,7 +89,12 @@ impl Tree {
         };
         let node = peer.node();
         let was_up = peer.link.is_some();
-        self.stats.unreachable += u64::from(!was_up);
+        if !was_up {
+            self.miss(now, node);
+        }
+        let Some(peer) = self.peers.find_mut(key) else {
+            return;
+        };
         if was_up && peer.is_neighbour {
             self.image.on_gone(now, node);
         }
@@ -417,14 +422,25 @@ impl Tree {
         addresses
     }
 
+    /// A member could not be reached.
+    fn miss(&mut self, now: Time, node: Node) {
+        self.stats.unreachable += 1;
+        let until = now.plus_ms(self.config.missed_ms.into());
+        self.peers.miss(node.key, until);
+    }
+
     /// Members whose line did not come up in time are given up.
     pub(super) fn give_up_dials(&mut self, now: Time) {
+        let mut missed = Vec::new();
         for peer in self.peers.iter_mut() {
             if peer.dial_until.is_some_and(|at| at <= now) {
                 peer.dial_until = None;
-                self.stats.unreachable += 1;
-                self.lost.push(peer.node());
+                missed.push(peer.node());
             }
+        }
+        for node in missed {
+            self.miss(now, node);
+            self.lost.push(node);
         }
     }
 

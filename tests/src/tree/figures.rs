@@ -19,6 +19,8 @@ pub struct Figures {
     pub members: usize,
     /// From the joining of the last, the noticing of the dead, or the meeting, until all hung on
     /// one root.
+    pub joined_ms: u64,
+    /// From the same until all had heard of that root.
     pub whole_ms: u64,
     /// From the same until the depth was at most the optimum and one.
     pub balanced_ms: u64,
@@ -41,6 +43,7 @@ pub struct Figures {
 /// Grows a tree: all come within so long, each asks members that it happens to know.
 pub fn grow(seed: u64, members: u64, arity: u8, within_ms: u64) -> (Sim, Figures) {
     let mut sim = Sim::new(seed, network());
+    sim.talks = std::env::var_os("HYDROID_GROW").is_some();
     join(&mut sim, members, arity, within_ms, 0);
     let from = sim.now;
     let figures = settle(&mut sim, from);
@@ -105,6 +108,7 @@ fn settle(sim: &mut Sim, from: u64) -> Figures {
     let members = sim.alive().count();
     let mut figures = Figures {
         members,
+        joined_ms: u64::MAX,
         whole_ms: u64::MAX,
         balanced_ms: u64::MAX,
         ..Figures::default()
@@ -112,7 +116,11 @@ fn settle(sim: &mut Sim, from: u64) -> Figures {
     let talks = std::env::var_os("HYDROID_STEPS").is_some();
     while sim.now < from + GIVEN_UP && sim.wrong.is_none() {
         let arity = u32::from(sim.places[0].settings().arity);
-        if let Some(depth) = deepest(sim) {
+        if figures.joined_ms == u64::MAX && is_joined(sim) {
+            figures.joined_ms = (sim.now - from) / MS;
+        }
+        let joined = figures.joined_ms < u64::MAX;
+        if let Some(depth) = deepest(sim).filter(|_| joined) {
             if figures.whole_ms == u64::MAX {
                 figures.whole_ms = (sim.now - from) / MS;
                 figures.depth = depth;
@@ -158,7 +166,34 @@ fn count(sim: &Sim, figures: &mut Figures) {
     figures.sent_each = sim.sent / (figures.members as u64).max(1);
 }
 
-/// The depth of the deepest, if all hang on one root.
+/// Whether everybody hangs on one root, by way of parents that know of it.
+fn is_joined(sim: &Sim) -> bool {
+    let mut roots = 0;
+    for member in sim.alive() {
+        let (place, name) = (
+            &sim.places[usize::from(member)],
+            sim.seats[usize::from(member)].name,
+        );
+        let Some(parent) = place.parent() else {
+            roots += 1;
+            if !place.is_root() {
+                return false;
+            }
+            continue;
+        };
+        let mut siblings = sim.places[usize::from(parent.member)].children();
+        if !sim.is_alive(parent) || !siblings.any(|child| child == name) {
+            if std::env::var_os("HYDROID_STEPS").is_some() && sim.now % (200 * MS) == 0 {
+                println!("{} {name:?} is not known by {parent:?}", sim.now);
+            }
+            return false;
+        }
+    }
+    // There are no loops, so all the ways up end there.
+    roots == 1
+}
+
+/// The depth of the deepest, if all hang on one root and know it.
 fn deepest(sim: &Sim) -> Option<u16> {
     let mut deepest = 0;
     let mut root = None;

@@ -4,7 +4,7 @@
 use hydroid_core::tree::place::Settings;
 
 use super::{
-    Dice,
+    Dice, Name,
     sim::{MS, Network, Sim},
 };
 
@@ -179,33 +179,63 @@ fn plug(sim: &mut Sim) -> Result<Option<bool>, String> {
     let at = sim.dice.below(alive.len() as u64);
     let dead = alive[usize::try_from(at).expect("there are few members")];
     let place = &sim.places[usize::from(dead)];
-    let heir = place.plug();
-    let below: Vec<_> = place.children().collect();
+    let (above, below) = (place.parent(), below(sim, dead));
+    let leaves = below.iter().filter(|name| {
+        let place = &sim.places[usize::from(name.member)];
+        place.children().next().is_none() && !place.settings().leaf
+    });
+    let depth_of = |name: &Name| sim.places[usize::from(name.member)].depth();
+    let lowest = leaves.clone().map(depth_of).max();
+    let heirs: Vec<Name> = leaves
+        .copied()
+        .filter(|name| Some(depth_of(name)) == lowest)
+        .collect();
     let deepest = alive.iter().map(|at| sim.places[usize::from(*at)].depth());
     let fits = optimum(alive.len() - 1, u32::from(place.settings().arity)) + 1;
     // Where it is not in balance, others move for that.
-    if heir.is_none() || whole(sim).is_err() || deepest.max() > Some(fits) {
+    if heirs.is_empty() || whole(sim).is_err() || deepest.max() > Some(fits) {
         return Ok(None);
     }
     let before: Vec<_> = sim.places.iter().map(|place| place.parent()).collect();
     sim.network.notice = (100 * MS, 250 * MS);
+    let gone = sim.seats[usize::from(dead)].name;
     sim.crash(dead);
     let until = sim.now + 1_500 * MS;
     sim.run(until);
-    let kept = alive.into_iter().filter(|at| *at != dead).all(|at| {
-        let (name, now) = (
-            sim.seats[usize::from(at)].name,
-            sim.places[usize::from(at)].parent(),
-        );
-        let same = now == before[usize::from(at)];
-        Some(name) == heir
-            || if below.contains(&name) {
-                now == heir
-            } else {
-                same
+    let parent_of = |name: &Name| sim.places[usize::from(name.member)].parent();
+    let mut filled = heirs.iter().filter(|name| parent_of(name) == above);
+    let heir = filled.next().copied();
+    let kept = heir.is_some()
+        && alive.into_iter().filter(|at| *at != dead).all(|at| {
+            let (name, before) = (sim.seats[usize::from(at)].name, before[usize::from(at)]);
+            let expected = if before == Some(gone) { heir } else { before };
+            Some(name) == heir || parent_of(&name) == expected
+        });
+    if !kept && sim.talks {
+        println!("{gone:?} below {above:?} died, with {below:?}");
+        for place in sim.alive().map(|at| &sim.places[usize::from(at)]) {
+            let before = before[usize::from(place.me().member)];
+            if place.parent() != before {
+                println!(
+                    "{:?} was below {before:?} and is below {:?}",
+                    place.me(),
+                    place.parent()
+                );
             }
-    });
+        }
+    }
     sim.wrong.take().map_or(Ok(Some(kept)), Err)
+}
+
+/// Everybody below a member.
+fn below(sim: &Sim, member: u16) -> Vec<Name> {
+    let mut below: Vec<Name> = sim.places[usize::from(member)].children().collect();
+    let mut at = 0;
+    while let Some(name) = below.get(at) {
+        below.extend(sim.places[usize::from(name.member)].children());
+        at += 1;
+    }
+    below
 }
 
 /// One tree, in balance, about which all ends agree.

@@ -23,7 +23,7 @@ const BEAT: u64 = 600 * MS;
 /// How often `raise` is called.
 const RAISE: u64 = 10_000 * MS;
 /// When a line that cannot be made is given up.
-const UNREACHABLE: u64 = 300 * MS;
+const UNREACHABLE: u64 = 500 * MS;
 /// Timers that a place has.
 const TIMERS: usize = 8;
 /// A timer that is not armed.

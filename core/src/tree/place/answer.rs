@@ -61,27 +61,30 @@ impl<I: Id> Place<I> {
         if self.reign().root == Some(from) {
             return self.refuse(from, fx);
         }
-        let below = ask.size <= 1 || self.is_larger(from, ask);
+        // Who is not the root may know of fewer members than there are: the root has named it.
+        let slack = if self.is_root() {
+            0
+        } else {
+            self.size() / 8 + 1
+        };
+        let near = ask.size <= self.size().saturating_add(slack);
+        let below = ask.size <= 1 || self.is_larger(from, ask) || (slack > 0 && near);
         if below && self.is_feasible(ask) {
             return self.place(from, ask, sight, fx);
         }
-        if !self.is_root() {
+        let larger = self.is_larger(from, ask);
+        if !self.is_root() && (self.is_adrift() || !larger) {
             return self.on_root_elsewhere(from, fx);
         }
-        if !self.is_larger(from, ask) {
+        if !larger {
             self.refuse(from, fx);
             return self.meet(from, fx);
         }
-        let young = self.children.list.is_empty();
-        if self.merged && !young {
-            return self.send(from, Message::Later, fx);
-        }
-        self.merged = true;
-        self.raise_above(ask.reign, fx);
+        self.raise_or_ask(ask.reign, fx);
         if self.is_feasible(ask) {
             self.place(from, ask, sight, fx);
         } else {
-            self.send(from, Message::Later, fx);
+            self.put_off(from, ask, fx);
         }
     }
 
@@ -120,17 +123,24 @@ impl<I: Id> Place<I> {
         if self.is_feasible(ask) {
             return self.place(from, ask, sight, fx);
         }
+        if !self.is_adrift() && self.reign().root == Some(from) {
+            return self.refuse(from, fx);
+        }
         if !self.is_adrift() {
             self.raise_or_ask(ask.reign, fx);
             if self.is_feasible(ask) {
                 return self.place(from, ask, sight, fx);
             }
-            return self.send(from, Message::Later, fx);
+            return self.put_off(from, ask, fx);
         }
         let steps = u16::try_from(self.path.len()).unwrap_or(u16::MAX);
         let head = self.depth().saturating_sub(steps);
         if self.reign() == ask.reign && head < ask.least {
-            let to = self.path.last().copied().into_iter().collect();
+            // Any ancestor that stands high enough: the topmost would be asked by all.
+            let many = usize::from(ask.least - head).min(self.path.len());
+            let turn = sight.dice() % (many.max(1) as u64);
+            let at = usize::try_from(turn).unwrap_or(0) + self.path.len() - many;
+            let to = self.path.get(at).copied().into_iter().collect();
             return self.send(from, Message::Go { to }, fx);
         }
         // Neither of two of equal depth may have the other, but under a new reign.
@@ -152,7 +162,12 @@ impl<I: Id> Place<I> {
         fx: &mut Effects<Effect<I>>,
     ) {
         let own = self.is_feasible(ask) && self.depth() <= ask.most;
-        let free = own && self.free_for(ask.hole) > 0 && !self.children.contains(from);
+        let other = own && !self.children.contains(from);
+        if other && ask.r#as == Purpose::Orphan && self.free_for(ask.hole) == 0 {
+            // Who looks for others has no heir to rely on: what is kept for one is of no use.
+            self.children.give_hole();
+        }
+        let free = other && self.free_for(ask.hole) > 0;
         // Whoever has a slot gives it, but where its child would stand too deep.
         let deep = self.depth() >= self.limit();
         let shallower = match self.depth().checked_sub(1) {
@@ -202,12 +217,11 @@ impl<I: Id> Place<I> {
         } else if useful {
             self.raise_or_ask(ask.reign, fx);
         }
-        let message = if useful {
-            Message::Later
+        if useful {
+            self.put_off(from, ask, fx);
         } else {
-            Message::Go { to: Vec::new() }
-        };
-        self.send(from, message, fx);
+            self.refuse(from, fx);
+        }
     }
 
     /// Holders of open slots at a depth below the first of the bounds that the rule allows and that
@@ -275,6 +289,7 @@ impl<I: Id> Place<I> {
 
     pub(super) fn on_attach(&mut self, from: I, below: Below<I>, fx: &mut Effects<Effect<I>>) {
         let below = self.believable(below, fx);
+        self.forget_waiting(from);
         if self.parent() == Some(from) || self.path.contains(&from) {
             fx.push(Effect::Counted(Fault::Ancestor));
             return self.send(from, Message::Part { to: Vec::new() }, fx);

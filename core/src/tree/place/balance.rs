@@ -5,6 +5,9 @@ use alloc::vec::Vec;
 use super::{Effect, Id, Place, Purpose, Sight, search::Search};
 use crate::base::Effects;
 
+/// Beats in which it has to have stood too deep before it moves.
+const DEEP_BEATS: u8 = 2;
+
 impl<I: Id> Place<I> {
     /// The depth below which a holder of an open slot has to stand, so that a move there is of
     /// use; `None` while the place is good enough.
@@ -28,8 +31,14 @@ impl<I: Id> Place<I> {
     pub(super) fn balance(&mut self, sight: &mut impl Sight<I>, fx: &mut Effects<Effect<I>>) {
         let busy = self.search.is_some() || self.duty.is_some() || self.moving_above;
         let Some(fit) = self.fit().filter(|_| !busy && !self.is_adrift()) else {
+            self.deep = 0;
             return;
         };
+        // While a hole is filled the tree seems smaller than it is.
+        if self.deep < DEEP_BEATS {
+            self.deep += 1;
+            return;
+        }
         // Not all of them at once: the slots that are known are few.
         if sight.dice() % 2 == 1 {
             return;

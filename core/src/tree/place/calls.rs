@@ -64,6 +64,7 @@ impl<I: Id> Place<I> {
         if self.gone || from == self.me {
             return;
         }
+        let before = self.ground();
         self.bury_replaced(from, sight, fx);
         match message {
             Message::Ask(ask) => self.on_ask(from, &ask, sight, fx),
@@ -78,6 +79,7 @@ impl<I: Id> Place<I> {
             Message::Later => self.on_later(from, fx),
             Message::Decline => {
                 self.children.take_offer(from);
+                self.forget_waiting(from);
                 self.changed_below(fx);
             }
             Message::Attach(below) => self.on_attach(from, below, fx),
@@ -97,6 +99,7 @@ impl<I: Id> Place<I> {
             Message::Meet { node } if self.children.contains(from) => self.meet(node, fx),
             Message::Raise { .. } | Message::Meet { .. } => {}
         }
+        self.answer_waiting(before, sight, fx);
     }
 
     /// A neighbour that shows a later life is dead in its earlier one.
@@ -132,6 +135,13 @@ impl<I: Id> Place<I> {
             return;
         }
         self.children.take_offer(node);
+        self.forget_waiting(node);
+        let neighbour = self.parent() == Some(node) || self.children.contains(node);
+        let many = neighbour && self.lost.is_some_and(|(lost, _)| lost != node);
+        if neighbour {
+            self.lost = Some((node, false));
+            self.arm_age(fx);
+        }
         if self.children.contains(node) {
             self.lose_child(node, true, fx);
         }
@@ -146,6 +156,19 @@ impl<I: Id> Place<I> {
         } else {
             self.on_unreachable(node, sight, fx);
         }
+        if many {
+            self.on_many_lost(sight, fx);
+        }
+    }
+
+    /// More than one neighbour is lost at about the same time, so many members may be: heirs are
+    /// not relied on, and orphans will need a new reign.
+    fn on_many_lost(&mut self, sight: &mut impl Sight<I>, fx: &mut Effects<Effect<I>>) {
+        if self.is_head_adrift() {
+            self.alone(sight, fx);
+        } else if !self.is_adrift() {
+            self.raise_or_ask(self.reign(), fx);
+        }
     }
 
     /// A timer that was armed has run out.
@@ -158,6 +181,7 @@ impl<I: Id> Place<I> {
         if self.gone {
             return;
         }
+        let before = self.ground();
         match timer {
             Timer::Ask => self.on_ask_timer(sight, fx),
             Timer::Plug => self.on_plug_timer(sight, fx),
@@ -168,6 +192,7 @@ impl<I: Id> Place<I> {
             Timer::Tell => self.on_tell(fx),
             Timer::Raise => self.on_raise_timer(fx),
         }
+        self.answer_waiting(before, sight, fx);
     }
 
     fn on_age(&mut self, fx: &mut Effects<Effect<I>>) {
@@ -183,7 +208,17 @@ impl<I: Id> Place<I> {
             Some((_, true)) | None => None,
         };
         self.changed_below(fx);
-        if kept || !self.named.is_empty() || self.filled.is_some() || self.kept.is_some() {
+        self.lost = match self.lost {
+            Some((lost, false)) => Some((lost, true)),
+            Some((_, true)) | None => None,
+        };
+        self.waiting.retain(|waiting| !waiting.old);
+        for waiting in &mut self.waiting {
+            waiting.old = true;
+        }
+        let kept = kept || !self.named.is_empty() || !self.waiting.is_empty();
+        let kept = kept || self.lost.is_some();
+        if kept || self.filled.is_some() || self.kept.is_some() {
             self.arm_age(fx);
         }
     }

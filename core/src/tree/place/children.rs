@@ -84,6 +84,11 @@ impl<I: Id> Children<I> {
         Some(self.offers.remove(at))
     }
 
+    /// Whether it is a child, or was offered to be one.
+    pub(super) fn expects(&self, node: I) -> bool {
+        self.contains(node) || self.offers.iter().any(|offer| offer.node == node)
+    }
+
     /// Whether this child's place is promised to somebody else.
     pub(super) fn gives_way(&self, node: I) -> bool {
         self.offers.iter().any(|offer| offer.instead == Some(node))
@@ -112,6 +117,11 @@ impl<I: Id> Children<I> {
         let before = self.holes.len();
         self.holes.retain(|(hole, _)| *hole != node);
         self.holes.len() < before
+    }
+
+    /// Ends that for any one of them.
+    pub(super) fn give_hole(&mut self) {
+        self.holes.pop();
     }
 
     /// Drops what is two turns old; false if nothing is left that ages.

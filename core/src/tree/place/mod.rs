@@ -14,6 +14,7 @@ mod settings;
 mod summary;
 #[cfg(test)]
 mod tests;
+mod waiting;
 mod word;
 
 use alloc::vec::Vec;
@@ -23,6 +24,7 @@ use self::{
     repair::{Duty, Filled},
     rule::Standing,
     search::Search,
+    waiting::Waiting,
 };
 use super::node::Id;
 use crate::base::Effects;
@@ -47,6 +49,10 @@ const NAMED_MOST: usize = 32;
 pub trait Sight<I> {
     /// Up to `most` other members worth asking, best first; never the asker itself.
     fn contacts(&mut self, most: usize) -> Vec<I>;
+    /// The same of those who may be in another tree: a root looks for them now and then.
+    fn strangers(&mut self, most: usize) -> Vec<I> {
+        self.contacts(most)
+    }
     /// A member with an open slot whose own depth is below `shallower_than`, the shallowest that
     /// is known; `None` where nothing is known.
     fn slot(&mut self, shallower_than: u16) -> Option<I>;
@@ -82,22 +88,25 @@ pub struct Place<I> {
     /// The place that was taken over last: the free slots belong to who stood below it.
     kept: Option<(I, bool)>,
     named: Vec<(I, bool)>,
+    waiting: Vec<Waiting<I>>,
     /// The highest reign for which more was asked of the parent since the last beat.
     raising: Option<Reign<I>>,
     raise_armed: bool,
     raise_above: Option<Reign<I>>,
+    /// A neighbour that was lost lately, and whether that is some time ago.
+    lost: Option<(I, bool)>,
     age_armed: bool,
     tell_armed: bool,
     probe_armed: bool,
     /// Doublings of the time between two probes of a root.
     probes: u8,
-    /// Whether the reign was raised for another tree since the last probe.
-    merged: bool,
     /// Calls of `raise` since this place was built.
     stay: u32,
     /// Calls of `raise` since the reign last changed.
     stale: u8,
     beats: u8,
+    /// Beats in which it has stood too deep.
+    deep: u8,
     gone: bool,
 }
 
@@ -121,17 +130,19 @@ impl<I: Id> Place<I> {
             filled: None,
             kept: None,
             named: Vec::new(),
+            waiting: Vec::new(),
             raising: None,
             raise_armed: false,
             raise_above: None,
+            lost: None,
             age_armed: false,
             tell_armed: false,
             probe_armed: false,
             probes: 0,
-            merged: false,
             stay: 0,
             stale: 0,
             beats: 0,
+            deep: 0,
             gone: false,
         }
     }

@@ -66,7 +66,12 @@ impl<I: Id> Place<I> {
                 let upper = search.above.first().copied();
                 self.search = Some(search);
                 match upper {
-                    Some(upper) => self.begin_duty(lost, Some(upper), None, fx),
+                    Some(upper) => {
+                        self.begin_duty(lost, Some(upper), None, fx);
+                        let ms = self.settings.heir_ms;
+                        let timer = Timer::Plug;
+                        fx.push(Effect::Arm { timer, ms });
+                    }
                     None if rooted => self.fill_root(lost, fx),
                     None => self.alone(sight, fx),
                 }
@@ -87,9 +92,11 @@ impl<I: Id> Place<I> {
     fn ask_heir(&mut self, hole: I, heir: I, fx: &mut Effects<Effect<I>>) {
         let message = self.ask(Purpose::Orphan, u16::MAX, Some(hole));
         self.send(heir, message, fx);
-        let ms = self.settings.plug_ms;
-        let timer = Timer::Plug;
-        fx.push(Effect::Arm { timer, ms });
+        if self.search.as_ref().is_some_and(|search| !search.alone) {
+            let ms = self.settings.heir_ms;
+            let timer = Timer::Plug;
+            fx.push(Effect::Arm { timer, ms });
+        }
     }
 
     /// The heir cannot take the place; it may know who did.
@@ -115,16 +122,19 @@ impl<I: Id> Place<I> {
                 search.heir = Some((hole, *next));
                 self.ask_heir(hole, *next, fx);
             }
-            Some(_) | None => self.alone(sight, fx),
+            Some(_) | None => {
+                search.heir = None;
+                self.alone(sight, fx);
+            }
         }
     }
 
-    /// Waits for no heir any more, and asks whoever may know a place.
+    /// Waits for the heir alone no more, and asks whoever may know a place.
     pub(super) fn alone(&mut self, sight: &mut impl Sight<I>, fx: &mut Effects<Effect<I>>) {
-        let Some(search) = &mut self.search else {
+        let Some(search) = self.search.as_mut().filter(|search| !search.alone) else {
             return;
         };
-        search.heir = None;
+        search.alone = true;
         fx.push(Effect::Disarm { timer: Timer::Plug });
         self.refill(sight);
         self.tell_path(fx);
@@ -132,13 +142,7 @@ impl<I: Id> Place<I> {
     }
 
     pub(super) fn on_plug_timer(&mut self, sight: &mut impl Sight<I>, fx: &mut Effects<Effect<I>>) {
-        if self
-            .search
-            .as_ref()
-            .is_some_and(|search| search.heir.is_some())
-        {
-            self.alone(sight, fx);
-        }
+        self.alone(sight, fx);
     }
 
     /// Somebody below `hole` asks, or the heir of that place does.

@@ -6,15 +6,19 @@ use super::{Ask, Effect, Fault, GO_MOST, Id, Message, Place, Purpose, Sight, Tak
 use crate::base::Effects;
 
 /// Members that an orphan asks at once.
-const ORPHAN_AT_ONCE: usize = 4;
+const ORPHAN_AT_ONCE: usize = 8;
 /// Members that wait to be asked, were asked, or are known to be gone, at most.
-const KEPT_MOST: usize = 32;
+const KEPT_MOST: usize = 48;
+/// Members that have to have said "later" before an orphan asks no others for some rounds.
+const PROMISES: usize = 2;
+/// Rounds of questions after which one that said "later" is asked again, for it may have forgotten.
+const ROUNDS_AGAIN: u8 = 4;
 /// The first time between two probes of a root.
 const PROBE_MS: u32 = 100;
 /// Probes before a root begins to look more seldom.
 const PROBES_QUICK: u8 = 6;
 /// Rounds of questions after which an orphan that meets its like founds a tree with it.
-const ROUNDS_LEAST: u8 = 2;
+const ROUNDS_LEAST: u8 = 3;
 /// How often the founding is put off while somebody says "later".
 const WAITS_MOST: u8 = 2;
 
@@ -26,6 +30,8 @@ pub(super) struct Search<I> {
     pub(super) most: u16,
     /// Whose place is to be filled by whom, while that is waited for.
     pub(super) heir: Option<(I, I)>,
+    /// Whether others than the heir are asked.
+    pub(super) alone: bool,
     /// The lost parent's ancestors, nearest first.
     pub(super) above: Vec<I>,
     /// Who has not answered yet.
@@ -45,6 +51,12 @@ pub(super) struct Search<I> {
     hurries: bool,
     /// Rounds of questions so far.
     rounds: u8,
+    /// Whether the next round has its time already.
+    timed: bool,
+    /// As a root: whether the other tree takes us, so that anybody in it may.
+    agreed: bool,
+    /// Whether somebody named a place since it last thought of founding a tree.
+    hopes: bool,
 }
 
 impl<I: Id> Search<I> {
@@ -54,6 +66,7 @@ impl<I: Id> Search<I> {
             purpose,
             most: u16::MAX,
             heir: None,
+            alone: !orphan,
             above: Vec::new(),
             asked: Vec::new(),
             again: Vec::new(),
@@ -64,6 +77,9 @@ impl<I: Id> Search<I> {
             waits: 0,
             hurries: orphan,
             rounds: 0,
+            timed: false,
+            agreed: false,
+            hopes: false,
         }
     }
 
@@ -74,6 +90,16 @@ impl<I: Id> Search<I> {
             self.leads.insert(0, *node);
         }
         self.leads.truncate(KEPT_MOST);
+    }
+
+    /// Whether it asks others when nobody is left to ask: an orphan always, a young root for a
+    /// while.
+    fn goes_on(&self) -> bool {
+        match self.purpose {
+            Purpose::Orphan => true,
+            Purpose::Root => self.hurries && self.rounds < PROBES_QUICK,
+            Purpose::Mover | Purpose::Heir => false,
+        }
     }
 
     /// Forgets that this one was asked; false if it was not.
@@ -128,7 +154,7 @@ impl<I: Id> Place<I> {
         let Some(mut search) = self.search.take() else {
             return;
         };
-        if search.heir.is_some() {
+        if !search.alone {
             self.search = Some(search);
             return;
         }
@@ -138,15 +164,24 @@ impl<I: Id> Place<I> {
             if new && node != self.me && !self.children.contains(node) {
                 keep(&mut search.tried, node);
                 search.asked.push(node);
-                let message = self.ask(search.purpose, search.most, None);
+                let purpose = match search.purpose {
+                    Purpose::Root if search.agreed => Purpose::Orphan,
+                    purpose => purpose,
+                };
+                let message = self.ask(purpose, search.most, None);
                 self.send(node, message, fx);
             }
         }
         let waits = !search.asked.is_empty() || !search.again.is_empty();
-        let orphan = search.purpose == Purpose::Orphan;
         let hurry = !search.again.is_empty() || search.hurries;
+        let goes_on = search.goes_on();
+        let timed = search.timed && goes_on;
+        search.timed = true;
         self.search = Some(search);
-        if waits || orphan {
+        if timed {
+            return;
+        }
+        if waits || goes_on {
             let ms = if hurry {
                 self.settings.again_ms
             } else {
@@ -175,13 +210,12 @@ impl<I: Id> Place<I> {
 
     pub(super) fn on_probe(&mut self, sight: &mut impl Sight<I>, fx: &mut Effects<Effect<I>>) {
         self.probe_armed = false;
-        self.merged = false;
         if !self.is_root() || self.search.is_some() {
             return;
         }
-        let contacts = sight.contacts(GO_MOST);
+        let contacts = sight.strangers(GO_MOST);
         let mut search = Search::new(Purpose::Root, contacts);
-        if self.probes < PROBES_QUICK && !self.children.list.is_empty() {
+        if self.probes < PROBES_QUICK && self.reign().generation > 0 {
             search.window = ORPHAN_AT_ONCE;
             search.hurries = true;
         }
@@ -193,21 +227,26 @@ impl<I: Id> Place<I> {
         let Some(search) = &mut self.search else {
             return;
         };
-        let again = core::mem::take(&mut search.again);
-        search.tried.retain(|node| !again.contains(node));
-        search.lead(&again);
-        match search.purpose {
-            Purpose::Orphan => {
-                search.rounds = search.rounds.saturating_add(1);
-                search.window = (search.asked.len() + ORPHAN_AT_ONCE).min(KEPT_MOST);
-                if search.asked.len() == KEPT_MOST {
-                    search.asked.clear();
-                }
-                if search.leads.is_empty() {
-                    self.refill(sight);
-                }
+        search.rounds = search.rounds.saturating_add(1);
+        search.timed = false;
+        let orphan = search.purpose == Purpose::Orphan;
+        // Who promised an orphan a place comes back to it unasked.
+        if !orphan || search.rounds.is_multiple_of(ROUNDS_AGAIN) {
+            let again = core::mem::take(&mut search.again);
+            search.tried.retain(|node| !again.contains(node));
+            search.lead(&again);
+        }
+        if search.goes_on() {
+            let beyond = (search.asked.len() + ORPHAN_AT_ONCE).saturating_sub(KEPT_MOST);
+            search.asked.drain(..beyond);
+            search.window = search.asked.len() + ORPHAN_AT_ONCE;
+            let done = search.leads.is_empty() && search.again.is_empty();
+            let few = orphan && search.again.len() < PROMISES;
+            if done || few || search.rounds.is_multiple_of(ROUNDS_AGAIN) {
+                self.refill(sight);
             }
-            Purpose::Root | Purpose::Mover | Purpose::Heir => search.asked.clear(),
+        } else {
+            search.asked.clear();
         }
         self.ask_more(fx);
     }
@@ -219,10 +258,14 @@ impl<I: Id> Place<I> {
         };
         let asked = search.asked.clone();
         search.tried.retain(|node| asked.contains(node));
-        let mut contacts = sight.contacts(GO_MOST).into_iter();
-        for above in search.above.clone().into_iter().take(GO_MOST / 2) {
-            search.leads.push(above);
-            search.leads.extend(contacts.by_ref().take(2));
+        let contacts = sight.contacts(GO_MOST);
+        if search.rounds.is_multiple_of(ROUNDS_AGAIN) {
+            // The nearest, and any other: the topmost would be asked by all.
+            search.leads.extend(search.above.first());
+            if let Some(others) = search.above.len().checked_sub(1).filter(|few| *few > 0) {
+                let turn = usize::try_from(sight.dice() % (others as u64)).unwrap_or(0);
+                search.leads.extend(search.above.get(1 + turn));
+            }
         }
         search.leads.extend(contacts);
         search.leads.truncate(KEPT_MOST);
@@ -245,11 +288,12 @@ impl<I: Id> Place<I> {
         let Some(search) = &mut self.search else {
             return;
         };
-        if let Some((hole, heir)) = search.heir {
-            if heir == from {
-                self.on_heir_says(hole, to, sight, fx);
-            }
+        if let Some((hole, _)) = search.heir.filter(|(_, heir)| *heir == from) {
+            self.on_heir_says(hole, to, sight, fx);
         } else if search.answered(from) {
+            search.hopes |= !to.is_empty();
+            // Who is not to be taken is sent to the root alone.
+            search.agreed |= to.len() > 1 && self.standing.reign().generation > 0;
             search.lead(to);
             self.ask_more(fx);
         }
@@ -260,9 +304,11 @@ impl<I: Id> Place<I> {
             return;
         };
         if search.heir.is_some_and(|(_, heir)| heir == from) {
-            let ms = self.settings.plug_ms;
-            let timer = Timer::Plug;
-            fx.push(Effect::Arm { timer, ms });
+            if !search.alone {
+                let ms = self.settings.heir_ms;
+                let timer = Timer::Plug;
+                fx.push(Effect::Arm { timer, ms });
+            }
         } else if search.answered(from) {
             keep(&mut search.again, from);
             self.ask_more(fx);
@@ -280,6 +326,7 @@ impl<I: Id> Place<I> {
         };
         keep(&mut search.lost, node);
         if search.heir.is_some_and(|(_, heir)| heir == node) {
+            search.heir = None;
             self.alone(sight, fx);
         } else if search.answered(node) {
             self.ask_more(fx);
@@ -331,6 +378,7 @@ impl<I: Id> Place<I> {
             self.send(parent, Message::Part { to: Vec::new() }, fx);
             fx.push(Effect::Unlinked { node: parent });
         }
+        self.lose_child(from, false, fx);
         self.end_search(fx);
         fx.push(Effect::Disarm {
             timer: Timer::Probe,
@@ -358,7 +406,8 @@ impl<I: Id> Place<I> {
         let Some(search) = &mut self.search else {
             return;
         };
-        if !search.again.is_empty() && search.waits < WAITS_MOST {
+        let hopes = core::mem::take(&mut search.hopes) || !search.again.is_empty();
+        if hopes && search.waits < WAITS_MOST {
             search.waits += 1;
             let ms = self.settings.found_ms;
             let timer = Timer::Found;
@@ -372,7 +421,8 @@ impl<I: Id> Place<I> {
     /// Whether it is adrift and has asked for long enough to found a tree with one like itself.
     pub(super) fn may_found(&self) -> bool {
         let search = self.search.as_ref();
-        let long = search.is_some_and(|search| search.rounds >= ROUNDS_LEAST);
+        let long =
+            search.is_some_and(|search| search.rounds >= ROUNDS_LEAST && search.again.is_empty());
         self.is_head_adrift() && long && !self.settings.leaf
     }
 

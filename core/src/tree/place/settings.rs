@@ -16,7 +16,10 @@ pub struct Settings {
     pub ask_ms: u32,
     /// When one that said "later" is asked again.
     pub again_ms: u32,
-    /// How long who has lost its parent waits for the heir to take that place before it acts alone.
+    /// How long who has lost its parent waits for a word of the heir of that place before it asks
+    /// others beside. Shorter than two round trips costs places that nobody had to lose.
+    pub heir_ms: u32,
+    /// How long an heir waits for the place.
     pub plug_ms: u32,
     /// How long it looks for a tree before it founds one itself.
     pub found_ms: u32,
@@ -47,9 +50,10 @@ impl Default for Settings {
             offer_ms: 1_000,
             ask_ms: 200,
             again_ms: 100,
+            heir_ms: 250,
             plug_ms: 500,
             found_ms: 500,
-            depth_ms: 20,
+            depth_ms: 50,
             settle_ms: 5_000,
             tell_ms: 100,
             raise_ms: 100,

@@ -124,6 +124,10 @@ impl<I: Id> Place<I> {
     }
 
     pub(super) fn on_state(&mut self, from: I, state: State<I>, fx: &mut Effects<Effect<I>>) {
+        if self.children.expects(from) {
+            // It was the parent and comes below us: this is from before.
+            return;
+        }
         if self.parent() != Some(from) {
             return self.send(from, Message::Part { to: Vec::new() }, fx);
         }

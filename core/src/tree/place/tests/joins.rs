@@ -16,6 +16,7 @@ fn tree_place_one_that_stands_alone_founds_and_takes() {
     );
 }
 
+/// S0.2: whoever has a slot gives it.
 #[test]
 fn tree_place_a_free_slot_is_given_by_root_inner_and_leaf() {
     assert_eq!(Colony::grown("a ab ac").draw(), "a(b c)");
@@ -23,6 +24,7 @@ fn tree_place_a_free_slot_is_given_by_root_inner_and_leaf() {
     assert_eq!(Colony::seven().draw(), "a(b(d e) c(f g))");
 }
 
+/// S0.3: a full one names others.
 #[test]
 fn tree_place_a_full_member_names_the_shallowest_open_slots() {
     let mut colony = Colony::grown("a ab ac bd be");
@@ -137,6 +139,7 @@ fn tree_place_one_that_takes_no_children_gives_way() {
     colony.start('x', Settings::default());
     colony.join('x', 'a');
     for _ in 0..4 {
+        colony.fire(Timer::Raise);
         colony.fire(Timer::Ask);
     }
     colony.settle();
@@ -157,15 +160,16 @@ fn tree_place_the_settings_go_through_serde() {
         offer_ms: 1,
         ask_ms: 2,
         again_ms: 3,
-        plug_ms: 4,
-        found_ms: 5,
-        depth_ms: 6,
-        settle_ms: 7,
-        tell_ms: 8,
-        raise_ms: 9,
+        heir_ms: 4,
+        plug_ms: 5,
+        found_ms: 6,
+        depth_ms: 7,
+        settle_ms: 8,
+        tell_ms: 9,
+        raise_ms: 10,
     };
     let text = serde_json::to_string(&settings).unwrap();
-    assert!(text.contains("\"raise_ms\":9"), "{text}");
+    assert!(text.contains("\"raise_ms\":10"), "{text}");
     assert_eq!(serde_json::from_str::<Settings>(&text).unwrap(), settings);
     assert_eq!(Settings::default().arity.to_string(), "2");
 }

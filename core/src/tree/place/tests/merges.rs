@@ -30,6 +30,7 @@ fn tree_merge_the_smaller_root_joins_whoever_asked_and_whoever_reigns() {
             let mut colony = two(higher);
             colony.join(asker, contact);
             for _ in 0..6 {
+                colony.fire(Timer::Raise);
                 colony.fire(Timer::Ask);
                 colony.fire(Timer::Probe);
             }

@@ -8,6 +8,7 @@ fn moved(colony: &Colony, names: &str) {
     assert_eq!(colony.moved, names.chars().collect::<BTreeSet<char>>());
 }
 
+/// S0.5: the example of the first seed.
 #[test]
 fn tree_plug_the_first_example_is_exact() {
     // S0.5: a(b(d,e) c(f,g)) loses a and becomes d(b(-,e) c(f,g)).
