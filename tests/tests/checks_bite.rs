@@ -406,6 +406,46 @@ fn checks_bite_same_and_fired() {
 }
 
 #[test]
+fn checks_bite_trees() {
+    let told = |is, before, is_true| {
+        let message = checks::trees::Message {
+            is,
+            before,
+            is_true,
+        };
+        checks::trees::message("node 1", &message)
+    };
+    let stands = |parent, shown, told| checks::trees::Stands {
+        parent,
+        shown,
+        told,
+    };
+    let root = stands(None, 2, 1);
+    let child = stands(Some(0), 2, 1);
+    bites(
+        "trees",
+        &[
+            told((5, 1), None, true),
+            told((5, 2), Some((5, 1)), true),
+            told((6, 1), Some((5, 7)), true),
+            checks::trees::loops(&[None, Some(0), Some(1), None]),
+            checks::trees::one(&[root, child]),
+        ],
+        &[
+            told((5, 1), None, false),
+            told((5, 1), Some((5, 1)), true),
+            told((5, 1), Some((5, 2)), true),
+            told((4, 9), Some((5, 2)), true),
+            checks::trees::loops(&[Some(0)]),
+            checks::trees::loops(&[None, Some(2), Some(3), Some(1)]),
+            checks::trees::one(&[root, root]),
+            checks::trees::one(&[root, stands(Some(0), 1, 1)]),
+            checks::trees::one(&[stands(None, 2, 0), child]),
+        ],
+    );
+}
+
+#[test]
 fn checks_bite_once() {
     bites(
         "once",

@@ -89,6 +89,13 @@ fn swarm_large_heals_and_leaves_nothing() {
 }
 
 #[test]
+fn swarm_tree_heals_and_leaves_nothing() {
+    if let Some(all) = swarm("swarm_tree", Profile::Tree, (60, 10)) {
+        happened(&[all.told, all.lines, all.sleeps]);
+    }
+}
+
+#[test]
 fn swarm_fine_heals_and_leaves_nothing() {
     if let Some(all) = swarm("swarm_fine", Profile::Fine, (60, 10)) {
         happened(&[all.whole, all.lines, all.moved]);

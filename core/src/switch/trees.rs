@@ -85,6 +85,8 @@ impl Trees {
 
     pub(super) fn remove(&mut self, local: Hashname) {
         self.all.retain(|place| place.local != local);
+        // It is due no more.
+        self.stale = true;
     }
 
     /// When `handle_timeout` has something to do here.

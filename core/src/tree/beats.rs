@@ -102,7 +102,7 @@ impl Tree {
             && let Some(parent) = self.place.parent()
         {
             self.stats.withheld += 1;
-            self.bar(now, parent);
+            self.bar_for(now, parent, self.config.doubt_ms);
         }
         self.seek_backup(now, fx);
         self.ask_again(now, fx);

@@ -30,6 +30,9 @@ pub struct Config {
     pub linger_ms: u32,
     /// A member that proved false is not dealt with for this long.
     pub bar_ms: u32,
+    /// The same of a parent that others say keeps something back: it may be one that is cut off
+    /// itself, and is to be found again soon.
+    pub doubt_ms: u32,
     /// Members that are dealt with at once, beside the neighbours. Beyond it those that were heard
     /// longest ago are let go. Each costs about 200 bytes.
     pub asked_max: u32,
@@ -61,6 +64,7 @@ impl Default for Config {
             missed_ms: 20_000,
             linger_ms: 1_000,
             bar_ms: 60_000,
+            doubt_ms: 5_000,
             asked_max: 64,
             pair_ms: 2_000,
             again_ms: 2_000,

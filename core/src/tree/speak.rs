@@ -475,8 +475,13 @@ impl Tree {
 
     /// Does not deal with a member for a while.
     pub(super) fn bar(&mut self, now: Time, node: Node) {
+        self.bar_for(now, node, self.config.bar_ms);
+    }
+
+    /// The same for so long.
+    pub(super) fn bar_for(&mut self, now: Time, node: Node, ms: u32) {
         self.stats.barred += 1;
-        let until = now.plus_ms(self.config.bar_ms.into());
+        let until = now.plus_ms(ms.into());
         self.peers.bar(node.key, until);
         self.lost.push(node);
     }

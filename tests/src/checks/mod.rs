@@ -14,6 +14,7 @@ mod once;
 mod queues;
 mod same;
 mod told;
+pub mod trees;
 mod wakes;
 mod whole;
 

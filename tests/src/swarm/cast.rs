@@ -12,6 +12,7 @@ use hydroid_core::{
 use super::{
     app::{App, Truth},
     cuts::Cuts,
+    members::Members,
 };
 use crate::{
     checks::{self, Ending, Verdict},
@@ -24,6 +25,7 @@ pub(super) struct Cast {
     pub(super) apps: Vec<App>,
     pub(super) truth: Truth,
     pub(super) cuts: Cuts,
+    pub(super) members: Members,
     /// Which node has which hashname.
     pub(super) names: BTreeMap<Hashname, usize>,
     /// Who was put out of the space.
@@ -47,6 +49,7 @@ impl Cast {
             apps: (0..nodes).map(|_| App::default()).collect(),
             truth: Truth::new(),
             cuts: Cuts::new(nodes),
+            members: Members::default(),
             names: BTreeMap::new(),
             out: BTreeSet::new(),
             ups: BTreeMap::new(),
@@ -62,6 +65,7 @@ impl Cast {
         let gone = std::mem::take(&mut self.apps[node]);
         let app = &mut self.apps[node];
         (app.in_closed, app.keeps) = (gone.in_closed, gone.keeps);
+        self.members.forget(node);
         self.ups.retain(|(of, _), _| *of != node);
     }
 
@@ -77,6 +81,10 @@ impl Cast {
         for event in std::mem::take(&mut world.nodes[node].events) {
             if let Event::Line(event) = &event {
                 self.on_line(world.now, node, event)?;
+            }
+            if let Event::Tree(_) = &event {
+                self.members.on_event(world, node)?;
+                continue;
             }
             self.apps[node].on_event(&world.nodes[node].switch, &event)?;
         }

@@ -13,6 +13,7 @@ use crate::world::Link;
 mod fine;
 mod kept;
 mod large;
+mod tree;
 
 /// The plan of this profile and number.
 pub fn draw(profile: Profile, seed: u64) -> Plan {
@@ -22,6 +23,7 @@ pub fn draw(profile: Profile, seed: u64) -> Plan {
         Profile::Fine => 1,
         Profile::Kept => 2,
         Profile::Large => 3,
+        Profile::Tree => 4,
     };
     let mut draw = Draw {
         rng: Rng::new(&Seed::new(bytes)),
@@ -31,6 +33,7 @@ pub fn draw(profile: Profile, seed: u64) -> Plan {
     match profile {
         Profile::Large => large::plan(&mut draw, seed),
         Profile::Fine => fine::plan(&mut draw, seed),
+        Profile::Tree => tree::plan(&mut draw, seed),
         Profile::Kept => kept::plan(&mut draw, seed),
     }
 }

@@ -23,6 +23,7 @@ impl Run<'_> {
     pub(super) fn heal(&mut self) -> Verdict {
         self.end_trouble()?;
         self.keep_all()?;
+        self.join_all();
         let [finding_ms, finishing_ms] = self.plan.healing_ms;
         self.attend(finding_ms * 1_000)?;
         for node in 0..self.cast.apps.len() {
@@ -31,6 +32,7 @@ impl Run<'_> {
             app.want_in_all(10, true);
         }
         self.cast.attentive = true;
+        self.broadcast_all();
         for node in 0..self.cast.apps.len() {
             self.cast.pump(&mut self.world, node)?;
         }
@@ -40,6 +42,7 @@ impl Run<'_> {
             self.demand_told(node)?;
         }
         self.demand_whole()?;
+        self.demand_tree()?;
         self.demand_lines()
     }
 
@@ -150,6 +153,7 @@ impl Run<'_> {
         for (from, to) in &self.plan.kept {
             self.unkeep((*from).into(), (*to).into());
         }
+        self.leave_all();
         for node in 0..self.cast.apps.len() {
             let now = self.world.nodes[node].time(self.world.now);
             let switch = &mut self.world.nodes[node].switch;

@@ -7,6 +7,7 @@ mod cast;
 mod cuts;
 mod draw;
 mod heal;
+mod members;
 mod operate;
 mod plan;
 mod report;

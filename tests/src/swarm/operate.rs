@@ -56,6 +56,10 @@ impl Run<'_> {
             Act::Connect { to } => self.connect(node, usize::from(to)),
             Act::Forget { to } => self.forget(node, usize::from(to)),
             Act::Close { line, code } => self.close(node, line, code),
+            Act::Join { to } => self.join(node, usize::from(to)),
+            Act::Meet { to } => self.meet(node, usize::from(to)),
+            Act::Leave => self.leave(node),
+            Act::Broadcast { bytes } => self.broadcast(node, bytes as usize),
             Act::Open { line, count } => return self.open(node, line, count),
             Act::Send { line } => self.send(node, line),
             Act::Receive { line } => return self.receive(node, line),
@@ -159,7 +163,7 @@ impl Run<'_> {
     }
 
     /// The key of a node, and where it is said to be.
-    fn said_of(&self, node: usize) -> (PublicKey, Vec<SocketAddr>) {
+    pub(super) fn said_of(&self, node: usize) -> (PublicKey, Vec<SocketAddr>) {
         let node = &self.world.nodes[node];
         let also = node.also.iter().copied();
         let addresses = [node.seen()].into_iter().chain(also);

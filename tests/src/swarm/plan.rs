@@ -16,6 +16,8 @@ pub enum Profile {
     /// Two to four switches with tight limits; their applications do only what operations say, at
     /// any moment, and everything is taken up when the world heals. Real cryptography.
     Fine,
+    /// A few members of one tree, who come and go. The provider is the stub.
+    Tree,
     /// Two or three machines that keep lines to each other and start again, sleep, fall silent and
     /// move: nothing of that may end a line but what cuts it. Real cryptography.
     Kept,
@@ -97,6 +99,14 @@ pub enum Act {
     Send { line: u32 },
     /// It takes one.
     Receive { line: u32 },
+    /// It takes part in the tree, and asks another for a place.
+    Join { to: u8 },
+    /// It asks one more, if it takes part.
+    Meet { to: u8 },
+    /// It leaves the tree politely.
+    Leave,
+    /// It says this many bytes to all.
+    Broadcast { bytes: u32 },
     /// The founder puts it out of the closed space.
     Kick,
     /// It starts again, at once.
@@ -248,7 +258,7 @@ mod tests {
 
     #[test]
     fn plan_is_the_same_after_it_was_written_down() {
-        for profile in [Profile::Large, Profile::Fine, Profile::Kept] {
+        for profile in [Profile::Large, Profile::Fine, Profile::Tree, Profile::Kept] {
             for seed in 0..20 {
                 let plan = draw(profile, seed);
                 assert_eq!(Plan::from_text(&plan.to_text()).as_ref(), Ok(&plan));

@@ -41,6 +41,8 @@ pub struct Tally {
     pub moved: u64,
     /// Sleeps that the switches noticed.
     pub sleeps: u64,
+    /// Broadcasts that members read.
+    pub told: u64,
     /// Datagrams that arrived, and deadlines that were handled.
     pub happened: u64,
     /// What went wrong with hosts and links.
@@ -58,6 +60,7 @@ impl AddAssign for Tally {
         self.lines += other.lines;
         self.moved += other.moved;
         self.sleeps += other.sleeps;
+        self.told += other.told;
         self.happened += other.happened;
         self.faults += other.faults;
         self.digest = self.digest.wrapping_add(other.digest);
@@ -137,7 +140,7 @@ pub(super) struct Run<'a> {
 impl<'a> Run<'a> {
     fn new(plan: &'a Plan, is_recorded: bool) -> Self {
         let provider: &'static dyn Provider = match plan.profile {
-            Profile::Large => &StubProvider,
+            Profile::Large | Profile::Tree => &StubProvider,
             Profile::Fine | Profile::Kept => &PureRust,
         };
         let count = usize::from(plan.nodes);
@@ -148,6 +151,7 @@ impl<'a> Run<'a> {
         let mut rng = Rng::new(&Seed::new(bytes));
         let (attentive, flight_ms) = match plan.profile {
             Profile::Large => (true, Some(5_000)),
+            Profile::Tree => (true, None),
             Profile::Fine => (false, None),
             Profile::Kept => (true, Some(2_000)),
         };
@@ -176,7 +180,9 @@ impl<'a> Run<'a> {
             run.found();
         }
         for node in 0..count {
-            run.cast.apps[node].keeps = !plan.kept.is_empty();
+            // A tree keeps lines, too.
+            let is_tree = plan.profile == Profile::Tree;
+            run.cast.apps[node].keeps = is_tree || !plan.kept.is_empty();
             run.boot(node, false);
             let name = run.world.nodes[node].hashname;
             run.cast.names.insert(name, node);
@@ -250,6 +256,7 @@ impl<'a> Run<'a> {
             lines: stats().map(|stats| stats.lines_up).sum(),
             moved: self.cast.apps.iter().map(|app| app.moved).sum(),
             sleeps: stats().map(|stats| stats.sleeps).sum(),
+            told: self.cast.members.told,
             happened: self.world.delivered + self.world.deadlines,
             faults: self.world.faults,
             digest: self.world.digest,

@@ -102,7 +102,9 @@ impl Run<'_> {
         let now = self.world.now;
         match self.plan.profile {
             Profile::Kept => self.cast.cuts.silent(now, node, ms),
-            Profile::Large | Profile::Fine => self.cast.cuts.cut(node, now.plus_ms(ms)),
+            Profile::Large | Profile::Fine | Profile::Tree => {
+                self.cast.cuts.cut(node, now.plus_ms(ms))
+            }
         }
     }
 
@@ -133,7 +135,7 @@ impl Run<'_> {
         match self.plan.profile {
             // No line dies of it.
             Profile::Kept => {}
-            Profile::Large | Profile::Fine => {
+            Profile::Large | Profile::Fine | Profile::Tree => {
                 for node in 0..self.cast.apps.len() {
                     self.cast.cuts.cut(node, until);
                 }

@@ -7,7 +7,7 @@ use alloc::{collections::BTreeMap, vec::Vec};
 use super::{
     Cast, Config, Fault,
     origins::Origin,
-    packet::{self, HEAD, SHORT, Short},
+    packet::{self, HEAD, Position, SHORT, Short},
 };
 use crate::base::Time;
 
@@ -112,7 +112,12 @@ impl Cast {
             .map(|row| Short::of(&row.key, row.position()))
             .collect();
         ours.sort_unstable();
+        // Of ourselves we need nothing: what we said in a life before never comes back to us.
+        let me = Short::of(&self.me.key, Position::ZERO).who;
         let lacks = |short: &Short| {
+            if short.who == me {
+                return false;
+            }
             let from = ours.partition_point(|our| our.who < short.who);
             let our = ours.get(from).filter(|our| our.who == short.who);
             our.is_none_or(|our| short.is_beyond(our))

@@ -166,7 +166,8 @@ impl<I: Id> Place<I> {
                 search.asked.push(node);
                 let purpose = match search.purpose {
                     Purpose::Root if search.agreed => Purpose::Orphan,
-                    purpose => purpose,
+                    purpose
+                    @ (Purpose::Root | Purpose::Orphan | Purpose::Mover | Purpose::Heir) => purpose,
                 };
                 let message = self.ask(purpose, search.most, None);
                 self.send(node, message, fx);

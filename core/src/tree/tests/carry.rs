@@ -193,7 +193,7 @@ impl World {
             self.halves.remove(&(to, from));
             let key = self.members[from].node.key;
             self.call(to, |tree, now, heard, fx| {
-                tree.on_down(now, &key, heard, fx)
+                tree.on_down(now, &key, heard, fx);
             });
         }
         if is_reset {
@@ -233,7 +233,7 @@ impl World {
             Wire::PlaceEnd { id } if half.into == Some(id) => {
                 half.into = None;
                 self.call(to, |tree, now, heard, fx| {
-                    tree.on_parted(now, &key, heard, fx)
+                    tree.on_parted(now, &key, heard, fx);
                 });
             }
             Wire::Cast { id, backup }

@@ -5,7 +5,7 @@ use std::{format, string::String, vec::Vec};
 use sha2::{Digest as _, Sha256};
 
 use super::{
-    super::{contact::Contact, place::Message, *},
+    super::{place::Message, *},
     world::{World, address},
 };
 use crate::{

@@ -259,8 +259,10 @@ fn tree_parted_halves_find_each_other_once_the_cut_is_mended() {
 
 #[test]
 fn tree_deals_with_so_many_at_once_and_no_more() {
-    let mut config = Config::default();
-    config.asked_max = 8;
+    let config = Config {
+        asked_max: 8,
+        ..Config::default()
+    };
     let mut world = World::grown_with(3, config);
     let leaf = world.leaf();
     for n in 0..100_u8 {

@@ -27,12 +27,12 @@ impl World {
             match input {
                 Input::Up => {
                     self.call(at, |tree, now, _, fx| {
-                        tree.on_up(now, (slot, key), remote, fx)
+                        tree.on_up(now, (slot, key), remote, fx);
                     });
                 }
                 Input::Down => {
                     self.call(at, |tree, now, heard, fx| {
-                        tree.on_down(now, &key, heard, fx)
+                        tree.on_down(now, &key, heard, fx);
                     });
                 }
                 Input::Begun => {
@@ -78,7 +78,7 @@ impl World {
             return self.say_place(to, from, Vec::new(), false);
         }
         self.call(to, |tree, now, _, fx| {
-            tree.on_up(now, (slot, key), remote, fx)
+            tree.on_up(now, (slot, key), remote, fx);
         });
         let said = (said.0, Some(said.1));
         self.call(to, |tree, now, heard, fx| {

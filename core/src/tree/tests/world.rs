@@ -36,7 +36,6 @@ pub(super) type Twist = Box<dyn FnMut(usize, Kind, Vec<u8>) -> Vec<Vec<u8>>>;
 /// A member, or one that only pretends to be.
 pub(super) struct Member {
     pub(super) tree: Option<Tree>,
-    pub(super) secret: SecretKey,
     pub(super) node: Node,
     pub(super) life: u32,
     /// It runs no tree: the test speaks for it.
@@ -139,14 +138,12 @@ impl World {
     /// One more member; a puppet if `is_puppet`.
     pub(super) fn add(&mut self, is_puppet: bool) -> usize {
         let at = self.members.len();
-        let secret = secret(at);
         let node = Node {
-            key: secret.public(),
+            key: secret(at).public(),
             epoch: WALL_MS,
         };
         self.members.push(Member {
             tree: None,
-            secret,
             node,
             life: 0,
             is_puppet,
