@@ -100,3 +100,58 @@ impl Config {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tree_settings_that_contradict_each_other_are_refused() {
+        let config = Config::default();
+        assert_eq!(config.check(), Ok(()));
+        // Three signs may be missed, and a dead parent is noticed within two seconds of traffic, and
+        // within twenty without.
+        assert!(config.beat_ms * 3 <= config.silent_ms && config.silent_ms < 2_000);
+        assert!(config.rest_beat_ms < config.rest_silent_ms && config.rest_silent_ms < 20_000);
+        assert!(config.traffic_ms >= 60_000);
+        for (bad, field) in [
+            (
+                Config {
+                    beat_ms: 0,
+                    ..config.clone()
+                },
+                "tree.beat_ms",
+            ),
+            (
+                Config {
+                    silent_ms: config.beat_ms,
+                    ..config.clone()
+                },
+                "tree.beat_ms",
+            ),
+            (
+                Config {
+                    rest_silent_ms: config.rest_beat_ms,
+                    ..config.clone()
+                },
+                "tree.rest_beat_ms",
+            ),
+            (
+                Config {
+                    raise_ms: 0,
+                    ..config.clone()
+                },
+                "tree.raise_ms",
+            ),
+            (
+                Config {
+                    asked_max: 7,
+                    ..config.clone()
+                },
+                "tree.asked_max",
+            ),
+        ] {
+            assert_eq!(bad.check(), Err(field));
+        }
+    }
+}
