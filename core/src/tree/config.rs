@@ -64,7 +64,7 @@ impl Default for Config {
             missed_ms: 20_000,
             linger_ms: 1_000,
             bar_ms: 60_000,
-            doubt_ms: 5_000,
+            doubt_ms: 15_000,
             asked_max: 64,
             pair_ms: 2_000,
             again_ms: 2_000,

@@ -128,6 +128,8 @@ fn withhold(world: &mut World, liar: usize, keeps: Vec<usize>) {
 #[test]
 fn tree_liar_that_forwards_nothing_down_is_left_and_nothing_is_missed() {
     let mut world = World::grown(7);
+    // Until everybody has a backup.
+    world.run(40_000);
     let liar = world.inner();
     let below = world.children(liar);
     withhold(&mut world, liar, below.clone());

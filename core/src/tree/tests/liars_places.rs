@@ -136,7 +136,11 @@ fn state_lies(
         });
         [changed].into()
     }));
-    let others: Vec<usize> = world.honest().filter(|at| !below.contains(at)).collect();
+    let is_below = |at: usize| {
+        let above = core::iter::successors(Some(at), |at| world.parent(*at));
+        above.into_iter().any(|at| at == liar)
+    };
+    let others: Vec<usize> = world.honest().filter(|at| !is_below(*at)).collect();
     let parents: Vec<_> = others.iter().map(|at| world.parent(*at)).collect();
     // One that says nothing new of the root is left after four times ten seconds.
     let mut ms = 0;

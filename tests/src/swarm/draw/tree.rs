@@ -5,8 +5,8 @@ use super::{Act, Config, Draw, Link, Plan, Profile};
 
 const NODES: u8 = 7;
 const SAFETY_MS: u64 = 20_000;
-/// Longer than it takes to notice a silence, and to ask once more; then what was said spreads.
-const HEALING_MS: [u64; 2] = [12_000, 3_000];
+/// Longer than a parent is shut out that was cut off; then what was said spreads.
+const HEALING_MS: [u64; 2] = [25_000, 3_000];
 const OPERATIONS: u64 = 60;
 /// The kinds of operations without those of faults, and how much of each.
 const COMMON: [u64; 4] = [8, 2, 2, 12];
