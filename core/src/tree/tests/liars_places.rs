@@ -150,7 +150,8 @@ fn state_lies(
         world.run(100);
         ms += 100;
         for (at, parent) in others.iter().zip(&parents) {
-            assert!(world.parent(*at) == *parent || !lost(&world), "{at} moved");
+            let stands = world.parent(*at).is_some() || parent.is_none();
+            assert!(stands || !lost(&world), "{at} hangs on nobody");
         }
     }
     ms += world.heal(3_000);
