@@ -18,12 +18,16 @@ pub(super) struct Backup {
     ask_at: Option<Time>,
     /// Members that were asked in vain since there was one.
     tries: u8,
+    /// Who said no, the newest last: whoever has a backup keeps it.
+    refused: Vec<PublicKey>,
     /// Nobody of another branch was found: this one may be of ours.
     any: bool,
 }
 
 /// Tries after which somebody of our own branch will do.
 const CHOOSY_TRIES: u8 = 3;
+/// Members that are remembered for having said no.
+const REFUSED_MOST: usize = 16;
 /// Steps up in the image, to see in which branch somebody is.
 const STEPS_MOST: u8 = 64;
 
@@ -97,9 +101,14 @@ impl Tree {
         let any = self.backup.tries > CHOOSY_TRIES;
         let found = found.into_iter().find(|node| {
             let fits = any || !self.shares_branch(&node.key);
-            fits && !self.is_near(&node.key)
+            let is_new = !self.backup.refused.contains(&node.key);
+            fits && is_new && !self.is_near(&node.key)
         });
-        let Some(node) = found else { return };
+        let Some(node) = found else {
+            // They may be free again.
+            self.backup.refused.clear();
+            return;
+        };
         self.backup.asked = Some(node.key);
         let word = Word::Pair {
             branch: alloc::format!("{}", self.branch()),
@@ -145,6 +154,10 @@ impl Tree {
                 }
                 if self.backup.asked == Some(from.key) {
                     self.backup.asked = None;
+                    if self.backup.refused.len() >= REFUSED_MOST {
+                        self.backup.refused.remove(0);
+                    }
+                    self.backup.refused.push(from.key);
                 }
             }
         }
