@@ -164,9 +164,11 @@ impl<I: Id> Place<I> {
             if new && node != self.me && !self.children.contains(node) {
                 keep(&mut search.tried, node);
                 search.asked.push(node);
-                let purpose = match search.purpose {
-                    Purpose::Root if search.agreed => Purpose::Orphan,
-                    purpose => purpose,
+                let taken = search.agreed && search.purpose == Purpose::Root;
+                let purpose = if taken {
+                    Purpose::Orphan
+                } else {
+                    search.purpose
                 };
                 let message = self.ask(purpose, search.most, None);
                 self.send(node, message, fx);
