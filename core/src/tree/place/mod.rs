@@ -105,8 +105,8 @@ pub struct Place<I> {
     /// Calls of `raise` since the reign last changed.
     stale: u8,
     beats: u8,
-    /// Beats in which it has stood too deep.
-    deep: u8,
+    /// Beats for which it does not move.
+    still: u8,
     gone: bool,
 }
 
@@ -142,7 +142,7 @@ impl<I: Id> Place<I> {
             stay: 0,
             stale: 0,
             beats: 0,
-            deep: 0,
+            still: 0,
             gone: false,
         }
     }

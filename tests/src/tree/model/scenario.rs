@@ -125,7 +125,7 @@ pub fn short() -> Vec<Scenario> {
                 vanish: 1,
                 ..NOTHING
             },
-            states: 25_025,
+            states: 25_820,
         },
         Scenario {
             name: "two pairs merge",
@@ -161,7 +161,7 @@ pub fn short() -> Vec<Scenario> {
                 old: 1,
                 ..NOTHING
             },
-            states: 114_830,
+            states: 115_135,
         },
     ]
 }
