@@ -377,6 +377,7 @@ impl<I: Id> Place<I> {
             return;
         }
         if let Some(parent) = before {
+            self.left = Some((parent, false));
             self.send(parent, Message::Part { to: Vec::new() }, fx);
             fx.push(Effect::Unlinked { node: parent });
         }
@@ -435,6 +436,7 @@ impl<I: Id> Place<I> {
             return;
         }
         if let Some(parent) = before {
+            self.left = Some((parent, false));
             self.send(parent, Message::Part { to: Vec::new() }, fx);
             fx.push(Effect::Unlinked { node: parent });
         }

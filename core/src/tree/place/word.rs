@@ -124,8 +124,9 @@ impl<I: Id> Place<I> {
     }
 
     pub(super) fn on_state(&mut self, from: I, state: State<I>, fx: &mut Effects<Effect<I>>) {
-        if self.children.expects(from) {
-            // It was the parent and comes below us: this is from before.
+        let left = self.left.is_some_and(|(left, _)| left == from);
+        if left && self.children.expects(from) {
+            // It was the parent just now and comes below us: this is from before.
             return;
         }
         if self.parent() != Some(from) {
