@@ -18,7 +18,7 @@ fn tree_random_schedules_make_no_loop_and_heal() {
         match schedules::run(seed) {
             Ok(outcome) => {
                 if outcome.kept == Some(false) {
-                    println!("not kept: {seed}");
+                    println!("places were lost when one more died: HYDROID_SEED={seed}");
                 }
                 sent += outcome.sent;
                 slowest = slowest.max((outcome.healed_ms, seed));

@@ -5,8 +5,8 @@ use alloc::vec::Vec;
 use super::{Effect, Id, Place, Purpose, Sight, search::Search};
 use crate::base::Effects;
 
-/// Beats in which it has to have stood too deep before it moves.
-const DEEP_BEATS: u8 = 2;
+/// Beats for which nobody moves after the tree has become smaller.
+pub(super) const STILL_BEATS: u8 = 2;
 
 impl<I: Id> Place<I> {
     /// The depth below which a holder of an open slot has to stand, so that a move there is of
@@ -30,15 +30,13 @@ impl<I: Id> Place<I> {
 
     pub(super) fn balance(&mut self, sight: &mut impl Sight<I>, fx: &mut Effects<Effect<I>>) {
         let busy = self.search.is_some() || self.duty.is_some() || self.moving_above;
-        let Some(fit) = self.fit().filter(|_| !busy && !self.is_adrift()) else {
-            self.deep = 0;
+        // While a hole is filled the tree seems smaller than it is.
+        let still = self.still > 0;
+        self.still = self.still.saturating_sub(1);
+        let busy = busy || still || self.is_adrift();
+        let Some(fit) = self.fit().filter(|_| !busy) else {
             return;
         };
-        // While a hole is filled the tree seems smaller than it is.
-        if self.deep < DEEP_BEATS {
-            self.deep += 1;
-            return;
-        }
         // Not all of them at once: the slots that are known are few.
         if sight.dice() % 2 == 1 {
             return;

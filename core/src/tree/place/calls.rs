@@ -229,6 +229,10 @@ impl<I: Id> Place<I> {
             return;
         }
         self.raising = None;
+        self.left = match self.left {
+            Some((left, false)) => Some((left, true)),
+            Some((_, true)) | None => None,
+        };
         self.beat_words(fx);
         self.balance(sight, fx);
     }

@@ -105,8 +105,10 @@ pub struct Place<I> {
     /// Calls of `raise` since the reign last changed.
     stale: u8,
     beats: u8,
-    /// Beats in which it has stood too deep.
-    deep: u8,
+    /// The parent that it has left, and whether that is a beat ago.
+    left: Option<(I, bool)>,
+    /// Beats for which it does not move.
+    still: u8,
     gone: bool,
 }
 
@@ -142,7 +144,8 @@ impl<I: Id> Place<I> {
             stay: 0,
             stale: 0,
             beats: 0,
-            deep: 0,
+            left: None,
+            still: 0,
             gone: false,
         }
     }

@@ -164,10 +164,11 @@ impl<I: Id> Place<I> {
             if new && node != self.me && !self.children.contains(node) {
                 keep(&mut search.tried, node);
                 search.asked.push(node);
-                let purpose = match search.purpose {
-                    Purpose::Root if search.agreed => Purpose::Orphan,
-                    purpose
-                    @ (Purpose::Root | Purpose::Orphan | Purpose::Mover | Purpose::Heir) => purpose,
+                let taken = search.agreed && search.purpose == Purpose::Root;
+                let purpose = if taken {
+                    Purpose::Orphan
+                } else {
+                    search.purpose
                 };
                 let message = self.ask(purpose, search.most, None);
                 self.send(node, message, fx);
@@ -376,6 +377,7 @@ impl<I: Id> Place<I> {
             return;
         }
         if let Some(parent) = before {
+            self.left = Some((parent, false));
             self.send(parent, Message::Part { to: Vec::new() }, fx);
             fx.push(Effect::Unlinked { node: parent });
         }
@@ -434,6 +436,7 @@ impl<I: Id> Place<I> {
             return;
         }
         if let Some(parent) = before {
+            self.left = Some((parent, false));
             self.send(parent, Message::Part { to: Vec::new() }, fx);
             fx.push(Effect::Unlinked { node: parent });
         }

@@ -3,8 +3,8 @@
 use alloc::vec::Vec;
 
 use super::{
-    Below, Effect, Fault, Id, Message, OPEN_MOST, PATH_MOST, Place, State, Timer, children::Told,
-    rule::Followed,
+    Below, Effect, Fault, Id, Message, OPEN_MOST, PATH_MOST, Place, State, Timer,
+    balance::STILL_BEATS, children::Told, rule::Followed,
 };
 use crate::base::Effects;
 
@@ -124,8 +124,9 @@ impl<I: Id> Place<I> {
     }
 
     pub(super) fn on_state(&mut self, from: I, state: State<I>, fx: &mut Effects<Effect<I>>) {
-        if self.children.expects(from) {
-            // It was the parent and comes below us: this is from before.
+        let left = self.left.is_some_and(|(left, _)| left == from);
+        if left && self.children.expects(from) {
+            // It was the parent just now and comes below us: this is from before.
             return;
         }
         if self.parent() != Some(from) {
@@ -145,6 +146,9 @@ impl<I: Id> Place<I> {
         let path_changed = path.as_ref().is_some_and(|path| *path != self.path);
         let adrift_changed = self.adrift_above != state.adrift;
         let resized = self.size_told != state.size;
+        if state.size < self.size_told {
+            self.still = STILL_BEATS;
+        }
         self.path = path.unwrap_or_else(|| core::mem::take(&mut self.path));
         self.adrift_above = state.adrift;
         self.moving_above = state.moving;
