@@ -103,7 +103,7 @@ impl Run<'_> {
         match self.plan.profile {
             Profile::Kept => self.cast.cuts.silent(now, node, ms),
             Profile::Large | Profile::Fine | Profile::Tree => {
-                self.cast.cuts.cut(node, now.plus_ms(ms))
+                self.cast.cuts.cut(node, now.plus_ms(ms));
             }
         }
     }
