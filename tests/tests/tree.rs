@@ -38,7 +38,7 @@ fn tree_random_schedules_make_no_loop_and_heal() {
     println!("one more died in {tried}: in {kept} all others kept their places");
     assert_eq!(failed, 0, "schedules that failed");
     // Where an heir is not heard of in time, those below the hole act alone.
-    assert!(100 * kept >= 98 * tried, "{kept} of {tried}");
+    assert!(100 * kept >= 97 * tried, "{kept} of {tried}");
 }
 
 #[test]

@@ -61,10 +61,9 @@ impl<I: Id> Place<I> {
         if self.reign().root == Some(from) {
             return self.refuse(from, fx);
         }
-        // Who is not the root may know of fewer members than there are: the root has named it.
-        let slack = if self.is_root() { 0 } else { self.size() / 8 };
-        let near = ask.size <= self.size().saturating_add(slack);
-        let below = ask.size <= 1 || self.is_larger(from, ask) || (slack > 0 && near);
+        // Who is not the root may know of fewer members than there are, but whom the root has named
+        // slots to asks as an orphan.
+        let below = ask.size <= 1 || self.is_larger(from, ask);
         if below && self.is_feasible(ask) {
             return self.place(from, ask, sight, fx);
         }

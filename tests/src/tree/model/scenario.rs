@@ -125,7 +125,7 @@ pub fn short() -> Vec<Scenario> {
                 vanish: 1,
                 ..NOTHING
             },
-            states: 25_820,
+            states: 25_025,
         },
         Scenario {
             name: "two pairs merge",
