@@ -270,3 +270,42 @@ fn tree_broadcasts_reach_everybody_once() {
         assert_eq!(colony.books.gaps, 0);
     }
 }
+
+/// Members that come and go.
+const VISITORS: usize = 30;
+
+/// A neighbour that does not even take what is said about places is given up, though it is heard.
+#[test]
+fn tree_setting_unsent_max_bytes_is_what_waits_for_a_neighbour_at_most() {
+    let kept = |unsent_max_bytes: u32| {
+        let mut settings = Settings::new(VISITORS + 2, 2, 1);
+        let config = &mut settings.config;
+        config.tree.unsent_max_bytes = unsent_max_bytes;
+        config.tree.silent_ms = 50_000;
+        config.tree.beat_ms = 100;
+        let room = config.stream.head_max_bytes + 2;
+        config.stream.send_buffer_stream_initial_bytes = room;
+        config.stream.send_buffer_stream_max_bytes = room;
+        let mut colony = Colony::new(&settings);
+        colony.join(0, None);
+        colony.join(1, Some(0));
+        colony.run(3_000);
+        let parent = usize::from(!colony.tree(0).standing().is_root);
+        let below = |colony: &Colony| colony.tree(parent).children().count();
+        assert_eq!(below(&colony), 1);
+        // What the child is told goes nowhere; its own words still come.
+        let [from, to] = [parent, 1 - parent].map(|n| colony.world.nodes[n].seen());
+        colony.world.cut(from, to, [true, false]);
+        // Whoever comes and goes changes the size of the tree, which the child is told.
+        let child = colony.tree(1 - parent).me();
+        for n in 2..VISITORS + 2 {
+            colony.join(n, Some(parent));
+            colony.run(400);
+            colony.leave(n);
+            colony.run(400);
+        }
+        colony.tree(parent).children().any(|it| it == child)
+    };
+    assert!(kept(1 << 20));
+    assert!(!kept(256));
+}

@@ -146,7 +146,7 @@ mod tests {
             (
                 Config {
                     asked_max: 7,
-                    ..config.clone()
+                    ..config
                 },
                 "tree.asked_max",
             ),

@@ -114,7 +114,7 @@ fn tree_liar_that_changes_what_it_forwards_is_left_and_nobody_is_deceived() {
 
 /// Lets an inner member keep back what it should forward to those that `keeps` says; it speaks
 /// truly of all else.
-fn withhold(world: &mut World, liar: usize, keeps: Vec<usize>) {
+pub(super) fn withhold(world: &mut World, liar: usize, keeps: Vec<usize>) {
     world.members[liar].lies = true;
     world.members[liar].twist = Some(Box::new(move |to, kind, bytes| {
         let is_message = kind == Kind::Bulk && [2, 3].contains(&bytes[2]);

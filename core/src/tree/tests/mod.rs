@@ -8,5 +8,6 @@ mod liars_casts;
 mod liars_images;
 mod liars_places;
 mod life;
+mod settings;
 mod watch;
 mod world;

@@ -193,7 +193,7 @@ impl State {
             })
         };
         self.call(to, |place, eye, fx| {
-            place.on_message(name, message, eye, fx)
+            place.on_message(name, message, eye, fx);
         })
     }
 
