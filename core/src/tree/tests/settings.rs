@@ -28,26 +28,26 @@ fn asks_nobody(config: Config) -> World {
 
 #[test]
 fn tree_setting_dial_ms_is_how_long_an_answer_is_waited_for() {
-    for dial_ms in [200, 900] {
+    for most_ms in [200, 900] {
         let config = Config {
-            dial_ms,
+            dial_ms: most_ms,
             ..Config::default()
         };
         let mut world = asks_nobody(config);
         let unreachable = |world: &World| world.tree(1).stats().unreachable;
-        world.run(u64::from(dial_ms) - 10);
-        assert_eq!(unreachable(&world), 0, "given up before {dial_ms} ms");
+        world.run(u64::from(most_ms) - 10);
+        assert_eq!(unreachable(&world), 0, "given up before {most_ms} ms");
         world.run(20);
-        assert_eq!(unreachable(&world), 1, "not given up after {dial_ms} ms");
+        assert_eq!(unreachable(&world), 1, "not given up after {most_ms} ms");
     }
 }
 
 #[test]
 fn tree_setting_missed_ms_is_how_long_others_are_asked_instead() {
-    for missed_ms in [300, 4_000] {
+    for most_ms in [300, 4_000] {
         let config = Config {
             dial_ms: 200,
-            missed_ms,
+            missed_ms: most_ms,
             again_ms: 30_000,
             ..Config::default()
         };
@@ -57,10 +57,10 @@ fn tree_setting_missed_ms_is_how_long_others_are_asked_instead() {
             let key = secret(2).public();
             world.tree(1).peers.is_likely(world.now.plus_ms(ms), &key)
         };
-        let missed_ms = u64::from(missed_ms);
+        let most_ms = u64::from(most_ms);
         assert!(!is_likely(&world, 0));
-        assert!(!is_likely(&world, missed_ms - 10));
-        assert!(is_likely(&world, missed_ms + 10));
+        assert!(!is_likely(&world, most_ms - 10));
+        assert!(is_likely(&world, most_ms + 10));
     }
 }
 
@@ -77,27 +77,27 @@ fn visited(config: Config) -> (World, usize, usize) {
 
 #[test]
 fn tree_setting_linger_ms_is_how_long_a_visitor_is_kept() {
-    for linger_ms in [1_000, 8_000] {
+    for most_ms in [1_000, 8_000] {
         let config = Config {
-            linger_ms,
+            linger_ms: most_ms,
             ..Config::default()
         };
         let beat_ms = u64::from(config.beat_ms);
         let (mut world, root, stranger) = visited(config);
         let key = world.members[stranger].node.key;
         let is_kept = |world: &World| world.tree(root).peers.find(&key).is_some();
-        world.run(u64::from(linger_ms) - 200);
-        assert!(is_kept(&world), "let go before {linger_ms} ms");
+        world.run(u64::from(most_ms) - 200);
+        assert!(is_kept(&world), "let go before {most_ms} ms");
         world.run(200 + beat_ms);
-        assert!(!is_kept(&world), "kept for more than {linger_ms} ms");
+        assert!(!is_kept(&world), "kept for more than {most_ms} ms");
     }
 }
 
 #[test]
 fn tree_setting_bar_ms_is_how_long_a_liar_is_not_dealt_with() {
-    for bar_ms in [2_000, 9_000] {
+    for most_ms in [2_000, 9_000] {
         let config = Config {
-            bar_ms,
+            bar_ms: most_ms,
             ..Config::default()
         };
         let (mut world, root, liar) = visited(config);
@@ -116,12 +116,12 @@ fn tree_setting_bar_ms_is_how_long_a_liar_is_not_dealt_with() {
         let node = world.members[liar].node;
         assert_eq!(answers(&mut world), 0);
         whose(&mut world, root, liar);
-        world.run(u64::from(bar_ms) - 1_000);
+        world.run(u64::from(most_ms) - 1_000);
         assert_eq!(world.members[liar].inbox.len(), 0);
         assert!(!world.tree(root).peers.is_likely(world.now, &node.key));
         world.run(1_000);
         assert!(world.tree(root).peers.is_likely(world.now, &node.key));
-        assert_eq!(answers(&mut world), 1, "still barred after {bar_ms} ms");
+        assert_eq!(answers(&mut world), 1, "still barred after {most_ms} ms");
     }
 }
 
@@ -143,9 +143,9 @@ fn tree_setting_pair_ms_is_how_often_a_backup_is_sought() {
 
 #[test]
 fn tree_setting_doubt_ms_is_how_long_a_parent_that_keeps_back_is_barred() {
-    for doubt_ms in [3_000, 20_000] {
+    for most_ms in [3_000, 20_000] {
         let config = Config {
-            doubt_ms,
+            doubt_ms: most_ms,
             ..Config::default()
         };
         let mut world = World::grown_with(7, config);
@@ -168,7 +168,7 @@ fn tree_setting_doubt_ms_is_how_long_a_parent_that_keeps_back_is_barred() {
         let at = *below.iter().find(doubter).unwrap();
         let key = world.members[liar].node.key;
         let is_barred = |ms: u64| world.tree(at).peers.is_barred(left.plus_ms(ms), &key);
-        assert!(is_barred(u64::from(doubt_ms) - 200));
-        assert!(!is_barred(u64::from(doubt_ms)));
+        assert!(is_barred(u64::from(most_ms) - 200));
+        assert!(!is_barred(u64::from(most_ms)));
     }
 }
