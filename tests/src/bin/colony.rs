@@ -3,13 +3,15 @@
 
 use std::{fs, path::PathBuf, process::ExitCode, time::Instant};
 
-use hydroid_tests::colony::{Colony, Settings, figures, figures::Figures, shape, svg, text};
+use hydroid_tests::colony::{
+    Colony, Settings, census::census, figures::Figures, shape, story, svg, text,
+};
 
 const USAGE: &str = "\
 usage: colony [--members N] [--arity K] [--kill PERCENT] [--seed S] [--full] [--json] [--svg DIR]
   --members N     members of the space, 4 to 100000 (10000)
   --arity K       members below each, 2 to 8 (2)
-  --kill PERCENT  how many die at once, 1 to 90 (30)
+  --kill PERCENT  how many die at once, 1 to 90 (10, then 30, 50 and 80, each of all)
   --seed S        every choice of chance (1)
   --full          every member holds the whole image, whatever that takes
   --json          the figures as JSON
@@ -19,7 +21,7 @@ It ends with 1 if a figure is missed, and with 2 if an argument is none.";
 struct Arguments {
     members: usize,
     arity: u8,
-    kill: u64,
+    kills: Vec<u64>,
     seed: u64,
     full: bool,
     json: bool,
@@ -59,7 +61,7 @@ fn parse(mut words: impl Iterator<Item = String>) -> Result<Option<Arguments>, S
     let mut arguments = Arguments {
         members: 10_000,
         arity: 2,
-        kill: 30,
+        kills: vec![10, 30, 50, 80],
         seed: 1,
         full: false,
         json: false,
@@ -77,7 +79,7 @@ fn parse(mut words: impl Iterator<Item = String>) -> Result<Option<Arguments>, S
         match word.as_str() {
             "--members" => arguments.members = number(4, 100_000)? as usize,
             "--arity" => arguments.arity = number(2, 8)? as u8,
-            "--kill" => arguments.kill = number(1, 90)?,
+            "--kill" => arguments.kills = vec![number(1, 90)?],
             "--seed" => arguments.seed = number(0, u64::MAX)?,
             "--full" => arguments.full = true,
             "--json" => arguments.json = true,
@@ -94,45 +96,44 @@ fn parse(mut words: impl Iterator<Item = String>) -> Result<Option<Arguments>, S
 
 /// Tells whether every figure was reached.
 fn run(arguments: &Arguments) -> Result<bool, String> {
-    let Arguments { arity, kill, .. } = *arguments;
+    let arity = arguments.arity;
     let mut settings = Settings::new(arguments.members, arity, arguments.seed);
+    let whole = settings.clone();
     if !arguments.full && arguments.members > FULL_MOST {
         settings.config.tree.image.members_max = SAMPLED_FROM;
     }
     let mut figures = Figures::default();
-    let begun = Instant::now();
-    let mut told = 0;
-    let mut step = |what: &str, figures: &Figures| {
-        if !arguments.json {
-            eprint!("{}", figures.table_from(told));
-            eprintln!("{:7.1} s  {what}", begun.elapsed().as_secs_f64());
-        }
-        told = figures.all.len();
-    };
-    step(
-        "the members join (lines by a stub of cryptography, broadcasts by real signatures)",
-        &figures,
-    );
+    let mut log = Log::new(arguments.json);
+    log.step("the members join", &figures);
     let mut colony = Colony::new(&settings);
-    figures::grow(&mut colony, 0..arguments.members, 10_000, &mut figures);
-    figures::joined(&mut colony, arity, &mut figures);
-    step("they speak", &figures);
+    story::join(&mut colony, arguments.members, arity, &mut figures);
+    log.step("they speak", &figures);
     let goals = goals(arity);
-    figures::speak(&mut colony, (arity, "steady"), 20, goals, &mut figures);
-    figures::memory(&colony, &mut figures);
-    let before = shape(&colony, arity);
-    step("some die", &figures);
-    figures::cut(&mut colony, arity, kill, &mut figures);
-    let after = shape(&colony, arity);
+    story::speak(&mut colony, (arity, "steady"), 20, goals, &mut figures);
+    story::memory(&colony, &mut figures);
+    let mut shapes = vec![("before".to_string(), shape(&colony, arity))];
+    for (n, percent) in arguments.kills.iter().enumerate() {
+        if n > 0 {
+            log.step("the dead come back", &figures);
+            story::revive(&mut colony, arity, 9_000);
+        }
+        log.step(&format!("{percent} % die"), &figures);
+        story::cut(&mut colony, arity, *percent, &mut figures);
+        shapes.push((format!("after-{percent}"), shape(&colony, arity)));
+    }
+    log.step("they speak", &figures);
     let later = (goals.0 + 2.0, goals.1 * (goals.0 + 2.0) / goals.0);
-    figures::speak(&mut colony, (arity, "healed"), 20, later, &mut figures);
+    story::speak(&mut colony, (arity, "healed"), 20, later, &mut figures);
     drop(colony);
-    step("two trees become one", &figures);
-    figures::merge(&settings, &mut figures);
-    step("done", &figures);
+    log.step("two trees become one", &figures);
+    story::merge(&settings, &mut figures);
+    log.step("members come, go and are counted", &figures);
+    let members = arguments.members.min(FULL_MOST);
+    census(&Settings { members, ..whole }, &mut figures);
+    log.step("done", &figures);
     if let Some(dir) = &arguments.svg {
         fs::create_dir_all(dir).map_err(|error| format!("{}: {error}", dir.display()))?;
-        for (name, shape) in [("before", &before), ("after", &after)] {
+        for (name, shape) in &shapes {
             let path = dir.join(format!("{name}.svg"));
             let title = format!("{name}: {} members, depth {}", shape.members, shape.depth);
             let written = fs::write(&path, svg(shape, &title));
@@ -143,12 +144,43 @@ fn run(arguments: &Arguments) -> Result<bool, String> {
         let json = serde_json::to_string_pretty(&figures);
         println!("{}", json.map_err(|error| error.to_string())?);
     } else {
-        println!("before\n{}", text(&before, LINES_MOST));
-        println!("after\n{}", text(&after, LINES_MOST));
+        for (name, shape) in &shapes {
+            println!("{name}\n{}", text(shape, LINES_MOST));
+        }
         print!("{}", figures.table_from(0));
         print!("{}", figures.wrongs());
     }
     Ok(figures.are_met())
+}
+
+/// Tells people how far it is.
+struct Log {
+    begun: Instant,
+    told: usize,
+    is_silent: bool,
+}
+
+impl Log {
+    fn new(is_silent: bool) -> Self {
+        let log = Self {
+            begun: Instant::now(),
+            told: 0,
+            is_silent,
+        };
+        if !is_silent {
+            eprintln!("lines by a stub of cryptography, broadcasts by real signatures");
+        }
+        log
+    }
+
+    /// Prints what is new since the last step, and what comes next.
+    fn step(&mut self, what: &str, figures: &Figures) {
+        if !self.is_silent {
+            eprint!("{}", figures.table_from(self.told));
+            eprintln!("{:7.1} s  {what}", self.begun.elapsed().as_secs_f64());
+        }
+        self.told = figures.all.len();
+    }
 }
 
 /// The most hops, and milliseconds until all have a message.

@@ -10,8 +10,8 @@ pub struct Books {
     members: Vec<Member>,
     /// Every message that was sent.
     sent: Vec<Sent>,
-    /// By who sent it and its number: its place in `sent`.
-    by_number: HashMap<(usize, u64), usize>,
+    /// By who sent it, in which life, and its number: its place in `sent`.
+    by_number: HashMap<(usize, u64, u64), usize>,
     by_key: HashMap<PublicKey, usize>,
     /// What was read that should not have been, in words.
     pub wrongs: Vec<String>,
@@ -41,8 +41,21 @@ struct Member {
     gone: bool,
     /// One bit for each message.
     got: Vec<u64>,
-    /// The number that it read last, by origin.
-    last: HashMap<usize, u64>,
+    /// The number that it read last, by origin and its life.
+    last: HashMap<(usize, u64), u64>,
+    /// When it joined.
+    at: Time,
+    /// What it took until it first had a parent.
+    entry: Option<Entry>,
+}
+
+/// What it took a member to get its first place.
+#[derive(Clone, Copy, Debug)]
+pub struct Entry {
+    /// Members that it was sent on to.
+    pub redirects: u64,
+    /// How long.
+    pub took_us: u64,
 }
 
 /// How a message spread.
@@ -66,8 +79,24 @@ impl Books {
         }
     }
 
-    pub(super) fn on_joined(&mut self, n: usize) {
-        (self.members[n].joined, self.members[n].gone) = (true, false);
+    pub(super) fn on_joined(&mut self, now: Time, n: usize) {
+        self.members[n] = Member {
+            joined: true,
+            at: now,
+            ..Member::default()
+        };
+    }
+
+    /// A member has a parent; so many members were asked so far, beside those that it knew.
+    pub(super) fn on_placed(&mut self, now: Time, n: usize, redirects: u64) {
+        let member = &mut self.members[n];
+        let took_us = now.since_us(member.at);
+        member.entry.get_or_insert(Entry { redirects, took_us });
+    }
+
+    /// What it took this member to get its first place, if it has had one.
+    pub fn entry(&self, n: usize) -> Option<Entry> {
+        self.members[n].entry
     }
 
     pub(super) fn on_gone(&mut self, n: usize) {
@@ -83,10 +112,16 @@ impl Books {
         message
     }
 
-    pub(super) fn on_sent(&mut self, now: Time, n: usize, sequence: u64, message: &[u8]) {
+    pub(super) fn on_sent(
+        &mut self,
+        now: Time,
+        (n, epoch): (usize, u64),
+        sequence: u64,
+        message: &[u8],
+    ) {
         let place = self.sent.len();
         let there = |member: &&Member| member.joined && !member.gone;
-        self.by_number.insert((n, sequence), place);
+        self.by_number.insert((n, epoch, sequence), place);
         self.sent.push(Sent {
             origin: n,
             at: now,
@@ -104,13 +139,14 @@ impl Books {
     }
 
     pub(super) fn on_read(&mut self, now: Time, n: usize, told: &Broadcasted, buf: &[u8]) {
-        let (origin, sequence, len) = match told {
+        let (origin, epoch, sequence, len) = match told {
             Broadcasted::Message {
                 origin,
+                epoch,
                 sequence,
                 len,
                 ..
-            } => (origin, *sequence, *len),
+            } => (origin, *epoch, *sequence, *len),
             Broadcasted::Gap { first, last, .. } => {
                 self.gaps += last - first + 1;
                 return;
@@ -119,7 +155,8 @@ impl Books {
         };
         self.read += 1;
         let origin = self.by_key.get(&origin.key).copied();
-        let place = origin.and_then(|origin| self.by_number.get(&(origin, sequence)).copied());
+        let number = origin.map(|origin| (origin, epoch, sequence));
+        let place = number.and_then(|number| self.by_number.get(&number).copied());
         let (Some(origin), Some(place)) = (origin, place) else {
             let wrong = format!("member {n} read number {sequence} of nobody");
             return self.wrongs.push(wrong);
@@ -140,7 +177,7 @@ impl Books {
             self.wrongs.push(wrong);
         }
         member.got[place / 64] |= bit;
-        let last = member.last.insert(origin, sequence);
+        let last = member.last.insert((origin, epoch), sequence);
         if last.is_some_and(|last| last >= sequence) {
             let wrong = format!("member {n} read number {sequence} of {origin} behind {last:?}");
             self.wrongs.push(wrong);

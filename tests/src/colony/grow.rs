@@ -48,6 +48,7 @@ pub struct Colony {
     pub books: Books,
     /// How many of the nodes have joined so far.
     pub joined: usize,
+    config: Config,
     buf: Vec<u8>,
 }
 
@@ -74,6 +75,7 @@ impl Colony {
             world,
             books: Books::new(settings.members),
             joined: 0,
+            config: settings.config.clone(),
             buf: vec![0; cast::MESSAGE_MOST],
         }
     }
@@ -118,11 +120,21 @@ impl Colony {
         let joined = node.switch.join(now, local, &secret, part);
         joined.expect("a node that has not joined");
         self.joined += 1;
-        self.books.on_joined(n);
+        self.books.on_joined(now, n);
         self.books.name(self.world.nodes[n].key, n);
         if let Some(contact) = contact {
             self.meet(n, contact);
         }
+    }
+
+    /// Node `n`, which died, starts again and joins: a new life of the same member.
+    ///
+    /// # Panics
+    /// If it cannot.
+    pub fn revive(&mut self, n: usize, contact: usize) {
+        let secret = self.world.nodes[n].secret.clone();
+        self.world.restart(n, &secret, &self.config);
+        self.join(n, Some(contact));
     }
 
     /// Node `n` asks `contact` for a place.
@@ -167,11 +179,12 @@ impl Colony {
     pub fn broadcast(&mut self, n: usize, bytes: usize) -> bool {
         let now = self.world.now;
         let message = self.books.write(n, bytes);
+        let epoch = self.tree(n).me().epoch;
         let node = &mut self.world.nodes[n];
         let sent = node.switch.broadcast(now, node.hashname, &message);
         match sent {
             Ok(sequence) => {
-                self.books.on_sent(now, n, sequence, &message);
+                self.books.on_sent(now, (n, epoch), sequence, &message);
                 true
             }
             Err(_full) => false,
@@ -202,13 +215,21 @@ fn read(world: &mut World, n: usize, books: &mut Books, buf: &mut [u8]) {
     let now = world.now;
     let node = &mut world.nodes[n];
     let events = std::mem::take(&mut node.events);
+    let local = node.hashname;
+    let is_placed = |event: &Event| matches!(event, Event::Tree(TreeEvent::Placed { .. }));
+    if events.iter().any(is_placed)
+        && books.entry(n).is_none()
+        && let Some(tree) = node.switch.tree(local)
+        && tree.standing().parent.is_some()
+    {
+        books.on_placed(now, n, tree.stats().asked);
+    }
     let has_more = events
         .iter()
         .any(|event| matches!(event, Event::Tree(TreeEvent::Readable { .. })));
     if !has_more {
         return;
     }
-    let local = node.hashname;
     while let Ok(told) = node.switch.read_broadcast(now, local, buf) {
         books.on_read(now, n, &told, buf);
     }

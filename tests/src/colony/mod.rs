@@ -2,10 +2,12 @@
 //! books of who was told what, and every broadcast is held to them: once, in order, true.
 
 mod books;
+pub mod census;
 mod draw;
 pub mod figures;
 mod grow;
 mod look;
+pub mod story;
 
 pub use self::{
     books::{Books, Heard},

@@ -134,6 +134,8 @@ impl Fault {
 /// What was counted since the image was made.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Stats {
+    /// Bytes of the packets that came.
+    pub bytes: u64,
     /// Records that changed the image.
     pub taken: u64,
     /// Records that said what was known, or less.

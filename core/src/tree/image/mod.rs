@@ -42,6 +42,8 @@ use crate::{
 
 /// Ages of entries are kept in these steps, so that they fit into 16 bits.
 const TICK_MS: u32 = 64;
+/// Bytes of a packet beside its body: its length, the length of its head, and its head.
+const FRAME_BYTES: usize = 5;
 
 /// The time in ticks; it comes round after 70 minutes.
 const fn tick(now: Time) -> u16 {
@@ -205,6 +207,7 @@ impl Image {
         let Some(place) = self.place_of(link) else {
             return Ok(());
         };
+        self.stats.bytes += (FRAME_BYTES + packet.body.len()) as u64;
         let result = self.on_body(now, place, packet, verify);
         if let Err(fault) = result {
             match fault {
