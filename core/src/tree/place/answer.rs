@@ -3,8 +3,8 @@
 use alloc::vec::Vec;
 
 use super::{
-    Ask, Below, Effect, Fault, GO_MOST, Id, Message, NAMED_MOST, Open, Place, Purpose, Reign,
-    Sight, Timer, search::Search,
+    Ask, Below, Effect, Fault, GO_MOST, Id, Message, NAMED_MOST, Open, Place, Purpose,
+    RAISE_SLOW_MS, Reign, Sight, Timer, search::Search,
 };
 use crate::base::Effects;
 
@@ -322,22 +322,35 @@ impl<I: Id> Place<I> {
         }
     }
 
+    /// Whether a reign above this one has not been asked for yet.
+    pub(super) fn is_news(&self, above: Reign<I>) -> bool {
+        let asked = if self.is_root() {
+            self.raise_above
+        } else {
+            self.raising
+        };
+        self.reign() <= above && asked.is_none_or(|asked| asked < above)
+    }
+
     /// The reign is to rise above this one: as the root at once, else the parent is asked.
     pub(super) fn raise_or_ask(&mut self, above: Reign<I>, fx: &mut Effects<Effect<I>>) {
-        if self.reign() > above {
+        if !self.is_news(above) {
             return;
         }
         if !self.is_root() {
-            if self.raising.is_none_or(|asked| asked < above) {
-                self.raising = Some(above);
-                self.pass_on(Message::Raise { above }, fx);
-            }
+            self.raising = Some(above);
+            self.pass_on(Message::Raise { above }, fx);
         } else if self.raise_armed {
-            self.raise_above = self.raise_above.max(Some(above));
+            self.raise_above = Some(above);
         } else {
             self.raise_above(above, fx);
             self.raise_armed = true;
-            let ms = self.settings.raise_ms;
+            self.raises = self.raises.saturating_sub(1);
+            let ms = if self.raises == 0 {
+                RAISE_SLOW_MS
+            } else {
+                self.settings.raise_ms
+            };
             let timer = Timer::Raise;
             fx.push(Effect::Arm { timer, ms });
         }

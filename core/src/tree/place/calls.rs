@@ -3,8 +3,8 @@
 use alloc::vec::Vec;
 
 use super::{
-    Effect, Fault, GO_MOST, Id, Message, OPEN_MOST, PATH_MOST, Place, Purpose, Sight, Timer,
-    children::age, search::Search,
+    Effect, Fault, GO_MOST, Id, Message, OPEN_MOST, PATH_MOST, Place, Purpose, RAISES_MOST, Sight,
+    Timer, children::age, search::Search,
 };
 use crate::base::Effects;
 
@@ -93,7 +93,7 @@ impl<I: Id> Place<I> {
                 self.on_part(from, &to, sight, fx);
             }
             Message::Leave => self.on_lost(from, sight, fx),
-            Message::Raise { above } if self.children.contains(from) => {
+            Message::Raise { above } if self.is_news(above) && self.children.may_raise(from) => {
                 self.raise_or_ask(above, fx);
             }
             Message::Meet { node } if self.children.contains(from) => self.meet(node, fx),
@@ -229,6 +229,8 @@ impl<I: Id> Place<I> {
             return;
         }
         self.raising = None;
+        self.children.beat();
+        self.raises = (self.raises + 2).min(RAISES_MOST);
         self.left = match self.left {
             Some((left, false)) => Some((left, true)),
             Some((_, true)) | None => None,
@@ -244,6 +246,7 @@ impl<I: Id> Place<I> {
             return;
         }
         self.stay = self.stay.saturating_add(1).min(u32::MAX - 1);
+        self.standing.tick();
         let Some(parent) = self.parent() else {
             self.rest_root(fx);
             if !self.children.list.is_empty() {

@@ -11,7 +11,13 @@ pub(super) struct Child<I> {
     pub(super) below: Below<I>,
     /// What it was told last; `None` where the path changed since.
     pub(super) told: Option<Told<I>>,
+    /// How often it may ask for a new reign until the next beat.
+    raises: u8,
 }
+
+/// New reigns that a child may ask for at once, and then one each beat: each costs a message a
+/// member.
+const RAISES_MOST: u8 = 8;
 
 /// What a child was told and what is not told again until it changes.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -99,7 +105,25 @@ impl<I: Id> Children<I> {
             node,
             below,
             told: None,
+            raises: RAISES_MOST,
         });
+    }
+
+    /// Whether this child may ask for a new reign now; counts it.
+    pub(super) fn may_raise(&mut self, node: I) -> bool {
+        let child = self.find(node);
+        child.is_some_and(|child| {
+            let may = child.raises > 0;
+            child.raises = child.raises.saturating_sub(1);
+            may
+        })
+    }
+
+    /// A beat is over.
+    pub(super) fn beat(&mut self) {
+        for child in &mut self.list {
+            child.raises = (child.raises + 1).min(RAISES_MOST);
+        }
     }
 
     pub(super) fn remove(&mut self, node: I) -> Option<Child<I>> {

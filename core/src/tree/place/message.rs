@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct Reign<I> {
     /// Rises with each founding: the new root's tree outranks the one that is lost.
-    pub generation: u32,
+    pub generation: u64,
     /// Who rules.
     pub root: Option<I>,
     /// Rises whenever the root renews its rule: depths may then be chosen anew.

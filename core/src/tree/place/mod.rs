@@ -44,6 +44,10 @@ pub const OPEN_MOST: usize = 4;
 pub const GO_MOST: usize = 8;
 /// Slots that were named lately and are remembered.
 const NAMED_MOST: usize = 32;
+/// Raises of a root that others ask for in quick succession, and then one a second.
+const RAISES_MOST: u8 = 16;
+/// How long a root waits between two raises when those are used up.
+const RAISE_SLOW_MS: u32 = 1_000;
 
 /// What a place may look up about the world around it.
 pub trait Sight<I> {
@@ -93,6 +97,8 @@ pub struct Place<I> {
     raising: Option<Reign<I>>,
     raise_armed: bool,
     raise_above: Option<Reign<I>>,
+    /// As a root: how many raises may still follow one another quickly.
+    raises: u8,
     /// A neighbour that was lost lately, and whether that is some time ago.
     lost: Option<(I, bool)>,
     age_armed: bool,
@@ -136,6 +142,7 @@ impl<I: Id> Place<I> {
             raising: None,
             raise_armed: false,
             raise_above: None,
+            raises: RAISES_MOST,
             lost: None,
             age_armed: false,
             tell_armed: false,

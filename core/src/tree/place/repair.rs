@@ -334,9 +334,10 @@ impl<I: Id> Place<I> {
     ) {
         self.children.offer(to, instead);
         self.arm_age(fx);
+        let (reign, depth) = self.standing.tell();
         let take = Take {
-            reign: self.reign(),
-            depth: self.depth(),
+            reign,
+            depth,
             path: self.path.clone(),
             adrift: self.is_adrift(),
             size: self.size(),

@@ -3,11 +3,13 @@
 
 use super::{Id, Reign};
 
-/// Generations that another may be ahead of one that is in a tree. A member that lies about them
-/// could otherwise use all of them up with one word.
-const LEAP: u32 = 1 << 24;
-/// Generations beyond this are nobody's: who lies about them leaves room to outrank the lie.
-const GENERATION_MOST: u32 = u32::MAX - LEAP;
+/// Generations that a member of a tree rises by from one `tick` to the next, whatever it is told.
+/// Those who lie about them all day long need more than a thousand years to use them up, and as
+/// far as a liar took some, as soon the others follow.
+pub(super) const LEAP: u64 = 1 << 20;
+/// Generations beyond this are nobody's: who lies about them leaves room to outrank the lie. All of
+/// them are exact where numbers of JSON are read as floating ones.
+pub(super) const GENERATION_MOST: u64 = (1 << 53) - LEAP;
 /// The deepest that a parent may stand.
 const DEPTH_MOST: u16 = 4_096;
 
@@ -20,6 +22,10 @@ pub(super) struct Standing<I> {
     parent: Option<I>,
     /// Lost its parent, and is not a root either.
     adrift: bool,
+    /// The generation at the last tick.
+    base: u64,
+    /// Whether anybody was ever told of its reign by it, and so may have it as a parent.
+    told: bool,
 }
 
 /// What became of a parent's word about itself.
@@ -46,11 +52,19 @@ impl<I: Id> Standing<I> {
             least: 0,
             parent: None,
             adrift: false,
+            base: 0,
+            told: false,
         }
     }
 
     pub(super) fn reign(&self) -> Reign<I> {
         self.reign
+    }
+
+    /// What it tells of itself to one that has it as a parent or may take it for one.
+    pub(super) fn tell(&mut self) -> (Reign<I>, u16) {
+        self.told = true;
+        (self.reign, self.least)
     }
 
     pub(super) fn depth(&self) -> u16 {
@@ -80,8 +94,7 @@ impl<I: Id> Standing<I> {
     pub(super) fn take_parent(&mut self, parent: I, reign: Reign<I>, depth: u16) -> bool {
         let allowed = self.allows(reign, depth);
         if allowed {
-            self.reign = reign;
-            self.least = depth + 1;
+            self.rise(reign, depth);
             self.parent = Some(parent);
             self.adrift = false;
         }
@@ -94,8 +107,7 @@ impl<I: Id> Standing<I> {
             Followed::Older
         } else if self.allows(reign, depth) {
             let changed = (self.reign, self.least) != (reign, depth + 1);
-            self.reign = reign;
-            self.least = depth + 1;
+            self.rise(reign, depth);
             if changed {
                 Followed::Changed
             } else {
@@ -106,17 +118,42 @@ impl<I: Id> Standing<I> {
         }
     }
 
+    /// Stands below a parent that told this of itself.
+    fn rise(&mut self, reign: Reign<I>, depth: u16) {
+        if self.reign.generation == 0 {
+            self.base = reign.generation;
+        }
+        self.reign = reign;
+        self.least = depth + 1;
+    }
+
     /// Is without a parent from now on. Reign and least depth stay.
     pub(super) fn lose_parent(&mut self) {
         self.adrift = true;
         self.parent = None;
     }
 
+    /// Without a parent, and at a generation to which others may not be able to follow: begins
+    /// anew if it has told nobody of itself, so that nobody can have it as a parent.
+    pub(super) fn begin_anew(&mut self, me: I) -> bool {
+        let anew = self.adrift && !self.told && self.reign.generation > LEAP;
+        if anew {
+            *self = Self::new(me);
+        }
+        anew
+    }
+
+    /// Some time has gone by: generations may rise again.
+    pub(super) fn tick(&mut self) {
+        self.base = self.reign.generation;
+    }
+
     /// Is a root from now on, of a generation of its own that outranks what it knew. False if no
     /// generation is left.
     pub(super) fn found(&mut self, me: I) -> bool {
-        let founded = self.raise_generation(self.reign.generation, me);
+        let founded = self.reign.generation <= GENERATION_MOST;
         if founded {
+            self.begin(me, self.reign.generation + 1);
             self.parent = None;
             self.adrift = false;
             self.least = 0;
@@ -124,9 +161,10 @@ impl<I: Id> Standing<I> {
         founded
     }
 
-    /// As a root: raises the reign, above `above` too. False if there is nothing to do.
+    /// As a root: raises the reign, above `above` too or as far towards it as may be by now. False
+    /// if there is nothing to do.
     pub(super) fn raise(&mut self, me: I, above: Reign<I>) -> bool {
-        if !self.is_root() || above < self.reign || !self.is_bounded(above, 0) {
+        if !self.is_root() || above < self.reign {
             return false;
         }
         let ours = (above.generation, above.root) == (self.reign.generation, Some(me));
@@ -135,26 +173,29 @@ impl<I: Id> Standing<I> {
                 self.reign.sequence = sequence;
                 true
             }
-            Some(_) | None => self.raise_generation(above.generation, me),
+            Some(_) | None => {
+                let most = self.base.saturating_add(LEAP).min(GENERATION_MOST);
+                let generation = above.generation.saturating_add(1).min(most);
+                let rises = generation > self.reign.generation;
+                if rises {
+                    self.begin(me, generation);
+                }
+                rises
+            }
         }
     }
 
-    /// `above` is at least the generation that it has.
-    fn raise_generation(&mut self, above: u32, me: I) -> bool {
-        let Some(generation) = above.checked_add(1) else {
-            return false;
-        };
+    fn begin(&mut self, me: I, generation: u64) {
         self.reign = Reign {
             generation,
             root: Some(me),
             sequence: 0,
         };
-        true
     }
 
     fn is_bounded(&self, reign: Reign<I>, depth: u16) -> bool {
         let fresh = self.reign.generation == 0;
-        let near = reign.generation <= self.reign.generation.saturating_add(LEAP);
+        let near = reign.generation <= self.base.saturating_add(LEAP);
         depth < DEPTH_MOST && reign.generation <= GENERATION_MOST && (fresh || near)
     }
 }

@@ -416,7 +416,9 @@ impl<I: Id> Place<I> {
             let timer = Timer::Found;
             return fx.push(Effect::Arm { timer, ms });
         }
-        if self.is_head_adrift() {
+        if self.standing.begin_anew(self.me) {
+            self.on_rooted(fx);
+        } else if self.is_head_adrift() {
             self.found(fx);
         }
     }
@@ -440,6 +442,10 @@ impl<I: Id> Place<I> {
             self.send(parent, Message::Part { to: Vec::new() }, fx);
             fx.push(Effect::Unlinked { node: parent });
         }
+        self.on_rooted(fx);
+    }
+
+    fn on_rooted(&mut self, fx: &mut Effects<Effect<I>>) {
         self.end_search(fx);
         self.path.clear();
         self.adrift_above = false;

@@ -37,11 +37,12 @@ impl<I: Id> Place<I> {
         let Some(child) = self.children.find(node) else {
             return;
         };
+        let (reign, depth) = self.standing.tell();
         let path = child.told.is_none();
         child.told = Some(told);
         let message = Message::State(State {
-            reign: self.reign(),
-            depth: self.depth(),
+            reign,
+            depth,
             path: path.then(|| self.path.clone()),
             adrift: self.is_adrift(),
             moving: told.moving,

@@ -9,7 +9,7 @@ use super::{
 };
 
 /// A reign as it stands in a packet.
-fn reign(world: &World, generation: u32, root: usize, sequence: u32) -> String {
+fn reign(world: &World, generation: u64, root: usize, sequence: u32) -> String {
     let root = contact(world, root);
     format!(r#"{{"generation":{generation},"root":"{root}","sequence":{sequence}}}"#)
 }
@@ -177,7 +177,7 @@ fn tree_liar_that_tells_a_greater_depth_is_left_by_those_below_it() {
 
 #[test]
 fn tree_liar_that_tells_a_reign_from_nowhere_is_left_by_those_below_it() {
-    let (world, _) = state_lies(|state| state.reign.generation = u32::MAX);
+    let (world, _) = state_lies(|state| state.reign.generation = u64::MAX);
     assert!(world.faults(Fault::Risen) >= 1);
 }
 
@@ -215,7 +215,7 @@ fn tree_liar_that_offers_a_place_against_the_rule_is_declined() {
     let liar = world.add(true);
     let newcomer = world.add(false);
     let asked = |world: &World| heard(world, liar, "ask") > 0;
-    for (n, (generation, depth)) in [(u32::MAX, 0), (7, 60_000)].into_iter().enumerate() {
+    for (n, (generation, depth)) in [(u64::MAX, 0), (7, 60_000)].into_iter().enumerate() {
         world.members[liar].inbox.clear();
         world.join(newcomer, liar);
         world.run_until(1_000, asked);

@@ -100,7 +100,7 @@ pub fn short() -> Vec<Scenario> {
                 fire: 1,
                 ..NOTHING
             },
-            states: 19_244,
+            states: 19_476,
         },
         Scenario {
             name: "any of three dies and lives again",
@@ -113,7 +113,7 @@ pub fn short() -> Vec<Scenario> {
                 fire: 1,
                 ..NOTHING
             },
-            states: 96_930,
+            states: 103_212,
         },
         Scenario {
             name: "four with a suspicion",
@@ -125,7 +125,7 @@ pub fn short() -> Vec<Scenario> {
                 vanish: 1,
                 ..NOTHING
             },
-            states: 25_025,
+            states: 32_282,
         },
         Scenario {
             name: "two pairs merge",
@@ -167,7 +167,7 @@ fn old_words() -> Scenario {
             old: 1,
             ..NOTHING
         },
-        states: 115_135,
+        states: 150_016,
     }
 }
 

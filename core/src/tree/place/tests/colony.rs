@@ -51,6 +51,8 @@ pub(super) struct Colony {
     pub(super) places: BTreeMap<Letter, Place<Letter>>,
     pub(super) queue: VecDeque<(Letter, Letter, Message<Letter>)>,
     pub(super) armed: BTreeSet<(Letter, Timer)>,
+    /// For how long each was armed last.
+    pub(super) waits: BTreeMap<(Letter, Timer), u32>,
     pub(super) counted: Vec<(Letter, Fault)>,
     /// Everybody whose parent changed since this was emptied.
     pub(super) moved: BTreeSet<char>,
@@ -64,6 +66,7 @@ impl Colony {
             places: BTreeMap::new(),
             queue: VecDeque::new(),
             armed: BTreeSet::new(),
+            waits: BTreeMap::new(),
             counted: Vec::new(),
             moved: BTreeSet::new(),
             eye: Eye::default(),
@@ -117,7 +120,8 @@ impl Colony {
         while let Some(effect) = self.fx.pop() {
             match effect {
                 Effect::Send { to, message } => self.queue.push_back((me, to, message)),
-                Effect::Arm { timer, .. } => {
+                Effect::Arm { timer, ms } => {
+                    self.waits.insert((me, timer), ms);
                     self.armed.insert((me, timer));
                 }
                 Effect::Disarm { timer } => {

@@ -14,7 +14,7 @@ fn below(size: u32, height: u16) -> Below<Letter> {
     }
 }
 
-fn take(generation: u32, depth: u16) -> Message<Letter> {
+fn take(generation: u64, depth: u16) -> Message<Letter> {
     Message::Take(Take {
         reign: Reign {
             generation,
@@ -41,7 +41,7 @@ fn tree_liars_offers_that_nobody_asked_for_are_declined() {
 fn tree_liars_offers_against_the_rule_are_counted() {
     let mut colony = Colony::grown("a");
     colony.call('a', |place, eye, fx| place.join(&[Letter('z')], eye, fx));
-    colony.tell('z', 'a', take(u32::MAX, 0));
+    colony.tell('z', 'a', take(u64::MAX, 0));
     assert_eq!(colony.counted, [(Letter('a'), Fault::Offer)]);
     assert!(colony.place('a').is_root());
 }
@@ -131,4 +131,144 @@ fn tree_liars_words_of_who_is_no_parent_and_no_child_are_answered_and_ignored() 
     assert_eq!(*colony.place('d'), before);
     let part = Message::Part { to: Vec::new() };
     assert_eq!(colony.sent('d', 'z'), vec![part.clone(), part]);
+}
+
+/// How often the root's reign changed while `d` asked for a higher one so often, and the root's
+/// timer ran out after each.
+fn raised(colony: &mut Colony, times: u64) -> usize {
+    let mut reigns = 0;
+    for _ in 0..times {
+        let before = colony.place('a').reign();
+        let above = Reign {
+            generation: before.generation + 5,
+            ..before
+        };
+        colony.tell('d', 'b', Message::Raise { above });
+        colony.run();
+        colony.fire(Timer::Raise);
+        reigns += usize::from(colony.place('a').reign() > before);
+    }
+    reigns
+}
+
+#[test]
+fn tree_liars_get_few_new_reigns_and_the_others_theirs() {
+    let mut colony = Colony::seven();
+    assert_eq!(raised(&mut colony, 100), 8);
+    // The others get theirs.
+    colony.beat();
+    let before = colony.place('a').reign();
+    colony.tell('e', 'b', Message::Raise { above: before });
+    colony.run();
+    assert!(colony.place('a').reign() > before);
+    colony.fire(Timer::Raise);
+    colony.beat();
+    assert_eq!(raised(&mut colony, 100), 1);
+}
+
+#[test]
+fn tree_liars_that_ask_a_root_for_new_reigns_wait_longer_and_longer() {
+    let mut colony = Colony::seven();
+    let mut waits = Vec::new();
+    for _ in 0..20 {
+        let reign = Reign {
+            generation: colony.place('a').reign().generation + 5,
+            ..colony.place('a').reign()
+        };
+        let ask = Ask {
+            r#as: Purpose::Orphan,
+            reign,
+            least: 0,
+            size: 1,
+            height: 0,
+            leaf: false,
+            most: u16::MAX,
+            hole: None,
+        };
+        colony.tell('z', 'a', Message::Ask(ask));
+        waits.push(colony.waits[&(Letter('a'), Timer::Raise)]);
+        colony.fire(Timer::Raise);
+    }
+    assert_eq!((waits[0], waits[19]), (100, 1_000));
+    assert!(waits.is_sorted());
+}
+
+#[test]
+fn tree_liars_that_drag_a_branch_away_are_caught_up_with() {
+    let mut colony = Colony::grown("a ab ac bd be cf cg dh di");
+    let far = |colony: &Colony, leaps: u64| {
+        let reign = colony.place('a').reign();
+        State {
+            reign: Reign {
+                generation: reign.generation + leaps * rule::LEAP,
+                ..reign
+            },
+            depth: 1,
+            path: None,
+            adrift: false,
+            moving: false,
+            plug: None,
+            rest: Vec::new(),
+            size: 7,
+        }
+    };
+    // Far beyond, then as far as may be: d goes along, its neighbours do not know of it.
+    for leaps in [3, 2, 1] {
+        let state = far(&colony, leaps);
+        colony.tell('b', 'd', Message::State(state));
+    }
+    let mut dragged = colony.place('d').reign().generation;
+    assert!(dragged > rule::LEAP / 2);
+    for name in "abcdefghi".chars() {
+        colony.call(name, |place, eye, fx| place.raise(eye, fx));
+    }
+    let state = far(&colony, 2);
+    colony.queue.clear();
+    colony.tell('b', 'd', Message::State(state));
+    assert!(colony.place('d').reign().generation > dragged);
+    dragged = colony.place('d').reign().generation;
+    colony.eye.contacts = "acfg".chars().map(Letter).collect();
+    colony.kill('b');
+    for _ in 0..8 {
+        for name in "acdefghi".chars() {
+            colony.call(name, |place, eye, fx| place.raise(eye, fx));
+        }
+        for timer in [
+            Timer::Plug,
+            Timer::Ask,
+            Timer::Raise,
+            Timer::Found,
+            Timer::Probe,
+        ] {
+            colony.fire(timer);
+        }
+        colony.settle();
+    }
+    let roots = colony.places.values().filter(|place| place.is_root());
+    assert_eq!(roots.count(), 1, "{}", colony.draw());
+    assert!(colony.place('a').reign().generation > dragged);
+}
+
+#[test]
+fn tree_liars_that_tell_a_newcomer_the_last_generation_keep_it_for_no_longer_than_they_hold_it() {
+    let mut colony = Colony::seven();
+    let before = colony.place('a').reign();
+    colony.start('h', Settings::default());
+    colony.call('h', |place, eye, fx| place.join(&[Letter('z')], eye, fx));
+    colony.tell('z', 'h', take(rule::GENERATION_MOST, 0));
+    assert_eq!(colony.place('h').parent(), Some(Letter('z')));
+    // Nobody in the tree follows it there, whoever asks whom.
+    colony.call('f', |place, eye, fx| place.join(&[Letter('h')], eye, fx));
+    colony.run();
+    colony.eye.contacts = "fg".chars().map(Letter).collect();
+    colony.call('h', |place, eye, fx| place.on_lost(Letter('z'), eye, fx));
+    colony.run();
+    for _ in 0..4 {
+        colony.fire(Timer::Found);
+        colony.fire(Timer::Probe);
+        colony.settle();
+    }
+    assert!(colony.place('h').parent().is_some(), "{}", colony.draw());
+    assert_eq!(colony.place('h').reign(), colony.place('a').reign());
+    assert!(colony.place('a').reign().generation <= before.generation + 1);
 }

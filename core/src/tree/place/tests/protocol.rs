@@ -11,7 +11,7 @@ use crate::wire::{
 const A: Letter = Letter('a');
 const D: Letter = Letter('d');
 
-fn reign(generation: u32, root: Letter, sequence: u32) -> Reign<Letter> {
+fn reign(generation: u64, root: Letter, sequence: u32) -> Reign<Letter> {
     Reign {
         generation,
         root: Some(root),

@@ -3,12 +3,12 @@
 use super::{
     super::{
         Id as _, Open, Reign,
-        rule::{Followed, Standing},
+        rule::{Followed, GENERATION_MOST, LEAP, Standing},
     },
     colony::Letter,
 };
 
-fn reign(generation: u32, sequence: u32) -> Reign<Letter> {
+fn reign(generation: u64, sequence: u32) -> Reign<Letter> {
     Reign {
         generation,
         root: Some(Letter('r')),
@@ -103,12 +103,65 @@ fn tree_rule_a_reign_rises_only() {
 #[test]
 fn tree_rule_nobody_leaps_out_of_reach() {
     let mut standing = Standing::new(Letter('a'));
-    assert!(!standing.take_parent(Letter('p'), reign(u32::MAX, 0), 0));
+    assert!(!standing.take_parent(Letter('p'), reign(GENERATION_MOST + 1, 0), 0));
     assert!(!standing.take_parent(Letter('p'), reign(1, 0), u16::MAX));
     assert!(standing.take_parent(Letter('p'), reign(1, 0), 0));
-    assert!(!standing.allows(reign(2 << 24, 0), 0));
-    assert!(standing.allows(reign(1 << 24, 0), 0));
+    assert!(!standing.allows(reign(LEAP + 2, 0), 0));
+    assert!(standing.allows(reign(LEAP + 1, 0), 0));
     assert!(!Letter('a').replaces(&Letter('b')));
+}
+
+#[test]
+fn tree_rule_generations_rise_by_so_many_in_a_time_and_last_for_a_thousand_years() {
+    let (me, liar) = (Letter('a'), Letter('p'));
+    let mut below = Standing::new(me);
+    assert!(below.take_parent(liar, reign(1, 0), 0));
+    let mut root = Standing::new(me);
+    assert!(root.found(me));
+    for _ in 0..3 {
+        root.tick();
+        below.tick();
+        let (old, generation) = (root.reign(), below.reign().generation);
+        // As far as it may at once, however far away the other is, and no further by any words.
+        assert!(root.raise(me, reign(generation + 9 * LEAP, 0)));
+        assert!(!root.raise(me, reign(generation + 9 * LEAP, 0)));
+        assert_eq!(root.reign().generation, old.generation + LEAP);
+        for step in 1..9 {
+            let _ = below.follow(liar, reign(generation + step * LEAP, 0), 0);
+        }
+        assert_eq!(below.reign().generation, generation + LEAP);
+        // Within what is left the sequence rises all the same.
+        assert!(root.raise(me, root.reign()));
+    }
+    let years = GENERATION_MOST / LEAP * 10 / (365 * 86_400);
+    assert!(years > 1_000, "{years}");
+    // A number of JSON may be read as a floating one.
+    assert!(GENERATION_MOST + 1 < 1 << 53);
+}
+
+#[test]
+fn tree_rule_who_told_nobody_of_a_far_generation_begins_anew() {
+    let (me, liar) = (Letter('a'), Letter('p'));
+    let mut standing = Standing::new(me);
+    assert!(standing.take_parent(liar, reign(GENERATION_MOST, 0), 3));
+    assert_eq!(
+        standing.follow(liar, reign(GENERATION_MOST, 1), 3),
+        Followed::Changed
+    );
+    let mut other = standing.clone();
+    assert!(!standing.begin_anew(me));
+    standing.lose_parent();
+    assert!(standing.begin_anew(me) && standing == Standing::new(me));
+    // Where others can follow it needs not.
+    let mut near = Standing::new(me);
+    assert!(near.take_parent(liar, reign(LEAP, 0), 3));
+    near.lose_parent();
+    assert!(!near.begin_anew(me));
+    // Whom it told may stand below it: its reign stays.
+    assert_eq!(other.tell(), (reign(GENERATION_MOST, 1), 4));
+    other.lose_parent();
+    assert!(!other.begin_anew(me) && other.is_adrift());
+    assert_eq!(other.reign(), reign(GENERATION_MOST, 1));
 }
 
 #[test]
