@@ -30,8 +30,8 @@ pub struct Config {
     pub linger_ms: u32,
     /// A member that proved false is not dealt with for this long.
     pub bar_ms: u32,
-    /// The same of a parent that others say keeps something back: it may be one that is cut off
-    /// itself, and is to be found again soon.
+    /// The same of a parent that keeps something back, as others say, or told nothing new of the root
+    /// for the first time: it may be one that is cut off itself, and is to be found again soon.
     pub doubt_ms: u32,
     /// Members that are dealt with at once, beside the neighbours. Beyond it those that were heard
     /// longest ago are let go. Each costs about 200 bytes.

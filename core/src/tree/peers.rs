@@ -200,6 +200,11 @@ impl Peers {
             .any(|(other, until)| other == key && *until > now)
     }
 
+    /// True of one that was barred lately, whether or not it still is.
+    pub(super) fn was_barred(&self, key: &PublicKey) -> bool {
+        self.barred.iter().any(|(other, _)| other == key)
+    }
+
     /// Bytes that all of this takes.
     pub(super) fn held_bytes(&self) -> usize {
         let waiting = self.all.iter().flat_map(|peer| &peer.waiting);

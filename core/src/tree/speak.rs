@@ -302,7 +302,7 @@ impl Tree {
             place::Effect::Unlinked { node } => self.unlink(now, node, fx),
             place::Effect::Placed => self.on_placed(now, fx),
             place::Effect::Counted(fault) => self.stats.count(fault),
-            place::Effect::Bar { node } => self.bar(now, node),
+            place::Effect::Bar { node } => self.doubt(now, node),
         }
     }
 
@@ -476,6 +476,17 @@ impl Tree {
     /// Does not deal with a member for a while.
     pub(super) fn bar(&mut self, now: Time, node: Node) {
         self.bar_for(now, node, self.config.bar_ms);
+    }
+
+    /// Does without a parent that told nothing new of the root. It may be one that was told nothing
+    /// itself, and is let back in soon; the second time it is not.
+    fn doubt(&mut self, now: Time, node: Node) {
+        let ms = if self.peers.was_barred(&node.key) {
+            self.config.bar_ms
+        } else {
+            self.config.doubt_ms
+        };
+        self.bar_for(now, node, ms);
     }
 
     /// The same for so long.

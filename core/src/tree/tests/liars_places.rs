@@ -260,6 +260,40 @@ fn tree_liar_that_draws_a_whole_tree_below_itself_holds_it_for_a_while_only() {
 }
 
 #[test]
+fn tree_liar_that_says_nothing_new_as_root_parts_honest_members_for_a_short_time_only() {
+    let mut world = World::grown(15);
+    let liar = world.root();
+    world.members[liar].lies = true;
+    world.members[liar].twist = Some(Box::new(move |_, kind, bytes| {
+        let is_state = String::from_utf8_lossy(&bytes).contains(r#""tree":"state""#);
+        if kind == Kind::Place && is_state {
+            return Vec::new();
+        }
+        [bytes].into()
+    }));
+    let barred = |world: &World, after_ms: u64| {
+        let honest: Vec<usize> = world.honest().collect();
+        let bars = |at: usize, other: usize| {
+            let until = world.now.plus_ms(after_ms);
+            let key = world.members[other].node.key;
+            world.tree(at).peers.is_barred(until, &key)
+        };
+        let pairs = honest
+            .iter()
+            .flat_map(|at| honest.iter().map(|it| (*at, *it)));
+        pairs.filter(|(at, other)| bars(*at, *other)).count()
+    };
+    let left = |world: &World| world.honest().all(|at| world.parent(at) != Some(liar));
+    world.run_until(51_000, left);
+    world.heal(20_000);
+    // Those whose parent was told nothing either may have it back after a quarter of a minute.
+    let doubt_ms = u64::from(super::super::Config::default().doubt_ms);
+    assert_eq!(barred(&world, doubt_ms), 0, "{}", world.draw());
+    world.demand_all(1_000);
+    assert!(world.faults(Fault::Stale) >= 2);
+}
+
+#[test]
 fn tree_liar_that_talks_garbage_is_counted_and_not_dealt_with() {
     let key = "ff".repeat(32);
     let long = "x".repeat(20_000);
