@@ -104,6 +104,9 @@ impl Tree {
             fx.push(Effect::Open { link, backup });
             self.cast.on_linked(now, link, key, backup);
             self.image.on_linked(now, link, node, backup);
+            if !backup {
+                self.cast.set_above(link);
+            }
         } else {
             fx.push(Effect::Accept { link, backup });
         }

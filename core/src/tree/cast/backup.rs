@@ -1,30 +1,58 @@
 //! The backup link: digests of positions go out, and what comes in shows if the parent withholds
-//! something. A backup may lie as well as a parent, so its word moves us once: if the next parent
-//! does not have it either, it counts no more.
+//! something from us, or what comes from us and from below us from all others. A backup may lie as
+//! well as a parent, so its word moves us once: if the next parent does not have it either, it
+//! counts no more.
 
 use alloc::{collections::BTreeMap, vec::Vec};
 
 use super::{
     Cast, Config, Fault,
     origins::Origin,
-    packet::{self, HEAD, Position, SHORT, Short},
+    packet::{self, COUNT, HEAD, Position, SHORT, Short},
 };
 use crate::base::Time;
 
 /// The most origins of which one backup may say that it has more.
 const DOUBTS_MOST: usize = 64;
 
+/// How much longer is waited for what a backup's own parent may keep back.
+const PATIENCE: u64 = 4;
+
 /// What a backup link holds.
 #[derive(Debug, Default)]
 pub(super) struct Backup {
     /// When the last digest went out.
     said_at: Option<Time>,
-    /// What the backup has and we have not: by origin and life, how far it is, and since when.
-    doubts: BTreeMap<([u8; 6], u16), (u32, Time)>,
+    /// What the backup has and we have not, by origin and life.
+    doubts: BTreeMap<([u8; 6], u16), Doubt>,
     /// We left a parent by its word.
     tried: bool,
     /// Its word proved worthless.
     void: bool,
+    /// We left a parent since it lacked what comes from below us.
+    heeded: bool,
+}
+
+/// What the backup has and we have not.
+#[derive(Clone, Copy, Debug)]
+struct Doubt {
+    /// How far it is.
+    next: u32,
+    /// Since when.
+    since: Time,
+    /// It comes from below the backup: its parent may keep it back as well as ours.
+    below: bool,
+    /// The backup was told that we lack it.
+    told: bool,
+}
+
+impl Doubt {
+    /// When our parent is to blame. One that may not be has the time to be left by the other end.
+    fn acts_at(&self, config: &Config) -> Time {
+        let long_ms = u64::from(config.withheld_ms);
+        let times = if self.below { PATIENCE } else { 1 };
+        self.since.plus_ms(times * long_ms)
+    }
 }
 
 impl Backup {
@@ -39,16 +67,26 @@ impl Backup {
         Some(said_at.plus_ms(u64::from(config.digest_ms)))
     }
 
-    /// The time of the oldest doubt.
-    pub(super) fn oldest(&self) -> Option<Time> {
-        let times = self.doubts.values().map(|doubt| doubt.1);
+    /// When our parent is to blame for what we lack.
+    fn acts_at(&self, config: &Config) -> Option<Time> {
+        let times = self.doubts.values().map(|doubt| doubt.acts_at(config));
         times.min().filter(|_| !self.void)
+    }
+
+    /// When the backup is to be told that we lack what comes from below it.
+    pub(super) fn says_at(&self, config: &Config) -> Option<Time> {
+        let untold = self
+            .doubts
+            .values()
+            .filter(|doubt| doubt.below && !doubt.told);
+        let oldest = untold.map(|doubt| doubt.since).min()?;
+        Some(oldest.plus_ms(config.withheld_ms.into()))
     }
 
     /// Another neighbour has the time to tell what we lack.
     pub(super) fn begin_anew(&mut self, now: Time) {
         for doubt in self.doubts.values_mut() {
-            doubt.1 = now;
+            doubt.since = now;
         }
     }
 }
@@ -69,44 +107,127 @@ impl Cast {
         let mut origins: Vec<u32> = items.map(|item| item.origin).collect();
         origins.sort_unstable();
         origins.dedup();
-        let room = room.min(usize::from(u16::MAX)).saturating_sub(HEAD) / SHORT;
+        let room = room.min(usize::from(u16::MAX)).saturating_sub(HEAD + COUNT) / SHORT;
         if room < origins.len().min(DOUBTS_MOST) {
             return false;
         }
         backup.said_at = Some(now);
         link.cursor = head;
+        origins.truncate(room);
+        let (below, above): (Vec<u32>, Vec<u32>) = origins
+            .into_iter()
+            .partition(|origin| self.is_from_below(*origin));
         packet::write_head(packet::DIGEST, out);
-        for origin in origins.into_iter().take(room) {
+        let count = u16::try_from(below.len()).expect("a packet has room for fewer than 65,536");
+        out.extend_from_slice(&count.to_be_bytes());
+        for origin in below.into_iter().chain(above) {
             let row = self.origins.row(origin);
             Short::of(&row.key, row.position()).write(out);
         }
         true
     }
 
+    /// True if an origin is ourselves, or one that a child brought last, while there is a parent
+    /// that should pass it on.
+    fn is_from_below(&self, origin: u32) -> bool {
+        let supplier = self.origins.row(origin).supplier;
+        let mut tree = self.links.iter().filter(|link| link.is_tree());
+        let is_below = supplier == 0
+            || tree
+                .clone()
+                .any(|link| link.serial == supplier && !link.is_above);
+        is_below && tree.any(|link| link.is_above)
+    }
+
+    /// Tells the backup what we lack of that which comes from below it: its parent keeps it back, or
+    /// ours does.
+    pub(super) fn poll_lacked(&mut self, at: usize, room: usize, out: &mut Vec<u8>) -> bool {
+        let now = self.now;
+        let Some(mut backup) = self.links[at].backup.take() else {
+            return false;
+        };
+        let is_due = backup.says_at(&self.config).is_some_and(|at| at <= now);
+        let says = is_due && !backup.void && room >= HEAD + DOUBTS_MOST * SHORT;
+        if says {
+            packet::write_head(packet::LACKED, out);
+        }
+        for (who, doubt) in backup.doubts.iter_mut().filter(|_| is_due) {
+            if doubt.below && !doubt.told {
+                doubt.told = says || doubt.told;
+            } else {
+                continue;
+            }
+            if says {
+                let next = doubt.next;
+                Short {
+                    who: who.0,
+                    life: who.1,
+                    next,
+                }
+                .write(out);
+            }
+        }
+        self.links[at].backup = Some(backup);
+        says
+    }
+
+    /// The backup lacks what comes from below us, so our parent may keep it back. Whoever says so is
+    /// heeded once.
+    pub(super) fn on_lacked(&mut self, at: usize, body: &[u8]) -> Result<(), Fault> {
+        let mut shorts = Short::parse(body)?;
+        let now = self.now;
+        self.links[at]
+            .pace
+            .charge(now, &self.config, body.len(), true);
+        let is_ours = |short: Short| {
+            let rows = self.origins.rows().iter().enumerate();
+            let mut rows = rows.filter(|row| row.1.key.as_bytes().starts_with(&short.who));
+            rows.any(|(row, _)| self.is_from_below(row as u32))
+        };
+        let is_kept_back = shorts.any(is_ours);
+        let Some(backup) = &mut self.links[at].backup else {
+            return Err(Fault::Misplaced);
+        };
+        if is_kept_back && !backup.heeded && now >= self.believes_at {
+            backup.heeded = true;
+            let rest_ms = u64::from(self.config.withheld_rest_ms);
+            self.believes_at = now.plus_ms(rest_ms);
+            self.withheld = true;
+        }
+        Ok(())
+    }
+
     /// A digest of the backup came.
     pub(super) fn on_digest(&mut self, at: usize, body: &[u8]) -> Result<(), Fault> {
-        let shorts = Short::parse(body)?;
+        let (count, body) = body.split_first_chunk::<COUNT>().ok_or(Fault::Malformed)?;
+        let below = usize::from(u16::from_be_bytes(*count));
+        let shorts = Short::parse(body)?.enumerate();
         let now = self.now;
         let link = &mut self.links[at];
         link.pace.charge(now, &self.config, body.len(), true);
         self.dispel(at);
-        let ahead: Vec<Short> = self.beyond_us(shorts);
+        let ahead: Vec<(usize, Short)> = self.beyond_us(shorts);
         let Some(backup) = &mut self.links[at].backup else {
             return Err(Fault::Misplaced);
         };
-        for short in ahead {
+        for (place, short) in ahead {
             let who = (short.who, short.life);
             let room = backup.doubts.len() < DOUBTS_MOST;
             if !backup.void && (room || backup.doubts.contains_key(&who)) {
                 // The first one that is missing counts: what is behind it follows.
-                backup.doubts.entry(who).or_insert((short.next, now));
+                backup.doubts.entry(who).or_insert(Doubt {
+                    next: short.next,
+                    since: now,
+                    below: place < below,
+                    told: false,
+                });
             }
         }
         Ok(())
     }
 
     /// What the digest has more of than we have.
-    fn beyond_us(&self, shorts: impl Iterator<Item = Short>) -> Vec<Short> {
+    fn beyond_us(&self, shorts: impl Iterator<Item = (usize, Short)>) -> Vec<(usize, Short)> {
         let ours = self.origins.rows().iter();
         let mut ours: Vec<Short> = ours
             .map(|row| Short::of(&row.key, row.position()))
@@ -114,7 +235,7 @@ impl Cast {
         ours.sort_unstable();
         // Of ourselves we need nothing: what we said in a life before never comes back to us.
         let me = Short::of(&self.me.key, Position::ZERO).who;
-        let lacks = |short: &Short| {
+        let lacks = |(_, short): &(usize, Short)| {
             if short.who == me {
                 return false;
             }
@@ -141,7 +262,7 @@ impl Cast {
             self.lacks(&Short {
                 who: who.0,
                 life: who.1,
-                next: doubt.0,
+                next: doubt.next,
             })
         });
         if backup.doubts.is_empty() {
@@ -161,16 +282,13 @@ impl Cast {
     /// Looks whether what a backup has was lacking for long.
     pub(super) fn judge_backups(&mut self) {
         let now = self.now;
-        let long_us = u64::from(self.config.withheld_ms) * 1000;
         for at in 0..self.links.len() {
             self.dispel(at);
             let Some(backup) = &mut self.links[at].backup else {
                 continue;
             };
-            let long = backup
-                .oldest()
-                .is_some_and(|it| now.since_us(it) >= long_us);
-            if !long {
+            let acts_at = backup.acts_at(&self.config);
+            if acts_at.is_none_or(|at| now < at) {
                 continue;
             }
             if backup.tried {
@@ -193,7 +311,7 @@ impl Cast {
         let backups = self.links.iter();
         let backups = backups.filter_map(|link| link.backup.as_deref());
         let acts_at = |backup: &Backup| {
-            let old = backup.oldest()?.plus_ms(u64::from(self.config.withheld_ms));
+            let old = backup.acts_at(&self.config)?;
             Some(if backup.tried {
                 old
             } else {

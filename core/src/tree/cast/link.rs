@@ -20,6 +20,8 @@ pub(super) struct Link {
     /// Which link this is among all there ever were; a slot is used again.
     pub(super) serial: u32,
     pub(super) peer: PublicKey,
+    /// It is the one to the parent.
+    pub(super) is_above: bool,
     /// What a backup link has instead of all the rest.
     pub(super) backup: Option<Box<Backup>>,
     /// We said that we are fresh.
@@ -83,6 +85,7 @@ impl Link {
             slot,
             serial,
             peer,
+            is_above: false,
             backup: None,
             said_fresh: fresh,
             peer_fresh: false,

@@ -149,6 +149,13 @@ impl Cast {
         self.links.push(link);
     }
 
+    /// This link is the one to the parent.
+    pub fn set_above(&mut self, link: Slot) {
+        if let Some(at) = self.link_at(link) {
+            self.links[at].is_above = true;
+        }
+    }
+
     /// The link ended, and whatever was under way on it.
     pub fn on_unlinked(&mut self, link: Slot) {
         if let Some(at) = self.link_at(link) {
@@ -198,7 +205,8 @@ impl Cast {
             packet::MESSAGE if tree && whole => self.on_opening(at, packet.body, verify),
             packet::MORE if tree && whole => self.on_more(at, packet.body),
             packet::DIGEST if !tree => self.on_digest(at, packet.body),
-            packet::HAVE..=packet::DIGEST => Err(Fault::Misplaced),
+            packet::LACKED if !tree => self.on_lacked(at, packet.body),
+            packet::HAVE..=packet::LACKED => Err(Fault::Misplaced),
             _ => Err(Fault::Malformed),
         }
     }
@@ -243,8 +251,10 @@ impl Cast {
         let digest = backup
             .filter(|_| link.cursor < self.log.head())
             .and_then(due_at);
-        let digest = digest.filter(|at| *at > self.now);
-        [free_at, parked, digest].into_iter().flatten().min()
+        let lacked = backup.and_then(|backup| backup.says_at(&self.config));
+        let said = [digest, lacked].into_iter().flatten();
+        let said = said.filter(|at| *at > self.now).min();
+        [free_at, parked, said].into_iter().flatten().min()
     }
 
     /// Does what is due. After it some links may be held no more, and others have output.

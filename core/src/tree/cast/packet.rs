@@ -12,6 +12,7 @@ pub(super) const HAVE: u8 = 1;
 pub(super) const MESSAGE: u8 = 2;
 pub(super) const MORE: u8 = 3;
 pub(super) const DIGEST: u8 = 4;
+pub(super) const LACKED: u8 = 5;
 
 /// Flags of a packet of positions.
 pub(super) const FRESH: u8 = 1;
@@ -21,6 +22,8 @@ pub(super) const LAST: u8 = 4;
 /// Bytes of one position, and the chunk that stands in one that is not proved.
 pub(super) const ENTRY: usize = 49;
 pub(super) const UNPROVED: u8 = 0xff;
+/// Bytes of the count that begins a digest.
+pub(super) const COUNT: usize = 2;
 /// Bytes of one origin in a digest.
 pub(super) const SHORT: usize = 12;
 

@@ -20,7 +20,7 @@ impl Cast {
             return false;
         };
         if !self.links[at].is_tree() {
-            return self.poll_digest(at, room, out);
+            return self.poll_lacked(at, room, out) || self.poll_digest(at, room, out);
         }
         if self.links[at].saying.is_some() {
             return self.poll_have(at, room, out);
@@ -64,7 +64,11 @@ impl Cast {
         };
         let link = &self.links[at];
         if let Some(backup) = &link.backup {
-            return backup.is_due(link.cursor < self.log.head(), self.now, &self.config);
+            let changed = link.cursor < self.log.head();
+            let says = backup
+                .says_at(&self.config)
+                .is_some_and(|at| at <= self.now);
+            return says || backup.is_due(changed, self.now, &self.config);
         }
         let more = link.cursor < self.log.head() || !self.outbox.is_empty();
         link.saying.is_some() || (link.is_open() && more)

@@ -1,7 +1,7 @@
 //! The backup link, and what its word is worth.
 
 use super::{bench::*, *};
-use crate::tree::cast::packet::{HEAD, SHORT, Short};
+use crate::tree::cast::packet::{COUNT, HEAD, SHORT, Short};
 
 fn config() -> Config {
     Config {
@@ -12,9 +12,25 @@ fn config() -> Config {
     }
 }
 
-fn digest(entries: &[(u8, u64, u64)]) -> Vec<u8> {
+/// A digest of which the first so many come from below.
+fn digest_of(below: u16, entries: &[(u8, u64, u64)]) -> Vec<u8> {
     let mut out = Vec::new();
     packet::write_head(packet::DIGEST, &mut out);
+    out.extend_from_slice(&below.to_be_bytes());
+    shorts(entries, out)
+}
+
+fn digest(entries: &[(u8, u64, u64)]) -> Vec<u8> {
+    digest_of(0, entries)
+}
+
+fn lacked(entries: &[(u8, u64, u64)]) -> Vec<u8> {
+    let mut out = Vec::new();
+    packet::write_head(packet::LACKED, &mut out);
+    shorts(entries, out)
+}
+
+fn shorts(entries: &[(u8, u64, u64)], mut out: Vec<u8>) -> Vec<u8> {
     for (number, epoch, next) in entries {
         Short::of(&node(*number).key, Position::new(*epoch, *next, 0)).write(&mut out);
     }
@@ -25,6 +41,7 @@ fn digest(entries: &[(u8, u64, u64)]) -> Vec<u8> {
 fn ada() -> Cast {
     let mut ada = member(1, &config());
     link_to(&mut ada, ms(0), 2, 2);
+    ada.set_above(2);
     ada.on_linked(ms(0), 9, node(9).key, true);
     ada
 }
@@ -43,7 +60,7 @@ fn cast_digests_are_short_and_rare_and_only_of_what_changed() {
     }
     let first = poll(&mut ada, ms(10), 9);
     assert_eq!(first, digest(&[(5, 1_000, 3), (6, 1_000, 2)]));
-    assert_eq!(first.len(), HEAD + 2 * SHORT);
+    assert_eq!(first.len(), HEAD + COUNT + 2 * SHORT);
     give(&mut ada, ms(20), 2, &message(6, 2, 7, b"x")[0]).unwrap();
     assert!(!ada.has_output(9) && poll(&mut ada, ms(1_009), 9).is_empty());
     assert_eq!(ada.deadline(), Some(ms(1_010)));
@@ -142,4 +159,45 @@ fn cast_backup_carries_digests_and_digests_go_nowhere_else() {
     }
     assert!(ada.is_held(ms(0), 9));
     assert!(ada.held_bytes() < 5_000);
+}
+
+#[test]
+fn cast_parent_that_passes_nothing_up_is_left_once_the_backup_lacks_it() {
+    let mut ada = ada();
+    link_to(&mut ada, ms(0), 3, 3);
+    // What a child brings is told as such, and so is what is our own.
+    give(&mut ada, ms(10), 3, &message(5, 1, 7, b"1")[0]).unwrap();
+    give(&mut ada, ms(10), 2, &message(6, 1, 7, b"1")[0]).unwrap();
+    let said = poll(&mut ada, ms(10), 9);
+    assert_eq!(said, digest_of(1, &[(5, 1_000, 2), (6, 1_000, 2)]));
+    // That it lacks what our parent brought is no fault of our parent.
+    give(&mut ada, ms(3_100), 9, &lacked(&[(6, 1_000, 2)])).unwrap();
+    assert!(!ada.withheld(ms(3_100)));
+    give(&mut ada, ms(3_200), 9, &lacked(&[(5, 1_000, 2)])).unwrap();
+    assert!(ada.withheld(ms(3_200)) && !ada.withheld(ms(3_200)));
+    // Its word moves us once.
+    ada.on_unlinked(2);
+    link_to(&mut ada, ms(4_000), 2, 2);
+    ada.set_above(2);
+    give(&mut ada, ms(100_000), 9, &lacked(&[(5, 1_000, 2)])).unwrap();
+    assert!(!ada.withheld(ms(100_000)));
+}
+
+#[test]
+fn cast_backup_is_told_what_we_lack_of_what_comes_from_below_it() {
+    let mut ada = ada();
+    let said = digest_of(1, &[(5, 1_000, 3), (6, 1_000, 2)]);
+    give(&mut ada, ms(100), 9, &said).unwrap();
+    give(&mut ada, ms(200), 2, &message(6, 1, 7, b"1")[0]).unwrap();
+    // Of the other we were told by the parent, which the backup is told at the next time.
+    assert_eq!(poll(&mut ada, ms(200), 9), digest(&[(6, 1_000, 2)]));
+    assert!(!ada.has_output(9));
+    assert_eq!(ada.deadline(), Some(ms(3_100)));
+    ada.on_deadline(ms(3_100));
+    assert!(ada.has_output(9) && !ada.withheld(ms(3_100)));
+    assert_eq!(poll(&mut ada, ms(3_100), 9), lacked(&[(5, 1_000, 3)]));
+    assert!(!ada.has_output(9), "once");
+    // If the other end does nothing, our parent is left after a while longer.
+    assert!(!ada.withheld(ms(12_000)));
+    assert!(ada.withheld(ms(12_100)));
 }

@@ -104,11 +104,29 @@ fn said(vector: &mut Vector) -> Verdict {
     vector.same_bytes("packet", &origin.packets(backup)[0])
 }
 
+/// What a member says that was told of messages of another, which do not come.
+fn lacked(vector: &mut Vector) -> Verdict {
+    let origin = origin(vector)?;
+    let key = origin.secret.public();
+    let position = Position::new(origin.cast.me.epoch, vector.one("next")?, 0);
+    let mut digest = Vec::new();
+    packet::write_head(packet::DIGEST, &mut digest);
+    digest.extend_from_slice(&1_u16.to_be_bytes());
+    packet::Short::of(&key, position).write(&mut digest);
+    let mut ada = bench::member(1, &Config::default());
+    ada.on_linked(Time::ZERO, 9, bench::node(9).key, true);
+    let given = bench::give(&mut ada, Time::ZERO, 9, &digest);
+    given.map_err(|fault| std::format!("{fault}"))?;
+    let later = Time::ZERO.plus_ms(3_000);
+    vector.same_bytes("packet", &bench::poll(&mut ada, later, 9))
+}
+
 fn check(vector: &mut Vector) -> Verdict {
     match vector.name.as_str() {
         "broadcast-message" => message(vector),
         "broadcast-more" => more(vector),
         "broadcast-have" | "broadcast-digest" => said(vector),
+        "broadcast-lacked" => lacked(vector),
         _ => Err("no example is of this name".into()),
     }
 }
@@ -116,6 +134,6 @@ fn check(vector: &mut Vector) -> Verdict {
 #[test]
 fn cast_examples_of_the_protocol_are_true_and_nothing_else_is() {
     let vectors = of_protocol(|kind| kind == "broadcast");
-    assert_eq!(vectors.len(), 4);
+    assert_eq!(vectors.len(), 5);
     demand(&vectors, check);
 }
