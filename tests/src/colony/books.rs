@@ -58,6 +58,27 @@ pub struct Heard {
     pub took_us: u64,
 }
 
+/// Something that a member was told.
+#[derive(Debug)]
+pub(super) struct Note {
+    pub(super) at: Time,
+    pub(super) n: usize,
+    told: Broadcasted,
+    /// Of the message's bytes.
+    sum: u64,
+}
+
+impl Note {
+    pub(super) fn new(at: Time, n: usize, told: Broadcasted, buf: &[u8]) -> Self {
+        let len = match told {
+            Broadcasted::Message { len, .. } => len,
+            _ => 0,
+        };
+        let sum = sum(&buf[..len]);
+        Self { at, n, told, sum }
+    }
+}
+
 impl Books {
     pub(super) fn new(members: usize) -> Self {
         Self {
@@ -103,14 +124,15 @@ impl Books {
         self.by_key.insert(key, n);
     }
 
-    pub(super) fn on_read(&mut self, now: Time, n: usize, told: &Broadcasted, buf: &[u8]) {
-        let (origin, sequence, len) = match told {
+    pub(super) fn on_read(&mut self, note: &Note) {
+        let (now, n) = (note.at, note.n);
+        let (origin, sequence, len) = match note.told {
             Broadcasted::Message {
                 origin,
                 sequence,
                 len,
                 ..
-            } => (origin, *sequence, *len),
+            } => (origin, sequence, len),
             Broadcasted::Gap { first, last, .. } => {
                 self.gaps += last - first + 1;
                 return;
@@ -125,7 +147,7 @@ impl Books {
             return self.wrongs.push(wrong);
         };
         let sent = &mut self.sent[place];
-        if sent.bytes != len || sent.sum != sum(&buf[..len]) {
+        if sent.bytes != len || sent.sum != note.sum {
             self.wrongs.push(format!("member {n} read another text"));
         }
         sent.read += 1;

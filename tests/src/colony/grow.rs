@@ -1,13 +1,16 @@
 //! How a colony comes to be, and what happens to it.
 
+use std::{cell::RefCell, num::NonZero, thread};
+
 use hydroid_core::{
+    base::Time,
     line::{Provider, PureRust},
     switch::{Config, Event, Part, TreeEvent},
     tree::{Tree, cast},
 };
 
-use super::Books;
-use crate::world::{Link, StubProvider, World};
+use super::{Books, books::Note};
+use crate::world::{Link, Node, StubProvider, World};
 
 /// What a colony is made of.
 #[derive(Clone, Debug)]
@@ -22,19 +25,31 @@ pub struct Settings {
     pub real: bool,
     /// The config of each switch.
     pub config: Config,
+    /// On so many threads; it comes to the same on any number.
+    pub threads: usize,
 }
+
+/// From so many members on it is worth while to have several threads.
+const THREADED_FROM: usize = 200;
 
 impl Settings {
     /// So many members with the config of everybody, and without real cryptography.
     pub fn new(members: usize, arity: u8, seed: u64) -> Self {
         let mut config = Config::default();
         config.tree.place.arity = arity;
+        let processors = thread::available_parallelism().map_or(1, NonZero::get);
+        let threads = if members < THREADED_FROM {
+            1
+        } else {
+            processors
+        };
         Self {
             members,
             arity,
             seed,
             real: false,
             config,
+            threads,
         }
     }
 }
@@ -48,7 +63,6 @@ pub struct Colony {
     pub books: Books,
     /// How many of the nodes have joined so far.
     pub joined: usize,
-    buf: Vec<u8>,
 }
 
 /// One way, at least; [`APART_US`] is how much more it may be.
@@ -70,11 +84,11 @@ impl Colony {
         let mut world = World::with_providers(settings.seed, providers, &settings.config, LINK);
         world.apart_us = APART_US;
         world.thorough = settings.members <= 64;
+        world.go_in_strides(settings.threads);
         Self {
             world,
             books: Books::new(settings.members),
             joined: 0,
-            buf: vec![0; cast::MESSAGE_MOST],
         }
     }
 
@@ -180,36 +194,29 @@ impl Colony {
 
     /// Runs for so long, and reads everything that comes the instant that it does.
     pub fn run(&mut self, ms: u64) {
-        self.until(ms, |_| None::<()>);
-    }
-
-    /// Runs until `done` gives something, or for so long.
-    pub fn until<T>(&mut self, ms: u64, mut done: impl FnMut(&World) -> Option<T>) -> Option<T> {
-        let Self {
-            world, books, buf, ..
-        } = self;
-        world.until(ms, |world| {
-            while let Some(n) = world.heard() {
-                read(world, n, books, buf);
-            }
-            done(world)
-        })
+        let mut notes = self.world.stride(ms, read);
+        notes.sort_by_key(|note| (note.at, note.n));
+        for note in &notes {
+            self.books.on_read(note);
+        }
     }
 }
 
 /// Takes the events of node `n`, and reads its broadcasts.
-fn read(world: &mut World, n: usize, books: &mut Books, buf: &mut [u8]) {
-    let now = world.now;
-    let node = &mut world.nodes[n];
-    let events = std::mem::take(&mut node.events);
-    let has_more = events
-        .iter()
-        .any(|event| matches!(event, Event::Tree(TreeEvent::Readable { .. })));
+fn read(at: Time, n: usize, node: &mut Node, notes: &mut Vec<Note>) {
+    thread_local! {
+        static BUF: RefCell<Vec<u8>> = RefCell::new(vec![0; cast::MESSAGE_MOST]);
+    }
+    let is_readable = |event: &Event| matches!(event, Event::Tree(TreeEvent::Readable { .. }));
+    let has_more = node.events.iter().any(is_readable);
+    node.events.clear();
     if !has_more {
         return;
     }
-    let local = node.hashname;
-    while let Ok(told) = node.switch.read_broadcast(now, local, buf) {
-        books.on_read(now, n, &told, buf);
-    }
+    let (local, now) = (node.hashname, node.time(at));
+    BUF.with_borrow_mut(|buf| {
+        while let Ok(told) = node.switch.read_broadcast(now, local, buf) {
+            notes.push(Note::new(at, n, told, buf));
+        }
+    });
 }
