@@ -309,3 +309,31 @@ fn tree_setting_unsent_max_bytes_is_what_waits_for_a_neighbour_at_most() {
     assert!(kept(1 << 20));
     assert!(!kept(256));
 }
+
+/// A colony on several threads comes to what it comes to on one, bit for bit.
+#[test]
+fn colony_goes_on_alike_on_any_number_of_threads() {
+    let runs = [1, 2, 4].map(|threads| {
+        let mut settings = Settings::new(140, 2, 3);
+        settings.threads = threads;
+        let mut colony = Colony::new(&settings);
+        colony.join(0, None);
+        for n in 1..140 {
+            colony.run(7);
+            colony.join(n, Some(n / 3));
+        }
+        colony.run(1_500);
+        for n in [0, 70, 139] {
+            assert!(colony.broadcast(n, 100));
+            colony.kill(n + 1 - n / 139 * 2);
+            colony.run(1_003);
+        }
+        let heard: Vec<_> = colony.books.heard().collect();
+        let world = &colony.world;
+        assert!(colony.books.read > 300 && world.delivered > 10_000);
+        let counts = (world.now, world.delivered, world.deadlines, world.digest);
+        (counts, format!("{heard:?}"))
+    });
+    assert_eq!(runs[0], runs[1]);
+    assert_eq!(runs[0], runs[2]);
+}

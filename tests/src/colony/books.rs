@@ -71,6 +71,39 @@ pub struct Heard {
     pub took_us: u64,
 }
 
+/// Something that happened to a member.
+#[derive(Debug)]
+pub(super) struct Note {
+    pub(super) at: Time,
+    pub(super) n: usize,
+    what: What,
+}
+
+#[derive(Debug)]
+enum What {
+    /// It has a parent, for which it asked so many.
+    Placed { redirects: u64 },
+    /// It was told this; a message's bytes have this sum.
+    Told { told: Broadcasted, sum: u64 },
+}
+
+impl Note {
+    pub(super) fn told(at: Time, n: usize, told: Broadcasted, buf: &[u8]) -> Self {
+        let len = match told {
+            Broadcasted::Message { len, .. } => len,
+            Broadcasted::Gap { .. } | _ => 0,
+        };
+        let sum = sum(&buf[..len]);
+        let what = What::Told { told, sum };
+        Self { at, n, what }
+    }
+
+    pub(super) fn placed(at: Time, n: usize, redirects: u64) -> Self {
+        let what = What::Placed { redirects };
+        Self { at, n, what }
+    }
+}
+
 impl Books {
     pub(super) fn new(members: usize) -> Self {
         Self {
@@ -88,7 +121,7 @@ impl Books {
     }
 
     /// A member has a parent; so many members were asked so far, beside those that it knew.
-    pub(super) fn on_placed(&mut self, now: Time, n: usize, redirects: u64) {
+    fn on_placed(&mut self, now: Time, n: usize, redirects: u64) {
         let member = &mut self.members[n];
         let took_us = now.since_us(member.at);
         member.entry.get_or_insert(Entry { redirects, took_us });
@@ -138,7 +171,14 @@ impl Books {
         self.by_key.insert(key, n);
     }
 
-    pub(super) fn on_read(&mut self, now: Time, n: usize, told: &Broadcasted, buf: &[u8]) {
+    pub(super) fn on_note(&mut self, note: &Note) {
+        match note.what {
+            What::Placed { redirects } => self.on_placed(note.at, note.n, redirects),
+            What::Told { told, sum } => self.on_read((note.at, note.n), told, sum),
+        }
+    }
+
+    fn on_read(&mut self, (now, n): (Time, usize), told: Broadcasted, sum: u64) {
         let (origin, epoch, sequence, len) = match told {
             Broadcasted::Message {
                 origin,
@@ -146,7 +186,7 @@ impl Books {
                 sequence,
                 len,
                 ..
-            } => (origin, *epoch, *sequence, *len),
+            } => (origin, epoch, sequence, len),
             Broadcasted::Gap { first, last, .. } => {
                 self.gaps += last - first + 1;
                 return;
@@ -162,7 +202,7 @@ impl Books {
             return self.wrongs.push(wrong);
         };
         let sent = &mut self.sent[place];
-        if sent.bytes != len || sent.sum != sum(&buf[..len]) {
+        if sent.bytes != len || sent.sum != sum {
             self.wrongs.push(format!("member {n} read another text"));
         }
         sent.read += 1;

@@ -1,13 +1,16 @@
 //! How a colony comes to be, and what happens to it.
 
+use std::{cell::RefCell, num::NonZero, thread};
+
 use hydroid_core::{
+    base::Time,
     line::{Provider, PureRust},
     switch::{Config, Event, Part, TreeEvent},
     tree::{Tree, cast},
 };
 
-use super::Books;
-use crate::world::{Link, StubProvider, World};
+use super::{Books, books::Note};
+use crate::world::{Link, Node, StubProvider, World};
 
 /// What a colony is made of.
 #[derive(Clone, Debug)]
@@ -22,19 +25,31 @@ pub struct Settings {
     pub real: bool,
     /// The config of each switch.
     pub config: Config,
+    /// On so many threads; it comes to the same on any number.
+    pub threads: usize,
 }
+
+/// From so many members on it is worth while to have several threads.
+const THREADED_FROM: usize = 200;
 
 impl Settings {
     /// So many members with the config of everybody, and without real cryptography.
     pub fn new(members: usize, arity: u8, seed: u64) -> Self {
         let mut config = Config::default();
         config.tree.place.arity = arity;
+        let processors = thread::available_parallelism().map_or(1, NonZero::get);
+        let threads = if members < THREADED_FROM {
+            1
+        } else {
+            processors
+        };
         Self {
             members,
             arity,
             seed,
             real: false,
             config,
+            threads,
         }
     }
 }
@@ -49,7 +64,6 @@ pub struct Colony {
     /// How many of the nodes have joined so far.
     pub joined: usize,
     config: Config,
-    buf: Vec<u8>,
 }
 
 /// One way, at least; [`APART_US`] is how much more it may be.
@@ -71,12 +85,12 @@ impl Colony {
         let mut world = World::with_providers(settings.seed, providers, &settings.config, LINK);
         world.apart_us = APART_US;
         world.thorough = settings.members <= 64;
+        world.go_in_strides(settings.threads);
         Self {
             world,
             books: Books::new(settings.members),
             joined: 0,
             config: settings.config.clone(),
-            buf: vec![0; cast::MESSAGE_MOST],
         }
     }
 
@@ -193,44 +207,35 @@ impl Colony {
 
     /// Runs for so long, and reads everything that comes the instant that it does.
     pub fn run(&mut self, ms: u64) {
-        self.until(ms, |_| None::<()>);
-    }
-
-    /// Runs until `done` gives something, or for so long.
-    pub fn until<T>(&mut self, ms: u64, mut done: impl FnMut(&World) -> Option<T>) -> Option<T> {
-        let Self {
-            world, books, buf, ..
-        } = self;
-        world.until(ms, |world| {
-            while let Some(n) = world.heard() {
-                read(world, n, books, buf);
-            }
-            done(world)
-        })
+        let mut notes = self.world.stride(ms, read);
+        notes.sort_by_key(|note| (note.at, note.n));
+        for note in &notes {
+            self.books.on_note(note);
+        }
     }
 }
 
 /// Takes the events of node `n`, and reads its broadcasts.
-fn read(world: &mut World, n: usize, books: &mut Books, buf: &mut [u8]) {
-    let now = world.now;
-    let node = &mut world.nodes[n];
-    let events = std::mem::take(&mut node.events);
-    let local = node.hashname;
-    let is_placed = |event: &Event| matches!(event, Event::Tree(TreeEvent::Placed { .. }));
-    if events.iter().any(is_placed)
-        && books.entry(n).is_none()
-        && let Some(tree) = node.switch.tree(local)
-        && tree.standing().parent.is_some()
-    {
-        books.on_placed(now, n, tree.stats().asked);
+fn read(at: Time, n: usize, node: &mut Node, notes: &mut Vec<Note>) {
+    thread_local! {
+        static BUF: RefCell<Vec<u8>> = RefCell::new(vec![0; cast::MESSAGE_MOST]);
     }
-    let has_more = events
-        .iter()
-        .any(|event| matches!(event, Event::Tree(TreeEvent::Readable { .. })));
+    let is_placed = |event: &Event| matches!(event, Event::Tree(TreeEvent::Placed { .. }));
+    let is_readable = |event: &Event| matches!(event, Event::Tree(TreeEvent::Readable { .. }));
+    let was_placed = node.events.iter().any(is_placed);
+    let has_more = node.events.iter().any(is_readable);
+    node.events.clear();
+    let (local, now) = (node.hashname, node.time(at));
+    let tree = node.switch.tree(local).filter(|_| was_placed);
+    if let Some(tree) = tree.filter(|tree| tree.standing().parent.is_some()) {
+        notes.push(Note::placed(at, n, tree.stats().asked));
+    }
     if !has_more {
         return;
     }
-    while let Ok(told) = node.switch.read_broadcast(now, local, buf) {
-        books.on_read(now, n, &told, buf);
-    }
+    BUF.with_borrow_mut(|buf| {
+        while let Ok(told) = node.switch.read_broadcast(now, local, buf) {
+            notes.push(Note::told(at, n, told, buf));
+        }
+    });
 }

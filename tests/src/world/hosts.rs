@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use hydroid_core::{
-    base::{Seed, Wall},
+    base::{Seed, Time, Wall},
     identity::SecretKey,
     switch::{Config, Interface},
     tape::{self, Recorded},
@@ -14,6 +14,11 @@ use crate::contracts::Limits;
 
 /// A shell tells the wall time so often.
 pub(super) const WALL_EVERY_MS: u64 = 60_000;
+
+/// What a clock that is right shows then.
+pub(super) fn wall(now: Time) -> Wall {
+    Wall::from_ms(1_700_000_000_000 + now.as_us() / 1000)
+}
 
 impl World {
     /// A fresh switch for node `n`.

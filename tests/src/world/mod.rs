@@ -12,6 +12,7 @@ mod link;
 mod network;
 mod node;
 mod nodes;
+mod strides;
 mod stub;
 #[cfg(test)]
 mod tests;
@@ -26,7 +27,7 @@ use hydroid_core::{
     base::{Deadline, Rng, Seed, Time, Wall},
     identity::{SecretKey, Space},
     line::{Provider, PureRust},
-    switch::{Config, LineId, Need, SentError, SocketId},
+    switch::{Config, LineId, SocketId},
     tape,
 };
 
@@ -39,7 +40,7 @@ pub use self::{
     nodes::Nodes,
     stub::StubProvider,
 };
-use self::{dice::Dice, network::Partition, wheel::Wheel};
+use self::{dice::Dice, network::Partition, strides::Strides, wheel::Wheel};
 use crate::contracts::{self, Step};
 
 /// Switches, the links between them, and the time.
@@ -94,6 +95,8 @@ pub struct World {
     busy: VecDeque<usize>,
     /// Nodes that have told something since somebody asked.
     heard: VecDeque<usize>,
+    /// If it goes in strides.
+    strides: Option<Strides>,
 }
 
 /// The only socket of a node that was given no others.
@@ -171,6 +174,7 @@ impl World {
             partitions: Vec::new(),
             busy: VecDeque::new(),
             heard: VecDeque::new(),
+            strides: None,
         };
         world.nodes.all.reserve_exact(world.providers.len());
         for n in 0..world.providers.len() {
@@ -183,7 +187,7 @@ impl World {
 
     /// The wall time, of a clock that is right.
     pub fn wall(&self) -> Wall {
-        Wall::from_ms(1_700_000_000_000 + self.now.as_us() / 1000)
+        hosts::wall(self.now)
     }
 
     /// Node `from` opens a line to node `to`.
@@ -216,6 +220,7 @@ impl World {
         us: u64,
         mut done: impl FnMut(&mut Self) -> Option<T>,
     ) -> Option<T> {
+        assert!(self.strides.is_none(), "a world in strides only strides");
         let end = self.now.plus_us(us);
         loop {
             self.settle();
@@ -307,17 +312,7 @@ impl World {
         if !node.is_awake() {
             return;
         }
-        let now = node.ticks.at(self.now);
-        if node.tells_wall_at.is_some_and(|at| at <= self.now) {
-            let shown = node.wall(self.now, wall);
-            node.switch.inner().handle_clock(now, shown);
-            node.tells_wall_at = Some(self.now.plus_ms(hosts::WALL_EVERY_MS));
-        }
-        let due = node.switch.poll_timeout();
-        if due.is_some_and(|deadline| deadline.at <= now) {
-            self.deadlines += 1;
-            node.switch.inner().handle_timeout(now);
-        }
+        self.deadlines += u64::from(node.wake_up(self.now, wall));
         self.touch(n);
     }
 
@@ -339,40 +334,14 @@ impl World {
     fn take_outputs(&mut self, n: usize, buf: &mut [u8]) -> Option<Deadline> {
         let now = self.nodes.all[n].ticks.at(self.now);
         let mut step = Step::begin(&self.nodes.all[n].switch, now);
-        while let Some(transmit) = self.nodes.all[n].switch.inner().poll_transmit(now, buf) {
-            step.took_transmit(&transmit, buf.len());
-            let node = &mut self.nodes.all[n];
-            let source = node.source(transmit.socket, transmit.path);
-            let fits = transmit.segment <= node.interface_bytes;
-            let Some(from) = source.filter(|_| fits) else {
-                let error = if fits {
-                    SentError::Unreachable
-                } else {
-                    SentError::TooLarge
-                };
-                node.switch.inner().handle_sent_error(now, &transmit, error);
-                continue;
-            };
+        while let Some((transmit, from)) = self.nodes.all[n].give_out(now, buf, &mut step) {
             for datagram in buf[..transmit.len].chunks(transmit.segment) {
                 self.send((n, from), transmit.path.remote, datagram);
             }
         }
         let node = &mut self.nodes.all[n];
-        let before = node.events.len();
-        while let Some(event) = node.switch.inner().poll_event() {
-            node.events.push_back(event);
-            step.took();
-        }
-        if node.events.len() > before && !std::mem::replace(&mut node.heard, true) {
+        if node.tell(&mut step) && !std::mem::replace(&mut node.heard, true) {
             self.heard.push_back(n);
-        }
-        while let Some(need) = node.switch.inner().poll_need() {
-            let Need::Keep { key, bytes } = need else {
-                panic!("a need of no known kind: {need:?}");
-            };
-            node.disk.insert(key, bytes);
-            node.needs += 1;
-            step.took();
         }
         step.end(node.switch.inner(), buf, self.thorough);
         contracts::demand(&step, Some(&node.limits));

@@ -2,8 +2,6 @@
 
 use std::{collections::BTreeSet, net::SocketAddr};
 
-use hydroid_core::switch::{Ecn, Meta, Path};
-
 use super::{Fault, Link, World, dice, wheel::Flight};
 
 /// Nothing goes from any of the ones to any of the others.
@@ -92,10 +90,9 @@ impl World {
         to_address: SocketAddr,
         datagram: &[u8],
     ) {
+        let addresses = (from_address, to_address);
         self.digest = dice::chain(self.digest, self.now.as_us());
-        self.digest = digest_of(self.digest, from_address);
-        self.digest = digest_of(self.digest, to_address);
-        self.digest = dice::hash(self.digest, datagram);
+        self.digest = digest_of(self.digest, addresses, datagram);
         if let Some(kept) = &mut self.kept {
             kept.push((from_address, to_address, datagram.to_vec()));
         }
@@ -128,7 +125,7 @@ impl World {
         if doubled {
             self.faults.fire(Fault::Double);
         }
-        let apart_us = to.map_or(0, |to| self.apart_us(from, to));
+        let apart_us = to.map_or(0, |to| apart_us(self.apart_us, from, to));
         for _ in 0..=u8::from(doubled) {
             let mut delay_us = link.latency_us + apart_us + self.dice.below(link.jitter_us + 1);
             if self.dice.fires(link.reorder) {
@@ -146,13 +143,14 @@ impl World {
         }
     }
 
-    /// How much further two nodes are from each other than others may be; the same each way.
-    fn apart_us(&self, from: usize, to: usize) -> u64 {
-        if self.apart_us == 0 {
-            return 0;
-        }
-        let (one, other) = (from.min(to) as u64, from.max(to) as u64);
-        dice::chain(dice::chain(0x61_70_61_72_74, one), other) % (self.apart_us + 1)
+    /// Nothing is cut, and no two nodes or addresses have a link of their own.
+    pub(super) fn is_open(&self) -> bool {
+        self.links.is_empty()
+            && self.ways.is_empty()
+            && self.cuts.is_empty()
+            && self.partitions.is_empty()
+            && self.kept.is_none()
+            && self.caught.is_none()
     }
 
     fn is_cut(
@@ -177,32 +175,38 @@ impl World {
             return;
         };
         let node = &mut self.nodes.all[n];
-        let Some((socket, to)) = node.inside(flight.to).filter(|_| node.is_awake()) else {
+        if node.inside(flight.to).is_none() || !node.is_awake() {
             return;
-        };
+        }
         if !node.online {
             return self.faults.fire(Fault::Cut);
         }
-        let now = node.ticks.at(self.now);
         self.delivered += 1;
-        let meta = Meta {
-            socket,
-            path: Path::new(Some(to.ip()), flight.from),
-            interface: 0,
-            ecn: Ecn::None,
-            stride: flight.bytes.len(),
-        };
         if let Some(caught) = &mut self.caught {
             caught.push((self.now, n, flight.bytes.clone()));
         }
-        let switch = node.switch.inner();
-        switch.handle_datagram(now, &meta, &mut flight.bytes);
+        node.take_in(self.now, (flight.from, flight.to), &mut flight.bytes);
         // Those that come at one instant are answered together.
         self.touch(n);
     }
 }
 
-fn digest_of(key: u64, address: SocketAddr) -> u64 {
+/// How much further two nodes are from each other than others may be; the same each way.
+pub(super) fn apart_us(most_us: u64, from: usize, to: usize) -> u64 {
+    if most_us == 0 {
+        return 0;
+    }
+    let (one, other) = (from.min(to) as u64, from.max(to) as u64);
+    dice::chain(dice::chain(0x61_70_61_72_74, one), other) % (most_us + 1)
+}
+
+/// Stands for a datagram from the one of these addresses to the other.
+pub(super) fn digest_of(key: u64, (from, to): (SocketAddr, SocketAddr), datagram: &[u8]) -> u64 {
+    let ends = digest_of_address(digest_of_address(key, from), to);
+    dice::hash(ends, datagram)
+}
+
+fn digest_of_address(key: u64, address: SocketAddr) -> u64 {
     let port = u64::from(address.port());
     match address {
         SocketAddr::V4(address) => dice::chain(key, u64::from(address.ip().to_bits()) << 16 | port),

@@ -7,15 +7,19 @@ use std::{
 use hydroid_core::{
     base::{Deadline, Time, Wall},
     identity::{Hashname, PublicKey, SecretKey},
-    switch::{Event, Interface, LineEvent, LineId, Path, SocketId, Switch},
+    switch::{
+        Ecn, Event, Interface, LineEvent, LineId, Meta, Need, Path, SentError, SocketId, Switch,
+        Transmit,
+    },
     tape::Recorded,
 };
 
 use super::{
     Disk, SOCKET,
     clock::{Clock, Ticks},
+    hosts::WALL_EVERY_MS,
 };
-use crate::contracts::Limits;
+use crate::contracts::{Limits, Step};
 
 /// A switch that knows whether somebody has called it since its outputs were taken.
 #[derive(Debug)]
@@ -230,6 +234,87 @@ impl Node {
     pub(super) fn next(&self, due: Option<Deadline>) -> Option<Time> {
         let due = due.map(|deadline| self.ticks.when(deadline.at));
         due.into_iter().chain(self.tells_wall_at).min()
+    }
+
+    /// Does what is due, and tells whether its switch was.
+    pub(super) fn wake_up(&mut self, now: Time, wall: Wall) -> bool {
+        let own = self.ticks.at(now);
+        if self.tells_wall_at.is_some_and(|at| at <= now) {
+            let shown = self.wall(now, wall);
+            self.switch.inner().handle_clock(own, shown);
+            self.tells_wall_at = Some(now.plus_ms(WALL_EVERY_MS));
+        }
+        let due = self.switch.poll_timeout();
+        let is_due = due.is_some_and(|deadline| deadline.at <= own);
+        if is_due {
+            self.switch.inner().handle_timeout(own);
+        }
+        is_due
+    }
+
+    /// A datagram came, from the first of these addresses to the other; false if nobody is there.
+    pub(super) fn take_in(
+        &mut self,
+        now: Time,
+        (from, to): (SocketAddr, SocketAddr),
+        datagram: &mut [u8],
+    ) -> bool {
+        let Some((socket, to)) = self.inside(to).filter(|_| self.is_awake()) else {
+            return false;
+        };
+        let meta = Meta {
+            socket,
+            path: Path::new(Some(to.ip()), from),
+            interface: 0,
+            ecn: Ecn::None,
+            stride: datagram.len(),
+        };
+        let now = self.ticks.at(now);
+        self.switch.inner().handle_datagram(now, &meta, datagram);
+        true
+    }
+
+    /// The next thing that it sends, and from where; what cannot go out its system says at once.
+    pub(super) fn give_out(
+        &mut self,
+        now: Time,
+        buf: &mut [u8],
+        step: &mut Step,
+    ) -> Option<(Transmit, SocketAddr)> {
+        while let Some(transmit) = self.switch.inner().poll_transmit(now, buf) {
+            step.took_transmit(&transmit, buf.len());
+            let source = self.source(transmit.socket, transmit.path);
+            let fits = transmit.segment <= self.interface_bytes;
+            if let Some(from) = source.filter(|_| fits) {
+                return Some((transmit, from));
+            }
+            let error = if fits {
+                SentError::Unreachable
+            } else {
+                SentError::TooLarge
+            };
+            let switch = self.switch.inner();
+            switch.handle_sent_error(now, &transmit, error);
+        }
+        None
+    }
+
+    /// Takes its events and needs; true if there were events.
+    pub(super) fn tell(&mut self, step: &mut Step) -> bool {
+        let before = self.events.len();
+        while let Some(event) = self.switch.inner().poll_event() {
+            self.events.push_back(event);
+            step.took();
+        }
+        while let Some(need) = self.switch.inner().poll_need() {
+            let Need::Keep { key, bytes } = need else {
+                panic!("a need of no known kind: {need:?}");
+            };
+            self.disk.insert(key, bytes);
+            self.needs += 1;
+            step.took();
+        }
+        self.events.len() > before
     }
 
     /// Takes the first event for which `pick` gives something; the others stay.

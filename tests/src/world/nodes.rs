@@ -15,8 +15,11 @@ pub struct Nodes {
     pub(super) all: Vec<Node>,
     /// Nodes that somebody could change since they were looked at.
     pub(super) changed: Vec<usize>,
-    table: HashMap<SocketAddr, usize, dice::Hashes>,
+    pub(super) table: Table,
 }
+
+/// Who is reached where.
+pub(super) type Table = HashMap<SocketAddr, usize, dice::Hashes>;
 
 impl Nodes {
     pub(super) fn push(&mut self, node: Node) {

@@ -1,6 +1,9 @@
 //! Arithmetic that looks like that of a line, for worlds that are too large for the real one.
 
-use std::{cell::RefCell, collections::HashMap};
+use std::{
+    collections::HashMap,
+    sync::{LazyLock, Mutex, MutexGuard},
+};
 
 use hydroid_core::{
     identity::{PublicKey, Signature, SpaceId},
@@ -16,12 +19,14 @@ use super::dice;
 ///
 /// What two secrets agree on is a hash of their public keys. Those of handshakes are hashes too;
 /// those of identities are given by the identities, so the curve computes them, once each. Which
-/// secrets are of handshakes is remembered by the thread that made them.
+/// secrets are of handshakes is remembered.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct StubProvider;
 
-/// So many handshakes are under way at most.
-const HANDSHAKES_MAX: usize = 1 << 18;
+/// What is remembered stands in so many tables, so that threads seldom wait for each other.
+const TABLES: usize = 16;
+/// So many handshakes of each table are under way at most.
+const HANDSHAKES_MAX: usize = 1 << 16;
 
 #[derive(Default)]
 struct Publics {
@@ -32,11 +37,15 @@ struct Publics {
     checked: HashMap<[u8; 32], bool>,
 }
 
-/// Checks of signatures that are remembered.
-const CHECKED_MAX: usize = 1 << 16;
+/// Checks of signatures that each table remembers.
+const CHECKED_MAX: usize = 1 << 12;
 
-thread_local! {
-    static PUBLICS: RefCell<Publics> = RefCell::default();
+static PUBLICS: LazyLock<[Mutex<Publics>; TABLES]> = LazyLock::new(Default::default);
+
+/// The table that remembers these bytes, which are as good as drawn by chance.
+fn publics(bytes: &[u8; 32]) -> MutexGuard<'static, Publics> {
+    let table = &PUBLICS[usize::from(bytes[0]) % TABLES];
+    table.lock().expect("nobody panics who holds it")
 }
 
 impl Publics {
@@ -87,28 +96,27 @@ impl Provider for StubProvider {
             hash.update(part);
         }
         let hash: [u8; 32] = hash.finalize().into();
-        let known = PUBLICS.with_borrow(|publics| publics.checked.get(&hash).copied());
+        let known = publics(&hash).checked.get(&hash).copied();
         known.unwrap_or_else(|| {
             let is_true = key.verify(kind, space, bytes, signature);
-            PUBLICS.with_borrow_mut(|publics| {
-                if publics.checked.len() >= CHECKED_MAX {
-                    publics.checked.clear();
-                }
-                publics.checked.insert(hash, is_true);
-            });
+            let checked = &mut publics(&hash).checked;
+            if checked.len() >= CHECKED_MAX {
+                checked.clear();
+            }
+            checked.insert(hash, is_true);
             is_true
         })
     }
 
     fn public(&self, secret: &[u8; 32]) -> [u8; 32] {
-        PUBLICS.with_borrow_mut(|publics| publics.make(secret))
+        publics(secret).make(secret)
     }
 
     fn agree(&self, secret: &[u8; 32], public: &[u8; 32]) -> [u8; 32] {
         if *public == [0; 32] {
             return [0; 32];
         }
-        let own = PUBLICS.with_borrow_mut(|publics| publics.of(secret));
+        let own = publics(secret).of(secret);
         digest(*b"dh..", &[&own.min(*public), &own.max(*public)])
     }
 
