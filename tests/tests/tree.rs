@@ -52,9 +52,7 @@ fn tree_figures() {
     let until = sim.now + 30_000 * MS;
     sim.run(until);
     for percent in [10, 30, 50, 80] {
-        let (mut sim, _) = figures::grow(seed, members, arity, within_ms);
-        let until = sim.now + 30_000 * MS;
-        sim.run(until);
+        let mut sim = sim.clone();
         sim.talks = number("HYDROID_KILL", 0) == percent;
         let killed = figures::kill(&mut sim, percent);
         println!("killed {percent}: {killed:?}");

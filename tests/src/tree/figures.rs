@@ -9,6 +9,8 @@ use super::{
 
 /// When the dead are noticed.
 const NOTICE: u64 = 500 * MS;
+/// How long the word of a new child is on its way to its parent, at most.
+const ARRIVES: u64 = 50 * MS;
 /// Beyond that a measurement is given up.
 const GIVEN_UP: u64 = 60_000 * MS;
 
@@ -73,6 +75,8 @@ fn join(sim: &mut Sim, members: u64, arity: u8, within_ms: u64, group: u8) {
 
 /// Lets so many of a hundred die at once in a tree that has grown.
 pub fn kill(sim: &mut Sim, percent: u64) -> Figures {
+    // Others die at each percentage.
+    sim.dice.0 ^= percent;
     let alive: Vec<u16> = sim.alive().collect();
     sim.count_anew();
     for member in alive {
@@ -181,7 +185,9 @@ fn is_joined(sim: &Sim) -> bool {
             continue;
         };
         let mut siblings = sim.places[usize::from(parent.member)].children();
-        if !sim.is_alive(parent) || !siblings.any(|child| child == name) {
+        // Who has moved just now has been promised the slot and says so to its holder.
+        let arrives = sim.now < sim.seats[usize::from(member)].placed_at + ARRIVES;
+        if !sim.is_alive(parent) || !(arrives || siblings.any(|child| child == name)) {
             return false;
         }
     }

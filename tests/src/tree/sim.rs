@@ -8,11 +8,11 @@ mod queue;
 use std::collections::HashMap;
 
 use hydroid_core::base::Effects;
-use hydroid_core::tree::place::{EFFECTS_MOST, Effect, Message, Place, Settings, Timer};
+use hydroid_core::tree::place::{Effect, Message, Place, Settings, Timer};
 
 use self::{
     eye::Eye,
-    queue::{Event, Queue},
+    queue::{Event, Queue, Wanted},
 };
 use super::{Dice, Name};
 
@@ -109,7 +109,7 @@ impl Rate {
 }
 
 /// The simulation.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Sim {
     /// Microseconds since it began.
     pub now: u64,
@@ -138,7 +138,7 @@ pub struct Sim {
     known: Vec<Name>,
     queue: Queue,
     order: HashMap<(Name, Name), u64>,
-    fx: Effects<Effect<Name>>,
+    fx: Wanted,
 }
 
 /// One order for a pair.
@@ -178,7 +178,7 @@ impl Sim {
             known: Vec::new(),
             queue: Queue::default(),
             order: HashMap::new(),
-            fx: Effects::new(EFFECTS_MOST),
+            fx: Wanted::default(),
         }
     }
 
@@ -319,9 +319,9 @@ impl Sim {
             cuts: &self.cuts,
             lies: self.network.lies,
         };
-        call(&mut self.places[at], &mut eye, &mut self.fx);
+        call(&mut self.places[at], &mut eye, &mut self.fx.0);
         let after = (self.places[at].parent(), self.places[at].is_root());
-        while let Some(effect) = self.fx.pop() {
+        while let Some(effect) = self.fx.0.pop() {
             self.carry_out(at, effect);
         }
         if before != after {

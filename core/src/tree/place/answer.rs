@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use super::{
     Ask, Below, Effect, Fault, GO_MOST, Id, Message, NAMED_MOST, Open, Place, Purpose,
-    RAISE_SLOW_MS, Reign, Sight, Timer, search::Search,
+    RAISE_SLOW_MS, Reign, Sight, Timer, balance::TALL, search::Search,
 };
 use crate::base::Effects;
 
@@ -68,7 +68,10 @@ impl<I: Id> Place<I> {
             return self.place(from, ask, sight, fx);
         }
         let larger = self.is_larger(from, ask);
-        if !self.is_root() && (self.is_adrift() || !larger) {
+        if !self.is_root() && self.is_adrift() {
+            return self.refuse(from, fx);
+        }
+        if !self.is_root() && !larger {
             return self.on_root_elsewhere(from, fx);
         }
         if !larger {
@@ -128,24 +131,7 @@ impl<I: Id> Place<I> {
             }
             return self.put_off(from, ask, fx);
         }
-        let steps = u16::try_from(self.path.len()).unwrap_or(u16::MAX);
-        let head = self.depth().saturating_sub(steps);
-        if self.reign() == ask.reign && head < ask.least {
-            // Any ancestor that stands high enough: the topmost would be asked by all.
-            let many = usize::from(ask.least - head).min(self.path.len());
-            let turn = sight.dice() % (many.max(1) as u64);
-            let at = usize::try_from(turn).unwrap_or(0) + self.path.len() - many;
-            let to = self.path.get(at).copied().into_iter().collect();
-            return self.send(from, Message::Go { to }, fx);
-        }
-        // Neither of two of equal depth may have the other, but under a new reign.
-        let tie = self.reign() == ask.reign && head == ask.least;
-        if tie && from < self.me && self.may_found() {
-            self.found(fx);
-            return self.place(from, ask, sight, fx);
-        }
         self.refuse(from, fx);
-        self.meet(from, fx);
     }
 
     /// The rule allows it: gives the asker a slot, or names those who have one.
@@ -213,10 +199,13 @@ impl<I: Id> Place<I> {
             self.raise_or_ask(ask.reign, fx);
         }
         if useful {
-            self.put_off(from, ask, fx);
-        } else {
-            self.refuse(from, fx);
+            return self.put_off(from, ask, fx);
         }
+        // Nobody below us stands high enough, but somebody below one of those above may.
+        let far = self.depth() > ask.most && ask.height >= TALL;
+        let above = far.then(|| self.above(ask.most, sight)).flatten();
+        let to = above.into_iter().filter(|node| *node != from).collect();
+        self.send(from, Message::Go { to }, fx);
     }
 
     /// Holders of open slots at a depth below the first of the bounds that the rule allows and that
@@ -234,31 +223,27 @@ impl<I: Id> Place<I> {
             false => shallower.min(ask.least),
         };
         let me = self.me;
+        let fits = |open: &Open<I>| {
+            let fits = open.depth < deepest && (!open.held || (held && !ask.leaf));
+            let named = self.named.iter().any(|(named, _)| *named == open.node);
+            fits && open.node != me && open.node != from && !named
+        };
         let mut open: Vec<Open<I>> = self.children.open(None);
         for below in &mut open {
             below.depth = below.depth.saturating_add(self.depth());
         }
-        // What is told from below is newer than what is told from above.
-        let below = open.len();
-        open.extend(self.rest.iter().map(|open| Open {
-            depth: open.depth.saturating_add(1),
-            ..*open
-        }));
-        let mut number = 0;
-        open.retain(|open| {
-            number += 1;
-            let depth = open.depth - u16::from(number > below);
-            let fits = depth < deepest && (!open.held || (held && !ask.leaf));
-            let other = open.node != me && open.node != from;
-            let named = self.named.iter().any(|(named, _)| *named == open.node);
-            fits && other && !named
-        });
-        open.sort_by_key(|open| (open.held, open.depth));
-        let best = open.first().map(|open| (open.held, open.depth));
-        let alike = open
-            .iter()
-            .filter(|open| best == Some((open.held, open.depth)));
-        let alike = alike.count();
+        open.retain(fits);
+        // What is told from below is newer than what is told from above, and told to few.
+        let enough = self.limit();
+        if open.iter().all(|open| open.held || open.depth >= enough) {
+            open.extend(self.rest.iter().copied().filter(fits));
+            open.sort_by_key(|open| (open.held, open.depth.max(enough - 1)));
+        } else {
+            open.sort_by_key(|open| (open.held, open.depth));
+        }
+        let worth = |open: &Open<I>| (open.held, open.depth.max(enough - 1));
+        let best = open.first().map(worth);
+        let alike = open.iter().filter(|open| best == Some(worth(open))).count();
         if alike > 1 {
             let turn = sight.dice() % (alike as u64);
             open[..alike].rotate_left(usize::try_from(turn).unwrap_or(0));

@@ -2,11 +2,15 @@
 
 use alloc::vec::Vec;
 
-use super::{Effect, Id, Place, Purpose, Sight, search::Search};
+use super::{Effect, Id, Open, Place, Purpose, Sight, search::Search};
 use crate::base::Effects;
 
 /// Beats for which nobody moves after the tree has become smaller.
 pub(super) const STILL_BEATS: u8 = 2;
+/// Levels below a member for which it takes more than any member's own slot.
+pub(super) const TALL: u16 = 2;
+/// How far above the slots that it looks for somebody asks.
+const ABOVE_LEVELS: u64 = 4;
 
 impl<I: Id> Place<I> {
     /// The depth below which a holder of an open slot has to stand, so that a move there is of
@@ -28,6 +32,14 @@ impl<I: Id> Place<I> {
         searching || self.fit().is_some_and(known)
     }
 
+    /// An ancestor that stands a little above `most`, by chance: it is the lowest that knows of
+    /// slots there. Those further up are few and would be asked by all.
+    pub(super) fn above(&self, most: u16, sight: &mut impl Sight<I>) -> Option<I> {
+        let levels = u16::try_from(sight.dice() % ABOVE_LEVELS).unwrap_or(0);
+        let steps = self.depth().checked_sub(most.saturating_sub(levels) + 1)?;
+        self.path.get(usize::from(steps)).copied()
+    }
+
     pub(super) fn balance(&mut self, sight: &mut impl Sight<I>, fx: &mut Effects<Effect<I>>) {
         let busy = self.search.is_some() || self.duty.is_some() || self.moving_above;
         // While a hole is filled the tree seems smaller than it is.
@@ -43,19 +55,26 @@ impl<I: Id> Place<I> {
         }
         let mut leads: Vec<I> = sight.slot(fit).into_iter().collect();
         leads.retain(|node| *node != self.me && Some(*node) != self.parent());
-        let rest = self
+        let fits = |open: &&Open<I>| !open.held && open.depth < fit;
+        let mut rest: Vec<I> = self
             .rest
             .iter()
-            .filter(|open| !open.held && open.depth < fit);
-        leads.extend(rest.map(|open| open.node));
+            .filter(fits)
+            .map(|open| open.node)
+            .collect();
+        if !rest.is_empty() {
+            let turn = sight.dice() % (rest.len() as u64);
+            rest.rotate_left(usize::try_from(turn).unwrap_or(0));
+        }
+        leads.extend(rest);
         // What was tried is told anew if it is still open.
         self.rest.retain(|open| open.depth >= fit);
-        // Those above know of more, the higher the more, but there are few of them.
-        if let Some(far) = self.path.len().checked_sub(2) {
-            let turn = sight.dice() % (far as u64 + 1);
-            let at = 1 + usize::try_from(turn).unwrap_or(0);
-            leads.extend(self.path.get(at));
+        // Small branches fit almost anywhere.
+        if self.height() >= TALL {
+            leads.extend(self.above(fit - 1, sight));
         }
+        leads.extend(sight.contacts(2));
+        leads.retain(|node| Some(*node) != self.parent());
         if leads.is_empty() {
             return;
         }

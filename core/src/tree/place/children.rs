@@ -184,8 +184,11 @@ impl<I: Id> Children<I> {
     /// The shallowest open slots below, but for those below `but`, as levels from here.
     pub(super) fn open(&self, but: Option<I>) -> Vec<Open<I>> {
         let mut open = Vec::new();
-        for child in self.list.iter().filter(|child| Some(child.node) != but) {
-            open.extend(child.below.open.iter().map(|open| Open {
+        // In turn, so that of equals there are some of each child.
+        for turn in 0..OPEN_MOST {
+            let children = self.list.iter().filter(|child| Some(child.node) != but);
+            let told = children.filter_map(|child| child.below.open.get(turn));
+            open.extend(told.map(|open| Open {
                 depth: open.depth.saturating_add(1),
                 ..*open
             }));

@@ -133,10 +133,21 @@ impl<I: Id> Standing<I> {
         self.parent = None;
     }
 
-    /// Without a parent, and at a generation to which others may not be able to follow: begins
-    /// anew if it has told nobody of itself, so that nobody can have it as a parent.
+    /// Whether this reign may be had, but not within the time that has gone by.
+    pub(super) fn is_far(&self, reign: Reign<I>) -> bool {
+        let generation = reign.generation;
+        generation <= GENERATION_MOST && generation > self.base.saturating_add(LEAP)
+    }
+
+    /// Whether others may not be able to follow to its generation.
+    pub(super) fn is_away(&self) -> bool {
+        self.reign.generation > LEAP
+    }
+
+    /// Begins anew, if it has no parent and has told nobody of itself, so that nobody can have it
+    /// as a parent.
     pub(super) fn begin_anew(&mut self, me: I) -> bool {
-        let anew = self.adrift && !self.told && self.reign.generation > LEAP;
+        let anew = self.parent.is_none() && !self.told;
         if anew {
             *self = Self::new(me);
         }
@@ -150,10 +161,10 @@ impl<I: Id> Standing<I> {
 
     /// Is a root from now on, of a generation of its own that outranks what it knew. False if no
     /// generation is left.
-    pub(super) fn found(&mut self, me: I) -> bool {
-        let founded = self.reign.generation <= GENERATION_MOST;
+    pub(super) fn found(&mut self, me: I, beyond: u8) -> bool {
+        let founded = self.reign.generation <= GENERATION_MOST - u64::from(u8::MAX);
         if founded {
-            self.begin(me, self.reign.generation + 1);
+            self.begin(me, self.reign.generation + 1 + u64::from(beyond));
             self.parent = None;
             self.adrift = false;
             self.least = 0;

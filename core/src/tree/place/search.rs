@@ -17,8 +17,10 @@ const ROUNDS_AGAIN: u8 = 4;
 const PROBE_MS: u32 = 100;
 /// Probes before a root begins to look more seldom.
 const PROBES_QUICK: u8 = 6;
-/// Rounds of questions after which an orphan that meets its like founds a tree with it.
-const ROUNDS_LEAST: u8 = 3;
+/// Members that have nothing to say before an orphan founds a tree, if nobody else has.
+const REFUSED_MOST: u8 = 3;
+/// Ancestors of its parent that an orphan asks.
+const ABOVE_MOST: usize = 2;
 /// How often the founding is put off while somebody says "later".
 const WAITS_MOST: u8 = 2;
 
@@ -57,6 +59,8 @@ pub(super) struct Search<I> {
     agreed: bool,
     /// Whether somebody named a place since it last thought of founding a tree.
     hopes: bool,
+    /// Those who had nothing to say, as everybody who is adrift.
+    refused: u8,
 }
 
 impl<I: Id> Search<I> {
@@ -80,6 +84,7 @@ impl<I: Id> Search<I> {
             timed: false,
             agreed: false,
             hopes: false,
+            refused: 0,
         }
     }
 
@@ -100,6 +105,12 @@ impl<I: Id> Search<I> {
             Purpose::Root => self.hurries && self.rounds < PROBES_QUICK,
             Purpose::Mover | Purpose::Heir => false,
         }
+    }
+
+    /// Whether so many are adrift that an orphan rather founds a tree than looks for one.
+    fn is_hopeless(&self) -> bool {
+        let orphan = self.purpose == Purpose::Orphan && self.alone;
+        orphan && !self.hopes && self.again.is_empty() && self.refused >= REFUSED_MOST
     }
 
     /// Forgets that this one was asked; false if it was not.
@@ -262,12 +273,8 @@ impl<I: Id> Place<I> {
         search.tried.retain(|node| asked.contains(node));
         let contacts = sight.contacts(GO_MOST);
         if search.rounds.is_multiple_of(ROUNDS_AGAIN) {
-            // The nearest, and any other: the topmost would be asked by all.
-            search.leads.extend(search.above.first());
-            if let Some(others) = search.above.len().checked_sub(1).filter(|few| *few > 0) {
-                let turn = usize::try_from(sight.dice() % (others as u64)).unwrap_or(0);
-                search.leads.extend(search.above.get(1 + turn));
-            }
+            // The nearest ones: those further up would be asked by all.
+            search.leads.extend(search.above.iter().take(ABOVE_MOST));
         }
         search.leads.extend(contacts);
         search.leads.truncate(KEPT_MOST);
@@ -294,6 +301,10 @@ impl<I: Id> Place<I> {
             self.on_heir_says(hole, to, sight, fx);
         } else if search.answered(from) {
             search.hopes |= !to.is_empty();
+            search.refused = search.refused.saturating_add(u8::from(to.is_empty()));
+            if search.is_hopeless() && !self.settings.leaf {
+                return self.found_quickly(fx);
+            }
             // Who is not to be taken is sent to the root alone.
             search.agreed |= to.len() > 1 && self.standing.reign().generation > 0;
             search.lead(to);
@@ -350,6 +361,10 @@ impl<I: Id> Place<I> {
             heir || search.asked.contains(&from) || search.again.contains(&from)
         });
         let useful = for_heir || (wanted && self.is_better(&take));
+        if useful && self.standing.is_far(take.reign) && !self.standing.begin_anew(self.me) {
+            // As a root it comes nearer with time.
+            self.raise_above(take.reign, fx);
+        }
         if !useful || !self.standing.allows(take.reign, take.depth) {
             if useful {
                 fx.push(Effect::Counted(Fault::Offer));
@@ -416,25 +431,22 @@ impl<I: Id> Place<I> {
             let timer = Timer::Found;
             return fx.push(Effect::Arm { timer, ms });
         }
-        if self.standing.begin_anew(self.me) {
+        let lost = self.is_head_adrift() && self.standing.is_away();
+        if lost && self.standing.begin_anew(self.me) {
             self.on_rooted(fx);
         } else if self.is_head_adrift() {
             self.found(fx);
         }
     }
 
-    /// Whether it is adrift and has asked for long enough to found a tree with one like itself.
-    pub(super) fn may_found(&self) -> bool {
-        let search = self.search.as_ref();
-        let long =
-            search.is_some_and(|search| search.rounds >= ROUNDS_LEAST && search.again.is_empty());
-        self.is_head_adrift() && long && !self.settings.leaf
-    }
-
     /// Becomes a root.
     pub(super) fn found(&mut self, fx: &mut Effects<Effect<I>>) {
+        self.found_beyond(0, fx);
+    }
+
+    fn found_beyond(&mut self, beyond: u8, fx: &mut Effects<Effect<I>>) {
         let before = self.parent();
-        if !self.standing.found(self.me) {
+        if !self.standing.found(self.me, beyond) {
             return;
         }
         if let Some(parent) = before {
@@ -443,6 +455,18 @@ impl<I: Id> Place<I> {
             fx.push(Effect::Unlinked { node: parent });
         }
         self.on_rooted(fx);
+    }
+
+    /// So many are adrift that they rather become trees and merge.
+    fn found_quickly(&mut self, fx: &mut Effects<Effect<I>>) {
+        let leads = self.search.take().map(|search| search.leads);
+        self.search = Some(Search::new(Purpose::Orphan, Vec::new()));
+        let beyond = u8::try_from(self.below_size().ilog2()).unwrap_or(0);
+        self.found_beyond(beyond, fx);
+        let mut search = Search::new(Purpose::Root, leads.unwrap_or_default());
+        search.window = ORPHAN_AT_ONCE;
+        search.hurries = true;
+        self.begin(search, fx);
     }
 
     fn on_rooted(&mut self, fx: &mut Effects<Effect<I>>) {

@@ -63,7 +63,8 @@ impl<I: Id> Place<I> {
         u8::try_from((self.stay + 1).ilog2()).unwrap_or(u8::MAX)
     }
 
-    /// Open slots outside of what is below the child `but`, with depths from the root.
+    /// Open slots outside of what is below the child `but`, with depths from the root. Each child
+    /// is told others: a slot that all knew of would be asked for by all.
     pub(super) fn rest_for(&self, but: Option<I>) -> Vec<Open<I>> {
         let depth = self.depth();
         let own = self.own_open().into_iter();
@@ -71,7 +72,10 @@ impl<I: Id> Place<I> {
             depth: open.depth.saturating_add(depth),
             ..open
         });
-        shallowest(near.chain(self.rest.iter().copied()).collect())
+        let many = self.children.list.len().max(1);
+        let place = self.children.nodes().position(|node| Some(node) == but);
+        let rest = self.rest.iter().skip(place.unwrap_or(0)).step_by(many);
+        shallowest(near.chain(rest.copied()).collect())
     }
 
     /// How deep a member may stand without looking for a better place.

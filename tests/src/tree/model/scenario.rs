@@ -100,7 +100,7 @@ pub fn short() -> Vec<Scenario> {
                 fire: 1,
                 ..NOTHING
             },
-            states: 19_476,
+            states: 19_680,
         },
         Scenario {
             name: "any of three dies and lives again",
@@ -113,7 +113,7 @@ pub fn short() -> Vec<Scenario> {
                 fire: 1,
                 ..NOTHING
             },
-            states: 103_212,
+            states: 102_664,
         },
         Scenario {
             name: "four with a suspicion",
@@ -139,7 +139,7 @@ pub fn short() -> Vec<Scenario> {
                 vanish: 1,
                 ..NOTHING
             },
-            states: 31_162,
+            states: 34_923,
         },
         Scenario {
             name: "any of five goes",

@@ -2,11 +2,12 @@
 
 use std::{cmp::Reverse, collections::BinaryHeap};
 
-use hydroid_core::tree::place::{Message, Timer};
+use hydroid_core::base::Effects;
+use hydroid_core::tree::place::{EFFECTS_MOST, Effect, Message, Timer};
 
 use super::super::Name;
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) enum Event {
     Deliver(Name, Name, Message<Name>),
     Lost(Name, Name),
@@ -17,7 +18,7 @@ pub(super) enum Event {
 }
 
 /// Events by their time; those of one time in the order in which they were pushed.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Queue {
     times: BinaryHeap<Reverse<(u64, u64, usize)>>,
     events: Vec<Option<Event>>,
@@ -44,5 +45,21 @@ impl Queue {
         self.times.pop();
         self.spare.push(slot);
         self.events[slot].take().map(|event| (at, event))
+    }
+}
+
+/// Where a call puts what it wants; empty between calls.
+#[derive(Debug)]
+pub(super) struct Wanted(pub(super) Effects<Effect<Name>>);
+
+impl Default for Wanted {
+    fn default() -> Self {
+        Self(Effects::new(EFFECTS_MOST))
+    }
+}
+
+impl Clone for Wanted {
+    fn clone(&self) -> Self {
+        Self::default()
     }
 }

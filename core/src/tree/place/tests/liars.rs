@@ -229,7 +229,7 @@ fn tree_liars_that_drag_a_branch_away_are_caught_up_with() {
     dragged = colony.place('d').reign().generation;
     colony.eye.contacts = "acfg".chars().map(Letter).collect();
     colony.kill('b');
-    for _ in 0..8 {
+    for _ in 0..16 {
         for name in "acdefghi".chars() {
             colony.call(name, |place, eye, fx| place.raise(eye, fx));
         }

@@ -46,8 +46,7 @@ fn tree_plug_a_polite_departure_is_repaired_likewise() {
 
 #[test]
 fn tree_plug_an_inner_hole_is_filled_from_below() {
-    let mut colony = Colony::grown("a ab ac bd be cf cg dh");
-    // Whoever stands too deep to take h has sent it to f.
+    let mut colony = Colony::grown("a ab ac bd be cf cg fh");
     assert_eq!(colony.draw(), "a(b(d e) c(f(h) g))");
     colony.kill('c');
     colony.settle();

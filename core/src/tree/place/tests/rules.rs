@@ -80,7 +80,7 @@ fn tree_rule_a_reign_rises_only() {
     let mut standing = Standing::new(me);
     assert!(standing.take_parent(Letter('p'), reign(3, 7), 4));
     assert!(!standing.raise(me, reign(9, 9)));
-    assert!(standing.found(me));
+    assert!(standing.found(me, 0));
     assert_eq!((standing.reign().generation, standing.depth()), (4, 0));
     let first = standing.reign();
     assert!(!standing.raise(me, reign(3, 7)));
@@ -117,7 +117,7 @@ fn tree_rule_generations_rise_by_so_many_in_a_time_and_last_for_a_thousand_years
     let mut below = Standing::new(me);
     assert!(below.take_parent(liar, reign(1, 0), 0));
     let mut root = Standing::new(me);
-    assert!(root.found(me));
+    assert!(root.found(me, 0));
     for _ in 0..3 {
         root.tick();
         below.tick();
@@ -155,8 +155,9 @@ fn tree_rule_who_told_nobody_of_a_far_generation_begins_anew() {
     // Where others can follow it needs not.
     let mut near = Standing::new(me);
     assert!(near.take_parent(liar, reign(LEAP, 0), 3));
-    near.lose_parent();
-    assert!(!near.begin_anew(me));
+    assert!(other.is_away() && !near.is_away());
+    assert!(near.is_far(reign(3 * LEAP, 0)) && !near.is_far(reign(2 * LEAP, 0)));
+    assert!(!near.is_far(reign(GENERATION_MOST + 1, 0)));
     // Whom it told may stand below it: its reign stays.
     assert_eq!(other.tell(), (reign(GENERATION_MOST, 1), 4));
     other.lose_parent();
