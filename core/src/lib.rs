@@ -97,6 +97,74 @@
 //! # }
 //! ```
 //!
+//! # The tree of a space
+//!
+//! Members that [`join`](switch::Switch::join) and [`meet`](switch::Switch::meet) stand in one tree
+//! of lines, each below one parent and above a few children. What one of them broadcasts reaches
+//! each of the others once, in order; whoever goes, the others close the gap. Any member leads in:
+//!
+//! ```
+//! use hydroid_core::base::{Seed, Time};
+//! use hydroid_core::identity::{SecretKey, Space};
+//! use hydroid_core::switch::*;
+//!
+//! # /// Hands what a switch sends to the one whose number the address ends with.
+//! # fn carry(now: Time, switches: &mut [Switch; 3], from: usize) {
+//! #     let mut buf = [0; 65_535];
+//! #     while let Some(transmit) = switches[from].poll_transmit(now, &mut buf) {
+//! #         let to: usize = transmit.path.remote.ip().to_string().split('.').last().unwrap().parse().unwrap();
+//! #         let path = Path::to(format!("192.0.2.{from}:4000").parse().unwrap());
+//! #         let (socket, ecn, stride) = (SocketId(0), Ecn::None, transmit.segment);
+//! #         let meta = Meta { socket, path, interface: 0, ecn, stride };
+//! #         switches[to].handle_datagram(now, &meta, &mut buf[..transmit.len]);
+//! #     }
+//! # }
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let space = Space::open("village")?;
+//! let secrets = [1, 2, 3].map(|n| SecretKey::from_bytes(&[n; 32]));
+//! let mut switches = [1, 2, 3].map(|n| Switch::new(Config::default(), &Seed::new([n; 32])).unwrap());
+//! let mut names = Vec::new();
+//! for (n, switch) in switches.iter_mut().enumerate() {
+//!     let local = format!("192.0.2.{n}:4000").parse()?;
+//!     switch.handle_network_change(Time::ZERO, &[Interface { socket: SocketId(0), local }]);
+//!     let name = switch.install(Time::ZERO, &secrets[n], &space)?;
+//!     switch.join(Time::ZERO, name, &secrets[n], Part::default())?;
+//!     names.push(name);
+//! }
+//! // The second asks the first for a place, the third the second.
+//! for n in [1, 2] {
+//!     let (other, at) = (secrets[n - 1].public(), format!("192.0.2.{}:4000", n - 1).parse()?);
+//!     switches[n].meet(Time::ZERO, names[n], &other, &[at])?;
+//! }
+//!
+//! let mut heard = 0;
+//! for ms in 1..2_000 {
+//!     let now = Time::from_us(ms * 1000);
+//!     for n in 0..3 {
+//!         carry(now, &mut switches, n);
+//!         switches[n].handle_timeout(now);
+//!     }
+//!     if ms == 1_000 {
+//!         assert_eq!(switches[2].tree(names[2]).unwrap().standing().members, 3);
+//!         switches[2].broadcast(now, names[2], b"good morning")?;
+//!     }
+//!     for n in 0..2 {
+//!         let mut buf = [0; 64];
+//!         while let Ok(told) = switches[n].read_broadcast(now, names[n], &mut buf) {
+//!             let Broadcasted::Message { origin, len, .. } = told else { continue };
+//!             assert_eq!((origin.key, &buf[..len]), (secrets[2].public(), &b"good morning"[..]));
+//!             heard += 1;
+//!         }
+//!     }
+//! }
+//! assert_eq!(heard, 2);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! [`tree`] has the rest: who takes whose place when a member dies, why there is never a loop, the
+//! picture that every member has of the others.
+//!
 //! # The rooms
 //!
 //! Each is a folder that says in its first paragraph what it owns and what it never does. The rooms
