@@ -11,7 +11,7 @@ const USAGE: &str = "\
 usage: colony [--members N] [--arity K] [--kill PERCENT] [--seed S] [--full] [--json] [--svg DIR]
   --members N     members of the space, 4 to 100000 (10000)
   --arity K       members below each, 2 to 8 (2)
-  --kill PERCENT  how many die at once, 1 to 90 (10, then 30, 50 and 80, each of all)
+  --kill PERCENT  how many die at once, 1 to 90 (10, then 30, 50 and 80 of who is left)
   --seed S        every choice of chance (1)
   --full          every member holds the whole image, whatever that takes
   --json          the figures as JSON
@@ -112,11 +112,7 @@ fn run(arguments: &Arguments) -> Result<bool, String> {
     story::speak(&mut colony, (arity, "steady"), 20, goals, &mut figures);
     story::memory(&colony, &mut figures);
     let mut shapes = vec![("before".to_string(), shape(&colony, arity))];
-    for (n, percent) in arguments.kills.iter().enumerate() {
-        if n > 0 {
-            log.step("the dead come back", &figures);
-            story::revive(&mut colony, arity, 9_000);
-        }
+    for percent in &arguments.kills {
         log.step(&format!("{percent} % die"), &figures);
         story::cut(&mut colony, arity, *percent, &mut figures);
         shapes.push((format!("after-{percent}"), shape(&colony, arity)));

@@ -212,12 +212,12 @@ fn deepest(shape: &Shape) -> &usize {
 
 /// Kills so many percent at once while messages go on, and looks how it heals.
 pub fn cut(colony: &mut Colony, arity: u8, percent: u64, figures: &mut Figures) {
-    let name = format!("kill {percent} %");
+    let mut left = colony.there();
+    let name = format!("kill {percent} % of {}", left.len());
     let mut dice = Dice(percent * 77 + 1);
     let from = colony.books.len();
     let gaps = colony.books.gaps;
     say(colony, 1_000, &mut dice);
-    let mut left = colony.there();
     let dead = left.len() as u64 * percent / 100;
     for _ in 0..dead {
         let at = dice.below(left.len() as u64) as usize;
@@ -238,22 +238,6 @@ pub fn cut(colony: &mut Colony, arity: u8, percent: u64, figures: &mut Figures) 
     let gaps = (colony.books.gaps - gaps) as f64;
     figures.goal(format!("{name}: gaps"), gaps, 0.0, "messages");
     figures.take_wrongs(colony, &name);
-}
-
-/// The dead start again within `ms`, each by one that is there, and the tree has all of them.
-pub fn revive(colony: &mut Colony, arity: u8, ms: u64) {
-    let mut there = colony.there();
-    let dead: Vec<usize> = (0..colony.world.nodes.len()).collect();
-    let dead: Vec<usize> = dead.into_iter().filter(|n| !colony.is_there(*n)).collect();
-    let mut dice = Dice(dead.len() as u64);
-    for n in &dead {
-        let contact = there[dice.below(there.len() as u64) as usize];
-        colony.revive(*n, contact);
-        there.push(*n);
-        colony.run(ms / dead.len() as u64);
-    }
-    until_one(colony, arity, 10_000);
-    until_low(colony, arity);
 }
 
 /// Runs until the members are one tree, while messages go on: how long that took, and how often the
