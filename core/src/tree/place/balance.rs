@@ -8,7 +8,7 @@ use crate::base::Effects;
 /// Beats for which nobody moves after the tree has become smaller.
 pub(super) const STILL_BEATS: u8 = 2;
 /// Levels below a member for which it takes more than any member's own slot.
-pub(super) const TALL: u16 = 2;
+pub(super) const TALL: u16 = 3;
 /// The deepest of the levels whose slots are so few that nobody asks for them.
 const MOST_LEAST: u16 = 3;
 /// How far above the slots that it looks for somebody asks.
@@ -75,7 +75,7 @@ impl<I: Id> Place<I> {
         // Small branches fit almost anywhere, and the tallest nowhere but where it is known.
         if self.height() < TALL {
             leads.extend(sight.contacts(2));
-        } else {
+        } else if sight.dice().is_multiple_of(2) {
             leads.extend(self.above(fit - 1, sight));
         }
         leads.retain(|node| Some(*node) != self.parent());
