@@ -8,6 +8,9 @@ use super::{
 };
 use crate::base::Effects;
 
+/// Steps to the root over which it takes too long to ask for a new reign.
+const FAR: u16 = 8;
+
 impl<I: Id> Place<I> {
     /// Whether the rule lets the asker take us for its parent.
     pub(super) fn is_feasible(&self, ask: &Ask<I>) -> bool {
@@ -71,7 +74,7 @@ impl<I: Id> Place<I> {
         if !self.is_root() && self.is_adrift() {
             return self.refuse(from, fx);
         }
-        if !self.is_root() && !larger {
+        if !self.is_root() && (!larger || self.depth() > FAR) {
             return self.on_root_elsewhere(from, fx);
         }
         if !larger {

@@ -8,7 +8,9 @@ use crate::base::Effects;
 /// Beats for which nobody moves after the tree has become smaller.
 pub(super) const STILL_BEATS: u8 = 2;
 /// Levels below a member for which it takes more than any member's own slot.
-pub(super) const TALL: u16 = 2;
+pub(super) const TALL: u16 = 3;
+/// The deepest of the levels whose slots are so few that nobody asks for them.
+const MOST_LEAST: u16 = 3;
 /// How far above the slots that it looks for somebody asks.
 const ABOVE_LEVELS: u64 = 4;
 
@@ -36,6 +38,7 @@ impl<I: Id> Place<I> {
     /// slots there. Those further up are few and would be asked by all.
     pub(super) fn above(&self, most: u16, sight: &mut impl Sight<I>) -> Option<I> {
         let levels = u16::try_from(sight.dice() % ABOVE_LEVELS).unwrap_or(0);
+        let most = Some(most).filter(|most| *most > MOST_LEAST)?;
         let steps = self.depth().checked_sub(most.saturating_sub(levels) + 1)?;
         self.path.get(usize::from(steps)).copied()
     }
@@ -69,11 +72,12 @@ impl<I: Id> Place<I> {
         leads.extend(rest);
         // What was tried is told anew if it is still open.
         self.rest.retain(|open| open.depth >= fit);
-        // Small branches fit almost anywhere.
-        if self.height() >= TALL {
+        // Small branches fit almost anywhere, and the tallest nowhere but where it is known.
+        if self.height() < TALL {
+            leads.extend(sight.contacts(2));
+        } else if sight.dice().is_multiple_of(2) {
             leads.extend(self.above(fit - 1, sight));
         }
-        leads.extend(sight.contacts(2));
         leads.retain(|node| Some(*node) != self.parent());
         if leads.is_empty() {
             return;
