@@ -72,7 +72,7 @@ impl Note {
     pub(super) fn new(at: Time, n: usize, told: Broadcasted, buf: &[u8]) -> Self {
         let len = match told {
             Broadcasted::Message { len, .. } => len,
-            _ => 0,
+            Broadcasted::Gap { .. } | _ => 0,
         };
         let sum = sum(&buf[..len]);
         Self { at, n, told, sum }
