@@ -336,3 +336,26 @@ fn colony_goes_on_alike_on_any_number_of_threads() {
     assert_eq!(runs[0], runs[1]);
     assert_eq!(runs[0], runs[2]);
 }
+
+/// Members look after their neighbours on beats, and their lines do not ask beside that whenever a
+/// broadcast has come and no other follows.
+#[test]
+fn tree_lines_do_not_ask_in_lulls() {
+    let delivered = [50, 10_000].map(|lull_ms| {
+        let mut settings = Settings::new(3, 2, 4);
+        settings.config.life.lull_ms = lull_ms;
+        let mut colony = Colony::new(&settings);
+        colony.join(0, None);
+        for n in 1..3 {
+            colony.join(n, Some(0));
+            colony.run(1_000);
+        }
+        for _ in 0..20 {
+            assert!(colony.broadcast(1, 100));
+            colony.run(300);
+        }
+        assert_eq!(colony.books.read, 40);
+        colony.world.delivered
+    });
+    assert_eq!(delivered[0], delivered[1]);
+}

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 use hydroid_core::{
     base::{Deadline, Time, Why},
-    identity::SecretKey,
+    identity::{PublicKey, SecretKey},
     line::{Provider, PureRust, Suite},
     switch::{Config, Status},
 };
@@ -239,4 +239,23 @@ fn stub_and_real_do_not_talk() {
         }
         assert!(world.nodes[1].switch.stats().dropped_in_all() > 0);
     }
+}
+
+/// What it remembers of keys is what the real check says, of keys and of what is none.
+#[test]
+fn stub_knows_keys_as_the_real_check_does() {
+    let keys = StubProvider.keys();
+    let (mut none, mut some) = (0, 0);
+    for n in 0..64 {
+        let mut bytes = *SecretKey::from_bytes(&[n; 32]).public().as_bytes();
+        bytes[0] ^= n % 3;
+        let real = PublicKey::from_bytes(&bytes);
+        for _ in 0..2 {
+            assert_eq!(keys(&bytes), real);
+        }
+        none += u32::from(real.is_err());
+        some += u32::from(real.is_ok());
+    }
+    assert!(none > 10 && some > 10, "{none} {some}");
+    assert_eq!(keys(&[0; 32]), PublicKey::from_bytes(&[0; 32]));
 }

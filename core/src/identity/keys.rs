@@ -126,6 +126,9 @@ impl fmt::Debug for PublicKey {
     }
 }
 
+/// How bytes become a key: [`PublicKey::from_bytes`], or what comes to the same.
+pub type Keys = fn(&[u8; 32]) -> Result<PublicKey, KeyError>;
+
 /// An Ed25519 signature.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Signature(pub [u8; 64]);

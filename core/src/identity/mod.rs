@@ -12,6 +12,6 @@ pub use closed::{
     Roles, Statement,
 };
 pub use hashname::{Hashname, HashnameError};
-pub use keys::{KeyError, PublicKey, SecretKey, Signature};
+pub use keys::{KeyError, Keys, PublicKey, SecretKey, Signature};
 pub use space::{Space, SpaceError, SpaceId};
 pub use ticket::{SpaceRef, Ticket, TicketError, Token, TokenError};

@@ -42,6 +42,8 @@ pub(super) struct Branch {
     pub(super) begun: bool,
     /// Something is to be looked at, and stands in the queue of what is.
     pub(super) queued: bool,
+    /// What has come of the link was left where it is: it was too much.
+    pub(super) left: bool,
     /// Streams that carry nothing more and are not over yet.
     ended: Vec<u64>,
 }

@@ -75,7 +75,11 @@ impl Switch {
             let Some(tree) = self.trees.find(local) else {
                 return;
             };
-            if tree.is_held(now, slot) {
+            let is_held = tree.is_held(now, slot);
+            if let Some(branch) = self.links.get_mut(slot).and_then(Link::branch_mut) {
+                branch.left = is_held;
+            }
+            if is_held {
                 return;
             }
             let Some(packet) = self.next_packet(now, slot, Pipes::Bulk) else {

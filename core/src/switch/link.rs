@@ -154,6 +154,11 @@ impl Link {
         self.system.branch_mut()
     }
 
+    /// True if a tree has left what came of its link, since it was too much.
+    pub(super) fn is_left(&mut self) -> bool {
+        self.branch_mut().is_some_and(|branch| branch.left)
+    }
+
     /// The phase as the caller sees it.
     pub(super) const fn state(&self) -> LineState {
         match self.phase {
@@ -234,7 +239,7 @@ impl Link {
 
     /// True if somebody holds the line.
     pub(super) fn is_held(&self) -> bool {
-        self.wants.held(self.streams_held())
+        self.wants.any() || self.streams_held() > 0
     }
 
     /// The application's streams that live.
@@ -292,7 +297,8 @@ impl Link {
         if !self.is_held() && self.flow.bytes_in_flight() == 0 {
             return Deadline::new(quiet.plus_us(periods.unheld_us), Why::Idle);
         }
-        let is_lull = self.receiving && self.streams.count() > 0;
+        // Whoever holds streams of the switch's own looks after its peer itself.
+        let is_lull = self.receiving && self.streams_held() > 0;
         let quiet_us = if is_lull {
             periods.lull_us.min(periods.keep_alive_us)
         } else {

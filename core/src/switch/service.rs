@@ -73,7 +73,9 @@ impl Switch {
         let epoch = self.next_epoch(now, local);
         let who = (Node { key, epoch }, space, secret.clone());
         let rng = self.tree_rng.fork("tree");
-        self.trees.insert(local, Tree::new(now, config, who, rng));
+        let mut tree = Tree::new(now, config, who, rng);
+        tree.set_keys(self.trees.provider.keys());
+        self.trees.insert(local, tree);
         let bound = self.bound();
         self.command_tree(now, local, |tree| tree.set_bound(now, &bound));
         Ok(())

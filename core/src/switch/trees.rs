@@ -37,6 +37,8 @@ struct Place {
     tree: tree::Boxed,
     /// What the caller was told and has not taken yet, a bit each.
     told: u8,
+    /// It was called, and may have more to say.
+    called: bool,
 }
 
 /// Something that a tree is to learn.
@@ -80,6 +82,7 @@ impl Trees {
             local,
             tree: tree.into(),
             told: 0,
+            called: false,
         });
     }
 
@@ -146,7 +149,9 @@ impl Switch {
             // What was not read before, because it was too much, may be now.
             let links = self.trees.find(local).into_iter().flat_map(Tree::links);
             for slot in links.map(|(slot, _)| slot).collect::<Vec<_>>() {
-                self.tree_moved(slot);
+                if self.links.get_mut(slot).is_some_and(Link::is_left) {
+                    self.tree_moved(slot);
+                }
             }
         }
         self.trees.settling = false;
@@ -184,7 +189,14 @@ impl Switch {
         for round in 0.. {
             assert!(round < ROUNDS_MOST, "the trees never come to rest");
             let Some(input) = self.trees.queue.pop_front() else {
-                break;
+                let mut called = self.trees.all.iter_mut().filter(|place| place.called);
+                let Some(place) = called.next() else {
+                    break;
+                };
+                place.called = false;
+                let local = place.local;
+                self.pump_all(now, local);
+                continue;
             };
             match input {
                 Input::Up(slot) => self.on_tree_up(now, slot),
@@ -200,7 +212,8 @@ impl Switch {
         self.trees.stale = false;
     }
 
-    /// Calls into a tree and carries out what it wants.
+    /// Calls into a tree and carries out what it wants. What it has for its neighbours is written
+    /// once all that is queued was told.
     pub(super) fn with_tree(
         &mut self,
         now: Time,
@@ -210,13 +223,13 @@ impl Switch {
         let mut fx = core::mem::replace(&mut self.trees.fx, Effects::new(0));
         self.trees.stale = true;
         if let Some(place) = self.trees.all.iter_mut().find(|it| it.local == local) {
+            place.called = true;
             call(&mut place.tree, &self.links, &mut fx);
         }
         while let Some(effect) = fx.pop() {
             self.tree_wants(now, local, effect);
         }
         self.trees.fx = fx;
-        self.pump_all(now, local);
     }
 
     fn tree_wants(&mut self, now: Time, local: Hashname, effect: Effect) {

@@ -30,9 +30,10 @@ pub(super) struct Wants {
 }
 
 impl Wants {
-    /// True if the line is held: by the application, by a standing want, or by a stream.
-    pub(super) const fn held(self, streams: usize) -> bool {
-        self.application || self.standing || self.tree || streams > 0
+    /// True if the line is held whether or not it has streams: by the application, by a standing
+    /// want, or by a tree.
+    pub(super) const fn any(self) -> bool {
+        self.application || self.standing || self.tree
     }
 }
 

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     base::{Effects, Rng, Time, Wall},
-    identity::{PublicKey, SecretKey, Signature, SpaceId},
+    identity::{Keys, PublicKey, SecretKey, Signature, SpaceId},
 };
 
 /// How signatures of others are checked: the key, the kind, the bytes, the signature. The space is
@@ -32,6 +32,7 @@ pub const EFFECTS_MAX: usize = 4_096;
 /// The part of one identity in the tree of its space.
 pub struct Tree {
     pub(super) config: Arc<Config>,
+    pub(super) keys: Keys,
     pub(super) me: Node,
     pub(super) space: SpaceId,
     pub(super) secret: SecretKey,
@@ -169,10 +170,18 @@ impl Tree {
             changes: 0,
             stats: Stats::default(),
             config,
+            keys: PublicKey::from_bytes,
             me,
             space,
             secret,
         }
+    }
+
+    /// How the bytes of others become keys.
+    pub const fn set_keys(&mut self, keys: Keys) {
+        self.keys = keys;
+        self.cast.set_keys(keys);
+        self.image.set_keys(keys);
     }
 
     /// Who this is.

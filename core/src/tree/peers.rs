@@ -90,6 +90,9 @@ const UNREACHED_MOST: usize = 64;
 /// Members whose address is remembered because somebody named them.
 const HINTS_MOST: usize = 32;
 
+/// Places of peers that may stay empty.
+const SPARE: usize = 4;
+
 /// Barred members that are remembered; beyond it the oldest is let back in.
 const BARRED_MOST: usize = 64;
 
@@ -114,6 +117,9 @@ impl Peers {
         let place = match self.place(&key) {
             Ok(place) => place,
             Err(place) => {
+                if self.all.len() == self.all.capacity() {
+                    self.all.reserve_exact(self.all.len() / 4 + 2);
+                }
                 self.all.insert(place, Peer::new(now, key));
                 place
             }
@@ -123,7 +129,12 @@ impl Peers {
 
     pub(super) fn remove(&mut self, key: &PublicKey) -> Option<Peer> {
         let place = self.place(key).ok()?;
-        Some(self.all.remove(place))
+        let peer = self.all.remove(place);
+        // Those who were dealt with while many asked take no room for ever.
+        if self.all.capacity() > self.all.len() * 2 + SPARE {
+            self.all.shrink_to(self.all.len() + SPARE / 2);
+        }
+        Some(peer)
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &Peer> {

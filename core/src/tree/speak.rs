@@ -220,12 +220,13 @@ impl Tree {
             image,
             peers,
             place,
+            keys,
             ..
         } = self;
         let mut legal = true;
         let message = message.map(&mut |contact: Contact| {
             let known = peers.key(&contact.key);
-            let Some(key) = known.or_else(|| PublicKey::from_bytes(&contact.key).ok()) else {
+            let Some(key) = known.or_else(|| keys(&contact.key).ok()) else {
                 legal = false;
                 return from;
             };

@@ -6,7 +6,7 @@ use std::{
 };
 
 use hydroid_core::{
-    identity::{PublicKey, Signature, SpaceId},
+    identity::{KeyError, Keys, PublicKey, Signature, SpaceId},
     line::{Cipher, Provider, PureRust, Suite},
 };
 use sha2::{Digest as _, Sha256};
@@ -35,10 +35,13 @@ struct Publics {
     identities: HashMap<[u8; 32], [u8; 32]>,
     /// Signatures that were checked, by a hash of all that was checked.
     checked: HashMap<[u8; 32], bool>,
+    /// Bytes that were checked for being a key.
+    keys: HashMap<[u8; 32], Result<PublicKey, KeyError>>,
 }
 
-/// Checks of signatures that each table remembers.
+/// Keys, and checks of signatures that each table remembers.
 const CHECKED_MAX: usize = 1 << 12;
+const KEYS_MAX: usize = 1 << 12;
 
 static PUBLICS: LazyLock<[Mutex<Publics>; TABLES]> = LazyLock::new(Default::default);
 
@@ -106,6 +109,22 @@ impl Provider for StubProvider {
             checked.insert(hash, is_true);
             is_true
         })
+    }
+
+    /// The real check, once for each key.
+    fn keys(&self) -> Keys {
+        |bytes| {
+            let known = publics(bytes).keys.get(bytes).copied();
+            known.unwrap_or_else(|| {
+                let key = PublicKey::from_bytes(bytes);
+                let keys = &mut publics(bytes).keys;
+                if keys.len() >= KEYS_MAX {
+                    keys.clear();
+                }
+                keys.insert(*bytes, key);
+                key
+            })
+        }
     }
 
     fn public(&self, secret: &[u8; 32]) -> [u8; 32] {

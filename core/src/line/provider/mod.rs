@@ -12,7 +12,7 @@ use core::fmt;
 
 use super::Suite;
 use crate::{
-    identity::{PublicKey, Signature, SpaceId},
+    identity::{Keys, PublicKey, Signature, SpaceId},
     wire::TAG_LEN,
 };
 
@@ -60,6 +60,11 @@ pub trait Provider: fmt::Debug + Send + Sync {
         signature: &Signature,
     ) -> bool {
         key.verify(kind, space, bytes, signature)
+    }
+
+    /// How bytes become a key; whoever has seen the same bytes before may remember what they were.
+    fn keys(&self) -> Keys {
+        PublicKey::from_bytes
     }
 
     /// A cipher under this key, with its schedule made. It wipes itself when it is dropped.

@@ -8,7 +8,7 @@ use super::{
     origins::{Origin, Origins, tick},
     packet::{self, ENTRY, FRESH, FULL, HEAD, LAST, Position, UNPROVED},
 };
-use crate::{base::Slot, identity::PublicKey};
+use crate::base::Slot;
 
 /// Positions that a peer may say on one link; more is a peer that never comes to an end.
 const HEARD_MOST: u32 = 1 << 17;
@@ -161,12 +161,12 @@ impl Cast {
     /// was before is not its concern.
     fn adopt(&mut self, key: &[u8; 32], told: Position) {
         let known = self.origins.find(key).is_some() || key == self.me.key.as_bytes();
-        let Ok(key) = PublicKey::from_bytes(key) else {
-            return;
-        };
         if known || self.origins.is_full() {
             return;
         }
+        let Ok(key) = (self.keys)(key) else {
+            return;
+        };
         let chunk = if told.chunk == UNPROVED {
             0
         } else {

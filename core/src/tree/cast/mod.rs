@@ -29,7 +29,7 @@ use self::{backup::Backup, link::Link, log::Log, origins::Origins, outbox::Own, 
 use super::Node;
 use crate::{
     base::{Rng, Slot, Time},
-    identity::{PublicKey, Signature},
+    identity::{Keys, PublicKey, Signature},
     wire::{Head, Packet},
 };
 
@@ -57,6 +57,7 @@ pub type Sign<'a> = &'a dyn Fn(&str, &[u8]) -> Signature;
 #[derive(Debug)]
 pub struct Cast {
     config: Arc<Config>,
+    keys: Keys,
     me: Node,
     /// The time of the last call.
     now: Time,
@@ -102,6 +103,7 @@ impl Cast {
         let origins = Origins::new(config.origins_max, rng);
         Self {
             config,
+            keys: PublicKey::from_bytes,
             me,
             now: Time::ZERO,
             clock: None,
@@ -127,6 +129,11 @@ impl Cast {
             withheld: false,
             stats: Stats::default(),
         }
+    }
+
+    /// How the bytes of others become keys.
+    pub const fn set_keys(&mut self, keys: Keys) {
+        self.keys = keys;
     }
 
     /// A link to a neighbour begins: the parent or a child, or the backup. One of the same slot that

@@ -111,9 +111,7 @@ impl Cast {
     ) -> Result<PublicKey, Fault> {
         let key = match known {
             Some(slot) => self.origins.row(slot).key,
-            None => PublicKey::from_bytes(opening.key)
-                .ok()
-                .ok_or(Fault::Forged)?,
+            None => (self.keys)(opening.key).ok().ok_or(Fault::Forged)?,
         };
         self.stats.verified += 1;
         if !verify(&key, KIND, opening.statement, &opening.signature) {

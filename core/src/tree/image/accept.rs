@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     base::Time,
-    identity::{PublicKey, Signature},
+    identity::{Keys, PublicKey, Signature},
 };
 use alloc::string::String;
 
@@ -24,8 +24,8 @@ struct Told<'a> {
 
 impl Told<'_> {
     /// The key, if it is one and has signed what it should have.
-    fn checked(&self, verify: Verify<'_>) -> Result<PublicKey, Fault> {
-        let key = PublicKey::from_bytes(self.key);
+    fn checked(&self, keys: Keys, verify: Verify<'_>) -> Result<PublicKey, Fault> {
+        let key = keys(self.key);
         let key = key.map_err(|_illegal| Fault::Malformed)?;
         let valid = |oath: &Signature| verify(&key, "member", self.signed, oath);
         if self.oath.is_none_or(valid) {
@@ -169,7 +169,7 @@ impl Image {
             }
             return Ok(());
         }
-        told.checked(verify)?;
+        told.checked(self.keys, verify)?;
         self.take(now, from, who, told.word, told.oath);
         Ok(())
     }
@@ -186,7 +186,7 @@ impl Image {
             self.stats.full += 1;
             return Ok(());
         }
-        let key = told.checked(verify)?;
+        let key = told.checked(self.keys, verify)?;
         self.store.insert(key);
         self.take(now, from, prefix(&key), told.word, told.oath);
         Ok(())
@@ -211,7 +211,7 @@ impl Image {
             self.queue(from, who, How::Whole);
             return Ok(());
         }
-        let key = told.checked(verify)?;
+        let key = told.checked(self.keys, verify)?;
         self.store.remove(who);
         self.store.insert(key);
         self.take(now, from, who, told.word, told.oath);
@@ -359,7 +359,7 @@ impl Image {
             return Ok(());
         }
         if told.oath.is_some() {
-            told.checked(verify)?;
+            told.checked(self.keys, verify)?;
         }
         self.on_lie(now);
         Ok(())

@@ -51,17 +51,17 @@ impl<T> Beside<T> {
     }
 }
 
-/// Makes room for one more, and a thirty-second part besides: doubling would leave half of a
+/// Makes room for one more, and a sixty-fourth part besides: doubling would leave half of a
 /// table empty.
 pub(super) fn reserve<T>(table: &mut Vec<T>) {
     if table.len() == table.capacity() {
-        table.reserve_exact(table.len() / 32 + 4);
+        table.reserve_exact(table.len() / 64 + 4);
     }
 }
 
 /// Gives memory back when an eighth of it is left over.
 pub(super) fn fit<T>(table: &mut Vec<T>) {
     if table.capacity() - table.len() > table.capacity() / 8 + 64 {
-        table.shrink_to(table.len() + table.len() / 32 + 4);
+        table.shrink_to(table.len() + table.len() / 64 + 4);
     }
 }

@@ -60,7 +60,7 @@ impl Default for Config {
             refute_ms: 1_000,
             survey_ms: 250,
             named_ms: 1_000,
-            gossip_ms: 2_000,
+            gossip_ms: 5_000,
             records_per_s: 2_000,
             name_bytes_max: NAME_BYTES_MAX as u8,
         }

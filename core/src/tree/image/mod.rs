@@ -35,7 +35,7 @@ use self::{
 };
 use crate::{
     base::{Rng, Slot, Time},
-    identity::{PublicKey, Signature},
+    identity::{Keys, PublicKey, Signature},
     tree::Node,
     wire::Packet,
 };
@@ -66,6 +66,7 @@ pub type Sign<'a> = &'a dyn Fn(&str, &[u8]) -> Signature;
 #[derive(Debug)]
 pub struct Image {
     config: Arc<Config>,
+    keys: Keys,
     me: Node,
     arity: u8,
     rng: Rng,
@@ -93,6 +94,7 @@ impl Image {
         store.write(prefix(&me.key), &own.word(), None);
         Self {
             config,
+            keys: PublicKey::from_bytes,
             me,
             arity,
             rng: rng.fork("image"),
@@ -107,6 +109,11 @@ impl Image {
             gossip_at: None,
             repair_at: None,
         }
+    }
+
+    /// How the bytes of others become keys.
+    pub const fn set_keys(&mut self, keys: Keys) {
+        self.keys = keys;
     }
 
     /// Says where I stand. A change raises my version and travels, a little later.

@@ -256,7 +256,7 @@ impl Image {
             else {
                 return Err(Fault::Malformed);
             };
-            let key = PublicKey::from_bytes(&key).map_err(|_illegal| Fault::Malformed)?;
+            let key = (self.keys)(&key).map_err(|_illegal| Fault::Malformed)?;
             let age_ms = u32::from(age) * 1000;
             if !self.link(place).spend(now, &config) {
                 self.stats.flooded += 1;

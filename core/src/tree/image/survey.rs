@@ -14,7 +14,7 @@ use super::{
 use crate::{base::Time, tree::Node};
 
 /// Holders of open slots that are kept from one survey to the next, at 8 bytes each.
-const CANDIDATES_MOST: usize = 512;
+const CANDIDATES_MOST: usize = 256;
 /// How often it is looked for those whose time is over, while there are any, in milliseconds.
 const SWEEP_MS: u64 = 1_000;
 
