@@ -193,8 +193,15 @@ impl State {
             })
         };
         self.call(to, |place, eye, fx| {
-            place.on_message(name, message, eye, fx)
+            place.on_message(name, message, eye, fx);
         })
+    }
+
+    /// A member hears from its parent that it is none.
+    pub(super) fn part(&mut self, parent: Small, member: usize) {
+        let part = Message::Part { to: Vec::new() };
+        self.arrive(Flight::Message(parent, self.members[member].name, part))
+            .expect("parting keeps the invariant");
     }
 
     fn arrive(&mut self, flight: Flight) -> Result<(), String> {
