@@ -49,6 +49,7 @@ fn tree_figures() {
     let within_ms = number("HYDROID_WITHIN_MS", 10_000);
     let (mut sim, grown) = figures::grow(seed, members, arity, within_ms);
     println!("grown: {grown:?}");
+    assert!(members > 1_000 || grown.asked_most <= 32);
     let until = sim.now + 30_000 * MS;
     sim.run(until);
     for percent in [10, 30, 50, 80] {
@@ -58,6 +59,7 @@ fn tree_figures() {
         println!("killed {percent}: {killed:?}");
         assert_eq!(sim.wrong, None);
         assert!(killed.whole_ms < u64::MAX && killed.adopted_most <= 32);
+        assert!(members > 1_000 || (killed.joined_ms <= 1_500 && killed.asked_most <= 32));
     }
     let merged = figures::merge(seed, members / 2, arity);
     println!("merged: {merged:?}");
@@ -76,13 +78,18 @@ fn tree_model_has_no_loop_in_any_order() {
         model::long()
     };
     let most = if most == 0 { u64::MAX } else { most };
-    let mut others = Vec::new();
+    let (mut others, mut states) = (Vec::new(), 0);
+    let least = if most == u64::MAX { 0 } else { 3 * most };
     for scenario in scenarios {
         let found = model::explore(&scenario, most).expect("the invariant holds in every state");
         println!("{}: {found:?}", scenario.name);
+        states += found.states;
         if scenario.states > 0 && (!found.complete || found.states != scenario.states) {
             others.push((scenario.name, found.states));
         }
     }
+    println!("{states} states in all");
+    // Each of the long ones has more states than were ever counted.
+    assert!(states >= least, "{states} states only");
     assert_eq!(others, [], "scenarios with other states than before");
 }

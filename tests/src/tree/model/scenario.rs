@@ -40,6 +40,8 @@ pub struct Scenario {
     pub members: u8,
     /// Who joined through whom, one after the other.
     pub grown: &'static [(u8, u8)],
+    /// Who was then told by its parent that it is none, and asks the others.
+    pub parted: &'static [u8],
     /// What may happen.
     pub budget: Budget,
     /// Distinct states that there are within these bounds; 0 where it has not been counted.
@@ -63,6 +65,10 @@ impl State {
             state.quiesce(0);
         }
         state.quiesce(2);
+        for member in scenario.parted.iter().copied().map(usize::from) {
+            let parent = state.members[member].place.parent();
+            state.part(parent.expect("it has a parent"), member);
+        }
         state.budget = scenario.budget;
         state
     }
@@ -95,6 +101,7 @@ pub fn short() -> Vec<Scenario> {
             name: "three meet",
             members: 3,
             grown: &[],
+            parted: &[],
             budget: Budget {
                 join: 2,
                 fire: 1,
@@ -106,6 +113,7 @@ pub fn short() -> Vec<Scenario> {
             name: "any of three dies and lives again",
             members: 3,
             grown: CHAIN,
+            parted: &[],
             budget: Budget {
                 crash: 1,
                 restart: 1,
@@ -119,6 +127,7 @@ pub fn short() -> Vec<Scenario> {
             name: "four with a suspicion",
             members: 4,
             grown: FOUR,
+            parted: &[],
             budget: Budget {
                 suspect: 1,
                 fire: 1,
@@ -131,6 +140,7 @@ pub fn short() -> Vec<Scenario> {
             name: "two pairs merge",
             members: 4,
             grown: PAIRS,
+            parted: &[],
             budget: Budget {
                 join: 1,
                 fire: 1,
@@ -141,19 +151,25 @@ pub fn short() -> Vec<Scenario> {
             },
             states: 34_923,
         },
-        Scenario {
-            name: "any of five goes",
-            members: 5,
-            grown: FIVE,
-            budget: Budget {
-                leave: 1,
-                vanish: 1,
-                ..NOTHING
-            },
-            states: 1_551,
-        },
+        goes(),
         old_words(),
+        old_words_parted(),
     ]
+}
+
+fn goes() -> Scenario {
+    Scenario {
+        name: "any of five goes",
+        members: 5,
+        grown: FIVE,
+        parted: &[],
+        budget: Budget {
+            leave: 1,
+            vanish: 1,
+            ..NOTHING
+        },
+        states: 1_551,
+    }
 }
 
 /// What the offerer itself would not offer is offered all the same.
@@ -162,12 +178,26 @@ fn old_words() -> Scenario {
         name: "four with old words",
         members: 4,
         grown: FOUR,
+        parted: &[],
         budget: Budget {
             suspect: 1,
             old: 1,
             ..NOTHING
         },
         states: 150_016,
+    }
+}
+
+/// One that asks others is offered a place as deep as it stood itself: its child would be as deep
+/// as it.
+fn old_words_parted() -> Scenario {
+    Scenario {
+        name: "one of four is parted from, with old words",
+        members: 4,
+        grown: FOUR,
+        parted: &[1],
+        budget: Budget { old: 1, ..NOTHING },
+        states: 126_132,
     }
 }
 
@@ -178,6 +208,7 @@ pub fn long() -> Vec<Scenario> {
             name: "three with everything",
             members: 3,
             grown: CHAIN,
+            parted: &[],
             budget: Budget {
                 join: 1,
                 leave: 1,
@@ -197,6 +228,7 @@ pub fn long() -> Vec<Scenario> {
             name: "two pairs with everything",
             members: 4,
             grown: PAIRS,
+            parted: &[],
             budget: Budget {
                 join: 2,
                 leave: 1,
@@ -216,6 +248,7 @@ pub fn long() -> Vec<Scenario> {
             name: "five with everything",
             members: 5,
             grown: FIVE,
+            parted: &[],
             budget: Budget {
                 join: 1,
                 leave: 1,

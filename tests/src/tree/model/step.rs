@@ -197,6 +197,13 @@ impl State {
         })
     }
 
+    /// A member hears from its parent that it is none.
+    pub(super) fn part(&mut self, parent: Small, member: usize) {
+        let part = Message::Part { to: Vec::new() };
+        self.arrive(Flight::Message(parent, self.members[member].name, part))
+            .expect("parting keeps the invariant");
+    }
+
     fn arrive(&mut self, flight: Flight) -> Result<(), String> {
         match flight {
             Flight::Message(from, to, message) if self.lives(to) => {
