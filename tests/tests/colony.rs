@@ -187,8 +187,8 @@ fn tree_leaf_members_stay_leaves() {
     }
 }
 
-/// S0.1, S3.6, S3.8: a member keeps a parent, its children and a backup, with one line to each, and lets
-/// go of everybody else.
+/// S0.1, S3.6, S3.7, S3.8: a member keeps a parent, its children and a backup, with one line to each, and
+/// lets go of everybody else.
 #[test]
 fn tree_few_lines_are_kept() {
     let mut colony = grown(40, 2, 2);

@@ -14,6 +14,7 @@ mod effect;
 pub mod image;
 mod life;
 mod node;
+mod part;
 mod peers;
 pub mod place;
 mod sight;

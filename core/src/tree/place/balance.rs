@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use super::{Effect, Id, Open, Place, Purpose, Sight, search::Search};
+use super::{Effect, Id, Open, Place, Purpose, Sight, search::Search, summary::optimum};
 use crate::base::Effects;
 
 /// Beats for which nobody moves after the tree has become smaller.
@@ -11,6 +11,8 @@ pub(super) const STILL_BEATS: u8 = 2;
 pub(super) const TALL: u16 = 3;
 /// The deepest of the levels whose slots are so few that nobody asks for them.
 const MOST_LEAST: u16 = 3;
+/// A tree of so many is to be as low as can be if a fifth of its slots is open then.
+const ROOMY_LEAST: u32 = 64;
 /// How far above the slots that it looks for somebody asks.
 const ABOVE_LEVELS: u64 = 4;
 
@@ -18,9 +20,18 @@ impl<I: Id> Place<I> {
     /// The depth below which a holder of an open slot has to stand, so that a move there is of
     /// use; `None` while the place is good enough.
     fn fit(&self) -> Option<u16> {
-        let (limit, height) = (self.limit(), self.height());
+        let (limit, height) = (self.goal(), self.height());
         let deep = self.parent().is_some() && self.depth().saturating_add(height) > limit;
         limit.checked_sub(height).filter(|fit| deep && *fit > 0)
+    }
+
+    /// The depth that the tree is to have: the least, where that leaves slots enough to be found.
+    fn goal(&self) -> u16 {
+        let size = self.size();
+        if size < ROOMY_LEAST {
+            return self.limit();
+        }
+        optimum(size.saturating_add(size / 4), self.settings.arity)
     }
 
     /// Whether it, or an ancestor, is about to move: those below hold still.
