@@ -9,9 +9,9 @@ use super::{
 };
 
 /// Members that come later, one by one.
-const LATER: usize = 20;
+const LATER: usize = 10;
 /// How long members come and go.
-const CHURN_MS: u64 = 60_000;
+const CHURN_MS: u64 = 30_000;
 /// How long a member stays, in a tree of so many.
 const SESSION_MS: u64 = 3_600_000;
 const SESSION_OF: u64 = 10_000;
@@ -36,7 +36,7 @@ pub fn census(settings: &Settings, figures: &mut Figures) {
     let goal = agreement_ms(colony.there().len(), arity);
     let took = until_agreed(&mut colony, 20_000);
     let took = took.map_or(f64::INFINITY, |ms| ms as f64);
-    let name = "image: all agree after a minute of churn";
+    let name = "image: all agree after half a minute of churn";
     figures.goal(name, took, (goal + DETECTION_MS) as f64, "ms");
     let leaver = pick(&colony, &mut dice);
     colony.leave(leaver);
@@ -58,7 +58,7 @@ fn later(colony: &mut Colony, first: usize, figures: &mut Figures) {
     for n in first..first + LATER {
         let contact = pick(colony, &mut dice);
         colony.join(n, Some(contact));
-        colony.run(1_500);
+        colony.run(600);
         let entry = colony.books.entry(n);
         let asked = entry.map_or(f64::INFINITY, |entry| entry.redirects as f64 + 1.0);
         trips = trips.max(asked as u64);
