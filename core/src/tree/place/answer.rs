@@ -198,6 +198,11 @@ impl<I: Id> Place<I> {
                 to.rotate_left(usize::try_from(turn).unwrap_or(0));
                 return self.send(from, Message::Go { to }, fx);
             }
+            // Nobody below us takes children; those above know of more.
+            if let Some(parent) = self.parent().filter(|_| !self.is_adrift()) {
+                let to = [parent].into();
+                return self.send(from, Message::Go { to }, fx);
+            }
         } else if useful {
             self.raise_or_ask(ask.reign, fx);
         }

@@ -72,9 +72,13 @@ impl<I: Id> Place<I> {
             depth: open.depth.saturating_add(depth),
             ..open
         });
-        let many = self.children.list.len().max(1);
+        let free = self.rest.iter().filter(|open| !open.held).count();
+        // Where there are few, each has to know of them: one that takes no children needs a free one.
+        let many = Some(self.children.list.len()).filter(|many| free > *many);
+        let many = many.unwrap_or(1).max(1);
         let place = self.children.nodes().position(|node| Some(node) == but);
-        let rest = self.rest.iter().skip(place.unwrap_or(0)).step_by(many);
+        let first = place.filter(|_| many > 1).unwrap_or(0);
+        let rest = self.rest.iter().skip(first).step_by(many);
         shallowest(near.chain(rest.copied()).collect())
     }
 
