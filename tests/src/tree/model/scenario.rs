@@ -121,7 +121,7 @@ pub fn short() -> Vec<Scenario> {
                 fire: 1,
                 ..NOTHING
             },
-            states: 102_664,
+            states: 105_414,
         },
         Scenario {
             name: "four with a suspicion",
