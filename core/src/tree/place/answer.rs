@@ -124,7 +124,9 @@ impl<I: Id> Place<I> {
         if self.is_feasible(ask) {
             return self.place(from, ask, sight, fx);
         }
-        if !self.is_adrift() && self.reign().root == Some(from) {
+        // A root that takes nobody would outbid another of its kind for ever.
+        let idle = self.settings.leaf && self.is_root();
+        if idle || (!self.is_adrift() && self.reign().root == Some(from)) {
             return self.refuse(from, fx);
         }
         if !self.is_adrift() {
