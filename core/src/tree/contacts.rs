@@ -29,10 +29,9 @@ impl Tree {
         contacts: &[(PublicKey, Vec<SocketAddr>)],
         fx: &mut Effects<Effect>,
     ) {
-        for (key, addresses) in contacts {
-            if *key == self.me.key {
-                continue;
-            }
+        let me = self.me.key;
+        let others = contacts.iter().filter(|(key, _)| *key != me);
+        for (key, addresses) in others.clone() {
             self.contacts.retain(|(other, _)| other != key);
             if self.contacts.len() >= CONTACTS_MOST {
                 self.contacts.remove(0);
@@ -43,7 +42,7 @@ impl Tree {
             at: now.plus_ms(self.config.again_ms.into()),
             waited_ms: self.config.again_ms,
         };
-        self.ask_contacts(now, contacts, fx);
+        self.ask_contacts(now, others, fx);
     }
 
     /// Those whom the program named are asked again until they are known to be in our tree.
@@ -54,19 +53,16 @@ impl Tree {
         self.again.waited_ms = self.again.waited_ms.saturating_mul(2).min(AGAIN_MOST_MS);
         self.again.at = now.plus_ms(self.again.waited_ms.into());
         let contacts = self.contacts.clone();
-        self.ask_contacts(now, &contacts, fx);
+        self.ask_contacts(now, contacts.iter(), fx);
     }
 
-    fn ask_contacts(
+    fn ask_contacts<'a>(
         &mut self,
         now: Time,
-        contacts: &[(PublicKey, Vec<SocketAddr>)],
+        contacts: impl Iterator<Item = &'a (PublicKey, Vec<SocketAddr>)>,
         fx: &mut Effects<Effect>,
     ) {
         for (key, addresses) in contacts {
-            if *key == self.me.key {
-                continue;
-            }
             let is_new = self.peers.find(key).is_none_or(|peer| peer.epoch.is_none());
             let peer = self.peers.enter(now, *key);
             if let Some(node) = Some(peer.node()).filter(|_| !is_new && peer.link.is_some()) {

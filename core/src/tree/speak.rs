@@ -98,7 +98,7 @@ impl Tree {
         if was_up && peer.is_neighbour {
             self.image.on_gone(now, node);
         }
-        self.lose(now, node, fx);
+        self.lose(now, node, heard, fx);
         self.settle(now, heard, fx);
         self.tell_parts(fx);
     }
@@ -265,22 +265,18 @@ impl Tree {
             let Some(node) = self.lost.pop() else {
                 return;
             };
-            self.lose(now, node, fx);
-            if self.place_fx.is_empty() && self.lost.is_empty() {
-                return;
-            }
-            let _ = heard;
+            self.lose(now, node, heard, fx);
         }
-        unreachable!("the places want something for ever");
+        // What is left is carried out with the next call.
+        debug_assert!(false, "the places want something for ever");
     }
 
     /// Somebody is gone, as far as we are concerned.
-    fn lose(&mut self, now: Time, node: Node, fx: &mut Effects<Effect>) {
+    fn lose(&mut self, now: Time, node: Node, heard: Heard<'_>, fx: &mut Effects<Effect>) {
         if self.backup.node() == Some(node) {
             self.unpair(fx);
         }
-        let heard = |_: Slot| now;
-        let mut look = look!(self, now, &heard);
+        let mut look = look!(self, now, heard);
         self.place.on_lost(node, &mut look, &mut self.place_fx);
         while let Some(effect) = self.place_fx.pop() {
             self.carry_out(now, effect, fx);

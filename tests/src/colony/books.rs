@@ -137,11 +137,10 @@ impl Books {
     }
 
     /// What the next message of this member says.
-    pub(super) fn write(&self, n: usize, bytes: usize) -> Vec<u8> {
+    pub(super) fn write(&self, bytes: usize) -> Vec<u8> {
         let number = self.sent.len() as u64;
         let mut message = vec![(number % 251) as u8; bytes.max(8)];
         message[..8].copy_from_slice(&number.to_le_bytes());
-        let _ = n;
         message
     }
 

@@ -5,7 +5,7 @@ use super::{
     Colony, Settings,
     figures::{Dice, Figures},
     look::optimum,
-    story,
+    story::{self, DETECTION_MS},
 };
 
 /// Members that come later, one by one.
@@ -17,8 +17,6 @@ const SESSION_MS: u64 = 3_600_000;
 const SESSION_OF: u64 = 10_000;
 /// How long a link takes in the middle.
 const DELAY_MS: u64 = 30;
-/// When a member that went without a word is missed, at the latest.
-const DETECTION_MS: u64 = 2_000;
 
 /// Members with whole pictures come, go and are counted.
 pub fn census(settings: &Settings, figures: &mut Figures) {

@@ -192,7 +192,7 @@ impl Colony {
     /// If it is no member.
     pub fn broadcast(&mut self, n: usize, bytes: usize) -> bool {
         let now = self.world.now;
-        let message = self.books.write(n, bytes);
+        let message = self.books.write(bytes);
         let epoch = self.tree(n).me().epoch;
         let node = &mut self.world.nodes[n];
         let sent = node.switch.broadcast(now, node.hashname, &message);

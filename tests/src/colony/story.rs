@@ -14,7 +14,7 @@ const MESSAGE_BYTES: usize = 128;
 /// Messages a second.
 const MESSAGES_A_SECOND: u64 = 10;
 /// How long a dead neighbour may go unnoticed while there is traffic.
-const DETECTION_MS: u64 = 2_000;
+pub(super) const DETECTION_MS: u64 = 2_000;
 
 /// How long the tree may take until it is as low as it should be.
 const BALANCE_MS: u64 = 30_000;

@@ -10,7 +10,7 @@ use super::{
     origins::Origin,
     packet::{self, COUNT, HEAD, Position, SHORT, Short},
 };
-use crate::base::Time;
+use crate::base::{Slot, Time};
 
 /// The most origins of which one backup may say that it has more.
 const DOUBTS_MOST: usize = 64;
@@ -142,49 +142,50 @@ impl Cast {
     /// Tells the backup what we lack of that which comes from below it: its parent keeps it back, or
     /// ours does.
     pub(super) fn poll_lacked(&mut self, at: usize, room: usize, out: &mut Vec<u8>) -> bool {
-        let now = self.now;
-        let Some(mut backup) = self.links[at].backup.take() else {
+        let Some(backup) = &mut self.links[at].backup else {
             return false;
         };
-        let is_due = backup.says_at(&self.config).is_some_and(|at| at <= now);
-        let says = is_due && !backup.void && room >= HEAD + DOUBTS_MOST * SHORT;
-        if says {
-            packet::write_head(packet::LACKED, out);
+        let is_due = backup
+            .says_at(&self.config)
+            .is_some_and(|at| at <= self.now);
+        if !is_due || room < HEAD + DOUBTS_MOST * SHORT {
+            return false;
         }
-        for (who, doubt) in backup.doubts.iter_mut().filter(|_| is_due) {
-            if doubt.below && !doubt.told {
-                doubt.told = says || doubt.told;
-            } else {
-                continue;
-            }
-            if says {
-                let next = doubt.next;
-                Short {
-                    who: who.0,
-                    life: who.1,
-                    next,
-                }
-                .write(out);
-            }
+        packet::write_head(packet::LACKED, out);
+        let untold = |doubt: &Doubt| doubt.below && !doubt.told;
+        for ((who, life), doubt) in backup.doubts.iter_mut().filter(|row| untold(row.1)) {
+            doubt.told = true;
+            let short = Short {
+                who: *who,
+                life: *life,
+                next: doubt.next,
+            };
+            short.write(out);
         }
-        self.links[at].backup = Some(backup);
-        says
+        true
     }
 
     /// The backup lacks what comes from below us, so our parent may keep it back. Whoever says so is
     /// heeded once.
     pub(super) fn on_lacked(&mut self, at: usize, body: &[u8]) -> Result<(), Fault> {
-        let mut shorts = Short::parse(body)?;
+        let mut shorts: Vec<Short> = Short::parse(body)?.collect();
+        if shorts.len() > DOUBTS_MOST {
+            return Err(Fault::Malformed);
+        }
+        shorts.sort_unstable();
         let now = self.now;
-        self.links[at]
-            .pace
-            .charge(now, &self.config, body.len(), true);
-        let is_ours = |short: Short| {
-            let rows = self.origins.rows().iter().enumerate();
-            let mut rows = rows.filter(|row| row.1.key.as_bytes().starts_with(&short.who));
-            rows.any(|(row, _)| self.is_from_below(row as u32))
+        let link = &mut self.links[at];
+        link.pace.charge(now, &self.config, body.len(), true);
+        let is_ours = |(row, origin): (usize, &Origin)| {
+            let our = Short::of(&origin.key, origin.position());
+            let life = (our.who, our.life);
+            let from = shorts.partition_point(|short| (short.who, short.life) < life);
+            let short = shorts.get(from);
+            let same = short.filter(|short| (short.who, short.life) == life);
+            // Nobody lacks what we have not either.
+            same.is_some_and(|short| !short.is_beyond(&our)) && self.is_from_below(row as Slot)
         };
-        let is_kept_back = shorts.any(is_ours);
+        let is_kept_back = self.origins.rows().iter().enumerate().any(is_ours);
         let Some(backup) = &mut self.links[at].backup else {
             return Err(Fault::Misplaced);
         };

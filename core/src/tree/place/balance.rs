@@ -26,7 +26,7 @@ impl<I: Id> Place<I> {
     }
 
     /// The depth that the tree is to have: the least, where that leaves slots enough to be found.
-    fn goal(&self) -> u16 {
+    pub(super) fn goal(&self) -> u16 {
         let size = self.size();
         if size < ROOMY_LEAST {
             return self.limit();

@@ -74,11 +74,14 @@ impl<I: Id> Place<I> {
         });
         let free = self.rest.iter().filter(|open| !open.held).count();
         // Where there are few, each has to know of them: one that takes no children needs a free one.
-        let many = Some(self.children.list.len()).filter(|many| free >= *many);
-        let many = many.unwrap_or(1).max(1);
+        let children = self.children.list.len();
+        let shared = free >= children.max(1);
         let place = self.children.nodes().position(|node| Some(node) == but);
-        let first = place.filter(|_| many > 1).unwrap_or(0);
-        let rest = self.rest.iter().skip(first).step_by(many);
+        let (first, step) = match place.filter(|_| shared) {
+            Some(place) => (place, children),
+            None => (0, 1),
+        };
+        let rest = self.rest.iter().skip(first).step_by(step);
         shallowest(near.chain(rest.copied()).collect())
     }
 

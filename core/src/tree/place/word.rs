@@ -58,7 +58,7 @@ impl<I: Id> Place<I> {
         let mut list = self.children.list.iter();
         let height = list.find(|child| child.node == node);
         let height = height.map_or(0, |child| child.below.height);
-        let deep = self.depth().saturating_add(height + 1) > self.limit();
+        let deep = self.depth().saturating_add(height + 1) > self.goal();
         let rest = self.rest_for(Some(node));
         Told {
             plug: self.plug(),

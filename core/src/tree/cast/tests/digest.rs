@@ -173,6 +173,15 @@ fn cast_parent_that_passes_nothing_up_is_left_once_the_backup_lacks_it() {
     // That it lacks what our parent brought is no fault of our parent.
     give(&mut ada, ms(3_100), 9, &lacked(&[(6, 1_000, 2)])).unwrap();
     assert!(!ada.withheld(ms(3_100)));
+    // Nor can it lack what we have not, or what is of another life.
+    for beyond in [(5, 1_000, 3), (5, 999, 2), (7, 1_000, 1)] {
+        give(&mut ada, ms(3_150), 9, &lacked(&[beyond])).unwrap();
+        assert!(!ada.withheld(ms(3_150)), "{beyond:?}");
+    }
+    let many = [(5, 1_000, 2); 65];
+    let told = give(&mut ada, ms(3_150), 9, &lacked(&many));
+    assert_eq!(told, Err(Fault::Malformed));
+    assert!(!ada.withheld(ms(3_150)));
     give(&mut ada, ms(3_200), 9, &lacked(&[(5, 1_000, 2)])).unwrap();
     assert!(ada.withheld(ms(3_200)) && !ada.withheld(ms(3_200)));
     // Its word moves us once.

@@ -181,6 +181,20 @@ impl Colony {
         self.run();
     }
 
+    /// All that a search waits for runs out, once.
+    pub(super) fn fire_all(&mut self) {
+        for timer in [
+            Timer::Plug,
+            Timer::Duty,
+            Timer::Ask,
+            Timer::Raise,
+            Timer::Found,
+            Timer::Probe,
+        ] {
+            self.fire(timer);
+        }
+    }
+
     pub(super) fn beat(&mut self) {
         for name in self.places.keys().copied().collect::<Vec<_>>() {
             self.call(name.0, |place, eye, fx| place.on_beat(eye, fx));

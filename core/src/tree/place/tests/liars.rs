@@ -233,15 +233,7 @@ fn tree_liars_that_drag_a_branch_away_are_caught_up_with() {
         for name in "acdefghi".chars() {
             colony.call(name, |place, eye, fx| place.raise(eye, fx));
         }
-        for timer in [
-            Timer::Plug,
-            Timer::Ask,
-            Timer::Raise,
-            Timer::Found,
-            Timer::Probe,
-        ] {
-            colony.fire(timer);
-        }
+        colony.fire_all();
         colony.settle();
     }
     let roots = colony.places.values().filter(|place| place.is_root());

@@ -137,15 +137,7 @@ fn tree_plug_any_number_may_die_at_once() {
     }
     colony.run();
     for _ in 0..6 {
-        for timer in [
-            Timer::Plug,
-            Timer::Duty,
-            Timer::Ask,
-            Timer::Found,
-            Timer::Probe,
-        ] {
-            colony.fire(timer);
-        }
+        colony.fire_all();
     }
     colony.settle();
     let roots = colony.places.values().filter(|place| place.is_root());
