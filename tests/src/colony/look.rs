@@ -1,6 +1,6 @@
 //! What the trees look like, by what each member says of itself.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::Colony;
 
@@ -23,8 +23,8 @@ pub struct Shape {
     pub optimum: usize,
     /// Members that stand in a loop.
     pub looped: usize,
-    /// Links that one end has and the other has not.
-    pub torn: usize,
+    /// Links that one end has and the other has not, or not yet.
+    pub torn: HashSet<(usize, usize)>,
 }
 
 /// Looks at all members.
@@ -63,11 +63,12 @@ pub fn shape(colony: &Colony, arity: u8) -> Shape {
         shape.depth = shape.depth.max(steps);
         let parent = shape.parents.get(n);
         let knows = |parent: &usize| shape.children[parent].contains(n);
-        shape.torn += usize::from(parent.is_some_and(|parent| !knows(parent)));
+        let parent = parent.filter(|parent| !knows(parent));
         let own = shape.children[n].iter();
-        shape.torn += own
-            .filter(|child| shape.parents.get(child) != Some(n))
-            .count();
+        let gone = own.filter(|child| shape.parents.get(child) != Some(n));
+        shape
+            .torn
+            .extend(parent.into_iter().chain(gone).map(|other| (*n, *other)));
     }
     shape
 }
@@ -75,7 +76,18 @@ pub fn shape(colony: &Colony, arity: u8) -> Shape {
 impl Shape {
     /// True if it is one tree, and all ends agree.
     pub fn is_one(&self) -> bool {
-        self.roots.len() == 1 && self.torn == 0 && self.looped == 0
+        self.hangs_together() && self.torn.is_empty()
+    }
+
+    /// True if everybody hangs on one root.
+    fn hangs_together(&self) -> bool {
+        self.roots.len() == 1 && self.looped == 0
+    }
+
+    /// The same of a tree whose members move: no link may be torn now that was torn in `before`,
+    /// when a word took less time than has gone by since.
+    pub fn is_one_since(&self, before: &Self) -> bool {
+        self.hangs_together() && self.torn.is_disjoint(&before.torn)
     }
 
     /// Steps between two members of one tree.

@@ -16,6 +16,8 @@ const MESSAGES_A_SECOND: u64 = 10;
 /// How long a dead neighbour may go unnoticed while there is traffic.
 pub(super) const DETECTION_MS: u64 = 2_000;
 
+/// How often the tree is looked at: longer than any word is under way.
+const STEP_MS: u64 = 100;
 /// How long the tree may take until it is as low as it should be.
 const BALANCE_MS: u64 = 30_000;
 /// How long it takes all members to be in the tree, beginning with none, the last of them after nine
@@ -80,24 +82,26 @@ impl Asks {
 /// Runs until the members are one tree, for at most `ms`; tells how long it took.
 pub fn until_one(colony: &mut Colony, arity: u8, ms: u64) -> Option<u64> {
     let begun = colony.world.now;
-    let step = if colony.joined > 1_000 { 100 } else { 20 };
-    while colony.world.now.since_us(begun) < ms * 1000 {
-        if shape(colony, arity).is_one() {
+    let mut before = shape(colony, arity);
+    for _ in 0..ms / STEP_MS {
+        colony.run(STEP_MS);
+        let shape = shape(colony, arity);
+        if shape.is_one_since(&before) {
             return Some(colony.world.now.since_us(begun) / 1000);
         }
-        colony.run(step);
+        before = shape;
     }
     None
 }
 
 /// Runs until there are two whole trees, for at most `ms`.
 fn until_one_each(colony: &mut Colony, arity: u8, ms: u64) {
-    for _ in 0..ms / 100 {
+    for _ in 0..ms / STEP_MS {
         let shape = shape(colony, arity);
-        if shape.roots.len() == 2 && shape.torn == 0 {
+        if shape.roots.len() == 2 && shape.torn.is_empty() {
             return;
         }
-        colony.run(100);
+        colony.run(STEP_MS);
     }
 }
 
@@ -251,16 +255,18 @@ fn heal(
     let killed = colony.world.now;
     let mut asks = Asks::begin(colony);
     let mut healed = None;
+    let mut before = shape(colony, arity);
     while healed.is_none() && colony.world.now.since_us(killed) < 10_000_000 {
-        say(colony, 100, dice);
+        say(colony, STEP_MS, dice);
         asks.look(colony);
         let shape = shape(colony, arity);
         if shape.looped > 0 {
             figures.wrongs.push(format!("{name}: a loop"));
         }
-        if shape.is_one() {
+        if shape.is_one_since(&before) {
             healed = Some(colony.world.now.since_us(killed) / 1000);
         }
+        before = shape;
     }
     say(colony, 1_000, dice);
     asks.look(colony);
@@ -284,7 +290,7 @@ pub fn merge(settings: &Settings, figures: &mut Figures) {
     grow(&mut colony, 0..half, 5_000);
     grow(&mut colony, half..settings.members, 5_000);
     until_one_each(&mut colony, settings.arity, 20_000);
-    let before = shape(&colony, settings.arity);
+    let mut before = shape(&colony, settings.arity);
     if before.roots.len() != 2 {
         let wrong = format!("merge: {} trees before", before.roots.len());
         figures.wrongs.push(wrong);
@@ -295,11 +301,13 @@ pub fn merge(settings: &Settings, figures: &mut Figures) {
     let begun = colony.world.now;
     let mut one = None;
     for _ in 0..200 {
-        say(&mut colony, 100, &mut dice);
-        if shape(&colony, settings.arity).is_one() {
+        say(&mut colony, STEP_MS, &mut dice);
+        let shape = shape(&colony, settings.arity);
+        if shape.is_one_since(&before) {
             one = Some(colony.world.now.since_us(begun) / 1000);
             break;
         }
+        before = shape;
     }
     let took = one.map_or(f64::INFINITY, |ms| ms as f64);
     figures.goal("merge: one tree", took, 5_000.0, "ms");

@@ -20,8 +20,15 @@ impl<I: Id> Place<I> {
     /// The depth below which a holder of an open slot has to stand, so that a move there is of
     /// use; `None` while the place is good enough.
     fn fit(&self) -> Option<u16> {
-        let (limit, height) = (self.goal(), self.height());
-        let deep = self.parent().is_some() && self.depth().saturating_add(height) > limit;
+        let height = self.height();
+        let lowest = self.depth().saturating_add(height);
+        // Who stands far too deep is content with little, of which there is more.
+        let limit = if lowest > self.limit() {
+            self.limit()
+        } else {
+            self.goal()
+        };
+        let deep = self.parent().is_some() && lowest > limit;
         limit.checked_sub(height).filter(|fit| deep && *fit > 0)
     }
 

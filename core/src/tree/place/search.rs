@@ -258,8 +258,11 @@ impl<I: Id> Place<I> {
             if done || few || search.rounds.is_multiple_of(ROUNDS_AGAIN) {
                 self.refill(sight);
             }
-        } else {
+        } else if search.rounds.is_multiple_of(ROUNDS_AGAIN) {
             search.asked.clear();
+        } else {
+            // A line may take longer than an answer: who was asked may still give a place.
+            search.window = search.asked.len() + 1;
         }
         self.ask_more(fx);
     }
@@ -271,7 +274,12 @@ impl<I: Id> Place<I> {
         };
         let asked = search.asked.clone();
         search.tried.retain(|node| asked.contains(node));
-        let contacts = sight.contacts(GO_MOST);
+        let mut contacts = sight.contacts(GO_MOST);
+        if search.rounds < ROUNDS_AGAIN {
+            // Everybody below an ancestor knows it, and would ask it first.
+            let far = search.above.iter().skip(ABOVE_MOST);
+            contacts.retain(|node| far.clone().all(|above| above != node));
+        }
         if search.rounds.is_multiple_of(ROUNDS_AGAIN) {
             // The nearest ones: those further up would be asked by all.
             search.leads.extend(search.above.iter().take(ABOVE_MOST));

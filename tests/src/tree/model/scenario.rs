@@ -107,7 +107,7 @@ pub fn short() -> Vec<Scenario> {
                 fire: 1,
                 ..NOTHING
             },
-            states: 19_680,
+            states: 19_155,
         },
         Scenario {
             name: "any of three dies and lives again",
@@ -121,7 +121,7 @@ pub fn short() -> Vec<Scenario> {
                 fire: 1,
                 ..NOTHING
             },
-            states: 105_414,
+            states: 105_384,
         },
         Scenario {
             name: "four with a suspicion",

@@ -173,12 +173,17 @@ impl Colony {
     }
 
     pub(super) fn fire(&mut self, timer: Timer) {
+        self.fire_quietly(timer);
+        self.run();
+    }
+
+    /// The same, but nothing that is sent arrives.
+    pub(super) fn fire_quietly(&mut self, timer: Timer) {
         for name in self.places.keys().copied().collect::<Vec<_>>() {
             if self.armed.remove(&(name, timer)) {
                 self.call(name.0, |place, eye, fx| place.on_timer(timer, eye, fx));
             }
         }
-        self.run();
     }
 
     /// All that a search waits for runs out, once.

@@ -7,3 +7,4 @@ mod merges;
 mod protocol;
 mod repairs;
 mod rules;
+mod searches;
