@@ -2,11 +2,17 @@
 
 use alloc::vec::Vec;
 
-use super::{Effect, Node, life::Tree};
+use super::{
+    Effect, Node,
+    life::{EFFECTS_MAX, Tree},
+};
 use crate::{
     base::{Effects, Time},
     identity::PublicKey,
 };
+
+/// Members that are dealt with at once, at most: each may be an effect or two when they are let go.
+const PEERS_MOST: usize = EFFECTS_MAX / 4;
 
 impl Tree {
     /// Lets go of those who are of no more use.
@@ -21,6 +27,19 @@ impl Tree {
             if n < crowd || now.since_us(spoke) >= linger_us {
                 self.release(&key, fx);
             }
+        }
+    }
+
+    /// Lets go of who was silent longest if too many are dealt with until the next beat, so that no
+    /// call has to let go of more.
+    pub(super) fn make_room(&mut self, newcomer: &PublicKey, fx: &mut Effects<Effect>) {
+        if self.peers.len() < PEERS_MOST || self.peers.find(newcomer).is_some() {
+            return;
+        }
+        let idle = self.peers.iter().filter(|peer| !peer.is_kept());
+        let oldest = idle.min_by_key(|peer| (peer.spoke, peer.key));
+        if let Some(key) = oldest.map(|peer| peer.key) {
+            self.release(&key, fx);
         }
     }
 

@@ -57,6 +57,7 @@ impl Tree {
         address: SocketAddr,
         fx: &mut Effects<Effect>,
     ) {
+        self.make_room(&key, fx);
         let peer = self.peers.enter(now, key);
         if peer.link == Some(link) {
             return;
@@ -116,6 +117,7 @@ impl Tree {
             self.seen = Some(seen);
             self.tell_own(now);
         }
+        self.make_room(&key, fx);
         let peer = self.peers.enter(now, key);
         peer.spoke = now;
         let before = peer.epoch.filter(|before| *before != epoch);

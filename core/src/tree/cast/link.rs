@@ -48,6 +48,8 @@ pub(super) struct Link {
     pub(super) pace: Pace,
     /// A message whose gap waits for another link.
     pub(super) parked: Option<Box<Parked>>,
+    /// Until when gaps are believed at once: the last one was waited for in vain.
+    pub(super) hasty_until: Time,
 }
 
 /// Positions that are being said, from which row on, and if the whole table.
@@ -62,6 +64,7 @@ pub(super) struct Saying {
 pub(super) struct Parked {
     pub(super) origin: Slot,
     pub(super) position: Position,
+    pub(super) since: Time,
     pub(super) until: Time,
     pub(super) body: Box<[u8]>,
 }
@@ -99,6 +102,7 @@ impl Link {
             unsettled: false,
             pace: Pace::default(),
             parked: None,
+            hasty_until: Time::ZERO,
         }
     }
 

@@ -36,6 +36,8 @@ pub(super) struct Origin {
 pub(super) struct Partial {
     /// The packet that began it.
     pub(super) opening: Arc<[u8]>,
+    /// The link that brought the beginning, by serial; 0 is none, or one that brought another, too.
+    pub(super) from: u32,
     /// Where in the log the chunk before the next one is.
     pub(super) previous: u64,
 }

@@ -117,6 +117,7 @@ impl Cast {
             // What was in the log of it was dropped already; it goes on all the same.
             Some(_) | None => Some(Box::new(Partial {
                 opening: own.body.clone(),
+                from: 0,
                 previous,
             })),
         };

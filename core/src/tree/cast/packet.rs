@@ -32,7 +32,7 @@ pub(super) const SEQUENCE_MOST: u64 = 1 << 62;
 
 const DIGEST_LEN: usize = 32;
 const FIXED: usize = 32 + 8 + 8 + 8 + 4;
-const MORE_FIXED: usize = 32 + 8 + 8 + 1;
+pub(super) const MORE_FIXED: usize = 32 + 8 + 8 + 1;
 
 /// What is expected next of an origin: the chunk of the message of the life. Later is greater.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]

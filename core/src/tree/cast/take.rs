@@ -7,12 +7,17 @@ use super::{
     link::Parked,
     log::{Item, What},
     origins::{Origin, Partial, tick},
-    packet::{self, HEAD, More, Opening, Position},
+    packet::{self, HEAD, MORE_FIXED, More, Opening, Position},
 };
 use crate::{
     base::{Slot, Time},
     identity::PublicKey,
 };
+
+/// Times `gap_ms` that a gap waits in all while another link brings something of that origin.
+const GAP_WAITS: u64 = 4;
+/// Times `gap_ms` after a wait in vain in which gaps of that link are believed at once.
+const GAP_HASTE: u64 = 60;
 
 /// What the position of a beginning means for what we have.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -77,6 +82,7 @@ impl Cast {
         };
         if judged == Judged::Before {
             self.stats.duplicates += 1;
+            self.compare(known, at, body);
             return Ok(());
         }
         let key = self.check(known, &opening, verify)?;
@@ -93,6 +99,7 @@ impl Cast {
             self.links[at].parked = Some(Box::new(Parked {
                 origin,
                 position,
+                since: self.now,
                 until,
                 body,
             }));
@@ -119,6 +126,19 @@ impl Cast {
         }
         let is_it = opening.has(0, opening.chunk);
         is_it.then_some(key).ok_or(Fault::Changed)
+    }
+
+    /// Another beginning of the message that is under way, on the link that brought the first: what
+    /// follows may belong to either.
+    fn compare(&mut self, known: Option<Slot>, at: usize, body: &[u8]) {
+        let from = self.links[at].serial;
+        let row = known.map(|slot| self.origins.row_mut(slot));
+        let partial = row.and_then(|row| row.partial.as_mut());
+        let partial = partial.filter(|it| it.from == from && *it.opening != *body);
+        let whose = MORE_FIXED - 1;
+        if let Some(partial) = partial.filter(|it| it.opening[..whose] == body[..whose]) {
+            partial.from = 0;
+        }
     }
 
     /// An origin that nothing is known of: whatever it said before is missing, unless it may be one
@@ -151,7 +171,8 @@ impl Cast {
             && self.links.iter().any(|it| it.serial == row.supplier);
         let gap_us = u64::from(self.config.gap_ms) * 1000;
         let waited = row.heard_us(self.now);
-        (another && waited < gap_us).then(|| self.now.plus_us(gap_us - waited))
+        let is_hasty = self.now < link.hasty_until;
+        (another && waited < gap_us && !is_hasty).then(|| self.now.plus_us(gap_us - waited))
     }
 
     /// Takes the beginning of a message that was checked.
@@ -168,6 +189,7 @@ impl Cast {
         let partial = (!last).then(|| {
             Box::new(Partial {
                 opening: bytes.clone(),
+                from,
                 previous: self.log.head(),
             })
         });
@@ -199,11 +221,20 @@ impl Cast {
             return Ok(());
         }
         let partial = row.partial.take_if(|_| more.position == expected);
+        if partial.is_none() && self.floor > 0 {
+            // Its beginning may have come while its origin was forgotten.
+            self.stats.stale += 1;
+            return Ok(());
+        }
         let mut partial = partial.ok_or(Fault::Beyond)?;
         let opening = Opening::parse(&partial.opening)?;
         if !opening.has(more.position.chunk, more.chunk) {
+            // An origin may have said two messages under one number. Only who brought this beginning
+            // has to go on with it.
+            let is_its = partial.from == self.links[at].serial;
             row.partial = Some(partial);
-            return Err(Fault::Changed);
+            self.stats.stale += u32::from(!is_its);
+            return if is_its { Err(Fault::Changed) } else { Ok(()) };
         }
         let last = more.position.chunk + 1 == packet::chunks(opening.size);
         let previous = core::mem::replace(&mut partial.previous, self.log.head());
@@ -351,12 +382,17 @@ impl Cast {
                 self.stats.duplicates += 1;
                 continue;
             }
-            if let Judged::After { .. } = judged
-                && let Some(until) = self.waits_until(parked.origin, at)
-            {
-                // The other one has gone on meanwhile.
-                self.links[at].parked = Some(Box::new(Parked { until, ..*parked }));
-                continue;
+            if let Judged::After { .. } = judged {
+                // The other one may have gone on meanwhile, but it may also keep us from reading
+                // this one on purpose.
+                let gap_ms = u64::from(self.config.gap_ms);
+                let patient = self.now < parked.since.plus_ms(GAP_WAITS * gap_ms);
+                let until = self.waits_until(parked.origin, at).filter(|_| patient);
+                if let Some(until) = until {
+                    self.links[at].parked = Some(Box::new(Parked { until, ..*parked }));
+                    continue;
+                }
+                self.links[at].hasty_until = self.now.plus_ms(GAP_HASTE * gap_ms);
             }
             let opening = Opening::parse(&parked.body);
             let opening = opening.expect("what is parked was parsed before");

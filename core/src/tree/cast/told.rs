@@ -156,7 +156,8 @@ pub struct Stats {
     pub missed: u64,
     /// Messages that were jumped over because a later one came first.
     pub skipped: u64,
-    /// Messages refused as possible repetitions of what was forgotten, and chunks of them.
+    /// Messages refused as possible repetitions of what was forgotten, and chunks of them or of
+    /// another message with the same number.
     pub stale: u32,
     /// Origins that were forgotten.
     pub forgotten: u32,

@@ -358,6 +358,14 @@ impl<I: Id> Place<I> {
         }
     }
 
+    /// The same towards a reign that is too far to stand under it.
+    pub(super) fn climb_above(&mut self, above: Reign<I>, fx: &mut Effects<Effect<I>>) {
+        if self.standing.climb(self.me, above) {
+            self.tell_children(fx);
+            fx.push(Effect::Placed);
+        }
+    }
+
     pub(super) fn on_raise_timer(&mut self, fx: &mut Effects<Effect<I>>) {
         self.raise_armed = false;
         if let Some(above) = self.raise_above.take() {

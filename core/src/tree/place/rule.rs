@@ -172,9 +172,19 @@ impl<I: Id> Standing<I> {
         founded
     }
 
-    /// As a root: raises the reign, above `above` too or as far towards it as may be by now. False
-    /// if there is nothing to do.
+    /// As a root: raises the reign, above `above` too or as far towards it as may be by now on the
+    /// word of others. False if there is nothing to do.
     pub(super) fn raise(&mut self, me: I, above: Reign<I>) -> bool {
+        self.raise_by(me, above, LEAP / 2)
+    }
+
+    /// The same towards a reign under which we could stand: twice as far, so that whoever goes on
+    /// lying to the other root keeps nobody from it.
+    pub(super) fn climb(&mut self, me: I, above: Reign<I>) -> bool {
+        self.raise_by(me, above, LEAP)
+    }
+
+    fn raise_by(&mut self, me: I, above: Reign<I>, leap: u64) -> bool {
         if !self.is_root() || above < self.reign {
             return false;
         }
@@ -185,7 +195,7 @@ impl<I: Id> Standing<I> {
                 true
             }
             Some(_) | None => {
-                let most = self.base.saturating_add(LEAP).min(GENERATION_MOST);
+                let most = self.base.saturating_add(leap).min(GENERATION_MOST);
                 let generation = above.generation.saturating_add(1).min(most);
                 let rises = generation > self.reign.generation;
                 if rises {

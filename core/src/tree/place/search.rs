@@ -371,7 +371,7 @@ impl<I: Id> Place<I> {
         let useful = for_heir || (wanted && self.is_better(&take));
         if useful && self.standing.is_far(take.reign) && !self.standing.begin_anew(self.me) {
             // As a root it comes nearer with time.
-            self.raise_above(take.reign, fx);
+            self.climb_above(take.reign, fx);
         }
         if !useful || !self.standing.allows(take.reign, take.depth) {
             if useful {

@@ -3,13 +3,13 @@
 use std::vec::Vec;
 
 use super::{
-    super::{Config, Effect},
+    super::{Config, EFFECTS_MAX, Effect, Node, Tree},
     forge::json,
     world::{World, address},
 };
 use crate::{
-    base::Effects,
-    identity::{PublicKey, SecretKey},
+    base::{Effects, Rng, Seed, Time},
+    identity::{PublicKey, SecretKey, SpaceId},
 };
 
 #[test]
@@ -277,7 +277,7 @@ fn tree_deals_with_so_many_at_once_and_no_more() {
             let meet = json(&std::format!(r#"{{"tree":"meet","node":"{who}"}}"#));
             tree.on_place(now, &key, &meet, heard, fx);
             // The harness has no such members.
-            *fx = Effects::<Effect>::new(super::super::EFFECTS_MAX);
+            *fx = Effects::<Effect>::new(EFFECTS_MAX);
         });
     }
     world.run(700);
@@ -286,4 +286,37 @@ fn tree_deals_with_so_many_at_once_and_no_more() {
     let bytes = world.tree(leaf).held_bytes().0;
     assert!(bytes <= 40_000, "{bytes} bytes");
     world.demand_all(1_000);
+}
+
+#[test]
+fn tree_that_is_greeted_by_thousands_between_two_beats_lets_go_of_them_in_time() {
+    let key = |n: u32| {
+        let mut bytes = [9; 32];
+        bytes[..4].copy_from_slice(&n.to_be_bytes());
+        SecretKey::from_bytes(&bytes)
+    };
+    let me = Node {
+        key: key(0).public(),
+        epoch: 5,
+    };
+    let mut tree = Tree::new(
+        Time::ZERO,
+        alloc::sync::Arc::new(Config::default()),
+        (me, SpaceId::from_bytes([7; 32]), key(0)),
+        Rng::new(&Seed::new([1; 32])),
+    );
+    let heard = |_: u32| Time::ZERO;
+    let now = Time::ZERO.plus_ms(1);
+    for n in 1..=4_200 {
+        let mut fx = Effects::new(EFFECTS_MAX);
+        let link = (n, key(n).public());
+        tree.on_up(now, link, address(1), &mut fx);
+        tree.on_greeting(now, link, (7, None), &heard, &mut fx);
+    }
+    assert!(tree.peers.len() <= EFFECTS_MAX / 4, "{}", tree.peers.len());
+    let mut fx = Effects::new(EFFECTS_MAX);
+    tree.on_deadline(now.plus_ms(20_000), &heard, &mut fx);
+    assert!(tree.peers.len() <= 64);
+    tree.leave(now.plus_ms(20_001), &heard, &mut fx);
+    assert_eq!(tree.peers.len(), 0);
 }

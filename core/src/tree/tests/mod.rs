@@ -7,6 +7,7 @@ mod half;
 mod liars_casts;
 mod liars_images;
 mod liars_places;
+mod liars_twins;
 mod life;
 mod settings;
 mod watch;

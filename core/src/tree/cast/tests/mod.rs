@@ -1,6 +1,7 @@
 //! The room alone, and many of it joined by queues.
 
 mod bench;
+mod crossed;
 mod demands;
 mod digest;
 mod lies;

@@ -264,3 +264,46 @@ fn tree_liars_that_tell_a_newcomer_the_last_generation_keep_it_for_no_longer_tha
     assert_eq!(colony.place('h').reign(), colony.place('a').reign());
     assert!(colony.place('a').reign().generation <= before.generation + 1);
 }
+
+#[test]
+fn tree_liars_that_ask_for_generations_all_the_time_keep_no_two_trees_apart() {
+    let mut colony = Colony::grown("a ab ac bd be p pq pr");
+    let lie = |colony: &mut Colony| {
+        let reign = colony.place('a').reign();
+        let generation = reign.generation + 9 * rule::LEAP;
+        let above = Reign {
+            generation,
+            ..reign
+        };
+        colony.tell('d', 'b', Message::Raise { above });
+        colony.run();
+    };
+    let round = |colony: &mut Colony| {
+        lie(colony);
+        for name in "abcdepqr".chars() {
+            colony.call(name, |place, eye, fx| place.raise(eye, fx));
+        }
+        colony.run();
+        colony.fire_all();
+        colony.settle();
+    };
+    // Both have risen before, as after any repair.
+    for name in "ap".chars() {
+        let above = Reign {
+            root: Some(Letter('z')),
+            ..colony.place(name).reign()
+        };
+        colony.call(name, |place, _, fx| place.raise_above(above, fx));
+    }
+    colony.settle();
+    for _ in 0..6 {
+        round(&mut colony);
+    }
+    let apart = colony.place('a').reign().generation - colony.place('p').reign().generation;
+    assert!(apart > 2 * rule::LEAP, "{apart}");
+    colony.eye.contacts = "abcdepqr".chars().map(Letter).collect();
+    for _ in 0..20 {
+        round(&mut colony);
+    }
+    assert_eq!(colony.place('p').reign(), colony.place('a').reign());
+}

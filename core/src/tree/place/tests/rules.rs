@@ -125,6 +125,10 @@ fn tree_rule_generations_rise_by_so_many_in_a_time_and_last_for_a_thousand_years
         // As far as it may at once, however far away the other is, and no further by any words.
         assert!(root.raise(me, reign(generation + 9 * LEAP, 0)));
         assert!(!root.raise(me, reign(generation + 9 * LEAP, 0)));
+        assert_eq!(root.reign().generation, old.generation + LEAP / 2);
+        // On its own account it may go twice as far.
+        assert!(root.climb(me, reign(generation + 9 * LEAP, 0)));
+        assert!(!root.climb(me, reign(generation + 9 * LEAP, 0)));
         assert_eq!(root.reign().generation, old.generation + LEAP);
         for step in 1..9 {
             let _ = below.follow(liar, reign(generation + step * LEAP, 0), 0);
