@@ -143,18 +143,18 @@ errors! {
     /// Why nothing was broadcast.
     BroadcastError {
         /// The hashname takes no part in the tree of its space.
-        NotTaking => "the hashname takes no part in the tree of its space",
+        NotTaking => "the hashname takes no part in the tree of its space: call join first",
         /// The message has more bytes than `tree.cast.message_bytes_max`.
         TooLarge => "the message is longer than the config allows",
         /// There is no room for now; `Writable` will tell.
         Blocked => "there is no room for a broadcast now",
         /// A later life of this hashname broadcasts, from another switch perhaps.
-        Replaced => "a later life of this hashname broadcasts",
+        Replaced => "a later life of this hashname broadcasts, from another switch perhaps: only one may run",
     }
     /// Why no broadcast was read.
     ReadBroadcastError {
         /// The hashname takes no part in the tree of its space.
-        NotTaking => "the hashname takes no part in the tree of its space",
+        NotTaking => "the hashname takes no part in the tree of its space: call join first",
         /// There is none; `Readable` will tell.
         Blocked => "there is no broadcast to read yet",
         /// The buffer is shorter than the message.

@@ -211,7 +211,7 @@ impl Tree {
         &mut self,
         now: Time,
         from: Node,
-        message: Message<Contact>,
+        mut message: Message<Contact>,
         heard: Heard<'_>,
     ) -> bool {
         self.stats.asks += u64::from(matches!(message, Message::Ask(_)));
@@ -226,6 +226,7 @@ impl Tree {
             ..
         } = self;
         let mut legal = true;
+        message.cut();
         let message = message.map(&mut |contact: Contact| {
             let known = peers.key(&contact.key);
             let Some(key) = known.or_else(|| keys(&contact.key).ok()) else {

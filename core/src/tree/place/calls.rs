@@ -3,8 +3,8 @@
 use alloc::vec::Vec;
 
 use super::{
-    Effect, Fault, GO_MOST, Id, Message, OPEN_MOST, PATH_MOST, Place, Purpose, RAISES_MOST, Sight,
-    Timer, children::age, search::Search,
+    Effect, Fault, GO_MOST, Id, Message, Place, Purpose, RAISES_MOST, Sight, Timer, children::age,
+    search::Search,
 };
 use crate::base::Effects;
 
@@ -57,25 +57,20 @@ impl<I: Id> Place<I> {
     pub fn on_message(
         &mut self,
         from: I,
-        message: Message<I>,
+        mut message: Message<I>,
         sight: &mut impl Sight<I>,
         fx: &mut Effects<Effect<I>>,
     ) {
         if self.gone || from == self.me {
             return;
         }
+        message.cut();
         let before = self.ground();
         self.bury_replaced(from, sight, fx);
         match message {
             Message::Ask(ask) => self.on_ask(from, &ask, sight, fx),
-            Message::Take(mut take) => {
-                take.path.truncate(PATH_MOST);
-                self.on_take(from, take, sight, fx);
-            }
-            Message::Go { mut to } => {
-                to.truncate(GO_MOST);
-                self.on_go(from, &to, sight, fx);
-            }
+            Message::Take(take) => self.on_take(from, take, sight, fx),
+            Message::Go { to } => self.on_go(from, &to, sight, fx),
             Message::Later => self.on_later(from, fx),
             Message::Decline => {
                 self.children.take_offer(from);
@@ -83,15 +78,9 @@ impl<I: Id> Place<I> {
                 self.changed_below(fx);
             }
             Message::Attach(below) => self.on_attach(from, below, fx),
-            Message::State(mut state) => {
-                state.rest.truncate(OPEN_MOST);
-                self.on_state(from, state, fx);
-            }
+            Message::State(state) => self.on_state(from, state, fx),
             Message::Up(below) => self.on_up(from, below, fx),
-            Message::Part { mut to } => {
-                to.truncate(GO_MOST);
-                self.on_part(from, &to, sight, fx);
-            }
+            Message::Part { to } => self.on_part(from, &to, sight, fx),
             Message::Leave => self.on_lost(from, sight, fx),
             Message::Raise { above } if self.is_news(above) && self.children.may_raise(from) => {
                 self.raise_or_ask(above, fx);

@@ -4,6 +4,8 @@ use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
+use super::{GO_MOST, OPEN_MOST, PATH_MOST};
+
 /// The number of a root's rule. It is ordered by generation, then root, then sequence, and never
 /// falls at any member.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
@@ -215,6 +217,27 @@ impl<I> Below<I> {
 }
 
 impl<I> Message<I> {
+    /// Lists are no longer than they may be, before anything is done about those in them.
+    pub fn cut(&mut self) {
+        match self {
+            Self::Take(take) => take.path.truncate(PATH_MOST),
+            Self::Go { to } | Self::Part { to } => to.truncate(GO_MOST),
+            Self::Attach(below) | Self::Up(below) => below.open.truncate(OPEN_MOST),
+            Self::State(state) => {
+                state.rest.truncate(OPEN_MOST);
+                if let Some(path) = &mut state.path {
+                    path.truncate(PATH_MOST);
+                }
+            }
+            Self::Ask(_)
+            | Self::Later
+            | Self::Decline
+            | Self::Leave
+            | Self::Raise { .. }
+            | Self::Meet { .. } => {}
+        }
+    }
+
     /// The same with other names for the members.
     pub fn map<J>(self, f: &mut impl FnMut(I) -> J) -> Message<J> {
         match self {

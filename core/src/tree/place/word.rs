@@ -3,8 +3,8 @@
 use alloc::vec::Vec;
 
 use super::{
-    Below, Effect, Fault, Id, Message, OPEN_MOST, PATH_MOST, Place, State, Timer,
-    balance::STILL_BEATS, children::Told, rule::Followed,
+    Below, Effect, Fault, Id, Message, PATH_MOST, Place, State, Timer, balance::STILL_BEATS,
+    children::Told, rule::Followed,
 };
 use crate::base::Effects;
 
@@ -199,7 +199,6 @@ impl<I: Id> Place<I> {
         }
         below.size = size;
         below.height = height;
-        below.open.truncate(OPEN_MOST);
         below.open.retain(|open| open.node != self.me);
         below.plug = below
             .plug

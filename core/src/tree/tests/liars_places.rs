@@ -7,6 +7,7 @@ use super::{
     forge::{contact, json, rewrite},
     world::{Kind, World},
 };
+use crate::identity::SecretKey;
 
 /// A reign as it stands in a packet.
 fn reign(world: &World, generation: u64, root: usize, sequence: u32) -> String {
@@ -385,4 +386,25 @@ fn tree_liar_with_every_epoch_there_is_breaks_nothing() {
         assert!(world.heal(1_000) <= 1_000, "{}", world.draw());
         world.demand_all(1_000);
     }
+}
+
+#[test]
+fn tree_liar_that_names_hundreds_has_eight_of_them_looked_at() {
+    let (mut world, liar, to) = beset(World::leaf);
+    world.dial(liar, to);
+    world.run(200);
+    world.say(liar, to, &json(r#"{"tree":"later"}"#));
+    world.run(100);
+    let key = |n: u8| *SecretKey::from_bytes(&[n; 32]).public().as_bytes();
+    let named = (100..200).map(|n| {
+        let key = data_encoding::HEXLOWER.encode(&key(n));
+        format!("\"{key}.1@10.8.0.{n}:4000\"")
+    });
+    let named: Vec<String> = named.collect();
+    let go = format!(r#"{{"tree":"go","to":[{}]}}"#, named.join(","));
+    world.say(liar, to, &json(&go));
+    world.run(100);
+    let is_known = |n: &u8| world.tree(to).peers.key(&key(*n)).is_some();
+    assert_eq!((100..200).filter(is_known).count(), 8);
+    assert_eq!(world.tree(to).stats().malformed, 0);
 }
