@@ -58,8 +58,12 @@ impl Switch {
         if secret.public() != key {
             return Err(SpaceCommandError::OtherKey);
         }
-        if self.trees.find(local).is_some() {
+        if self.trees.find_staying(local).is_some() {
             return Err(SpaceCommandError::Twice);
+        }
+        if self.trees.find(local).is_some() {
+            // It was about to leave, and is another from now on.
+            self.finish_leave(now, local);
         }
         let mut config = Arc::clone(&self.trees.config);
         let place = &config.place;
@@ -99,15 +103,22 @@ impl Switch {
         Ok(())
     }
 
-    /// Leaves the tree of the space of `local` politely: its neighbours close the gap at once.
+    /// Leaves the tree of the space of `local` politely: its neighbours close the gap at once. What
+    /// it broadcast just before still goes out: so the switch has to be driven for that long
+    /// (`tree.cast.outbox_ms` at most).
     ///
     /// # Errors
     /// [`SpaceCommandError`] if `local` takes no part in its space's tree.
     pub fn leave(&mut self, now: Time, local: Hashname) -> Result<(), SpaceCommandError> {
         let now = self.taking(now, local)?;
-        self.command_tree_with(now, local, |tree, fx| tree.leave(now, &|_| now, fx));
-        self.trees.remove(local);
-        self.settle_trees(now);
+        let until = self.command_tree(now, local, |tree| tree.speaks_until(now));
+        match until.flatten() {
+            Some(until) => {
+                self.trees.leave_by(local, until);
+                self.settle_trees(now);
+            }
+            None => self.finish_leave(now, local),
+        }
         Ok(())
     }
 
@@ -211,7 +222,7 @@ impl Switch {
     /// The part of `local` in the tree of its space: where it stands, and its picture of the
     /// members. `None` if it takes no part.
     pub fn tree(&self, local: Hashname) -> Option<&Tree> {
-        self.trees.find(local)
+        self.trees.find_staying(local)
     }
 
     fn taking(&mut self, now: Time, local: Hashname) -> Result<Time, SpaceCommandError> {
@@ -219,7 +230,7 @@ impl Switch {
         if self.lines.identity(local).is_none() {
             return Err(SpaceCommandError::NotInstalled);
         }
-        if self.trees.find(local).is_none() {
+        if self.trees.find_staying(local).is_none() {
             return Err(SpaceCommandError::NotTaking);
         }
         Ok(now)

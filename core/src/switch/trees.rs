@@ -15,6 +15,9 @@ use crate::{
 /// Rounds of one call: what is queued is bounded by what came and by the words that follow.
 const ROUNDS_MOST: usize = 1 << 20;
 
+/// How often somebody who leaves looks whether what it said last has arrived.
+const LEAVER_LOOKS_MS: u64 = 20;
+
 /// Our part in each tree.
 #[derive(Debug)]
 pub(super) struct Trees {
@@ -39,6 +42,8 @@ struct Place {
     told: u8,
     /// It was called, and may have more to say.
     called: bool,
+    /// It goes once what it said last has arrived, and then at the latest.
+    leaves_at: Option<Time>,
 }
 
 /// Something that a tree is to learn.
@@ -83,7 +88,22 @@ impl Trees {
             tree: tree.into(),
             told: 0,
             called: false,
+            leaves_at: None,
         });
+    }
+
+    /// The part of somebody who does not leave it.
+    pub(super) fn find_staying(&self, local: Hashname) -> Option<&Tree> {
+        let place = self.all.iter().find(|place| place.local == local)?;
+        place.leaves_at.is_none().then_some(&*place.tree)
+    }
+
+    /// It leaves as soon as what it said last has arrived, and at this time at the latest.
+    pub(super) fn leave_by(&mut self, local: Hashname, at: Time) {
+        let place = self.all.iter_mut().find(|place| place.local == local);
+        if let Some(place) = place {
+            place.leaves_at = Some(at);
+        }
     }
 
     pub(super) fn remove(&mut self, local: Hashname) {
@@ -207,9 +227,46 @@ impl Switch {
             }
         }
         self.trees.settling = false;
-        let deadlines = self.trees.all.iter().map(|place| place.tree.deadline());
+        if let Some(local) = self.leaver(now) {
+            return self.finish_leave(now, local);
+        }
+        let deadlines = self.trees.all.iter().map(|place| {
+            let deadline = place.tree.deadline();
+            let leaves_at = place
+                .leaves_at
+                .map(|at| at.min(now.plus_ms(LEAVER_LOOKS_MS)));
+            leaves_at.map_or(deadline, |at| at.min(deadline))
+        });
         self.trees.at = deadlines.min();
         self.trees.stale = false;
+    }
+
+    /// One that leaves and has nothing on its way any more, or no time left.
+    fn leaver(&self, now: Time) -> Option<Hashname> {
+        let mut leavers = self.trees.all.iter().filter_map(|place| {
+            let at = place.leaves_at?;
+            Some((place, at))
+        });
+        let found = leavers.find(|(place, at)| *at <= now || self.has_arrived(&place.tree));
+        found.map(|(place, _)| place.local)
+    }
+
+    /// True if its neighbours have all that it has for them.
+    fn has_arrived(&self, tree: &Tree) -> bool {
+        tree.links().all(|(slot, _)| {
+            let link = self.links.get(slot);
+            link.is_none_or(|link| link.streams.is_settled() && !tree.has_bulk(slot))
+        })
+    }
+
+    /// Goes for good.
+    pub(super) fn finish_leave(&mut self, now: Time, local: Hashname) {
+        if let Some(place) = self.trees.all.iter_mut().find(|it| it.local == local) {
+            place.leaves_at = None;
+        }
+        self.command_tree_with(now, local, |tree, fx| tree.leave(now, &|_| now, fx));
+        self.trees.remove(local);
+        self.settle_trees(now);
     }
 
     /// Calls into a tree and carries out what it wants. What it has for its neighbours is written
@@ -272,6 +329,7 @@ impl Switch {
 
     fn tell_tree(&mut self, local: Hashname, news: News) {
         let place = self.trees.all.iter_mut().find(|it| it.local == local);
+        let place = place.filter(|place| place.leaves_at.is_none());
         let Some(place) = place.filter(|place| place.told & (1 << news as u8) == 0) else {
             return;
         };

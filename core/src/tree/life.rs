@@ -324,6 +324,12 @@ impl Tree {
         Ok(sequence)
     }
 
+    /// Until when what was broadcast last may be on its way still; `None` if that is long ago. All of
+    /// it goes out from now on.
+    pub fn speaks_until(&mut self, now: Time) -> Option<Time> {
+        self.cast.speaks_until(now)
+    }
+
     /// The next broadcast of somebody else.
     ///
     /// # Errors

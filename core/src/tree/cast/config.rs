@@ -16,7 +16,7 @@ pub struct Config {
     /// Bytes of own messages that may wait to enter the ring before `broadcast` is blocked.
     pub outbox_bytes: u32,
     /// How long own messages wait for a neighbour that takes them before they enter the ring
-    /// regardless.
+    /// regardless, and who leaves for its last ones to arrive.
     pub outbox_ms: u32,
     /// Origins whose positions are remembered, 100 bytes each. Beyond it the one that was quiet
     /// longest is forgotten.

@@ -137,6 +137,15 @@ impl Cast {
         true
     }
 
+    /// Lets all own chunks enter the log; tells until when the last of them may be on its way, if
+    /// there was one lately.
+    pub fn speaks_until(&mut self, now: Time) -> Option<Time> {
+        self.now = now;
+        self.enter_all();
+        let until = self.entered_at.plus_ms(self.config.outbox_ms.into());
+        Some(until).filter(|until| *until > now && self.entered_at > Time::ZERO)
+    }
+
     /// Lets all own chunks enter the log.
     pub(super) fn enter_all(&mut self) {
         while self.enter() {}
