@@ -20,6 +20,8 @@ const PART: usize = 16;
 const UNSETTLED: u16 = 47;
 /// What a digest says of such a part.
 const UNSETTLED_PART: u32 = 0;
+/// Bytes of a greeting with all that is around it.
+const HELLO_BYTES: usize = 16;
 /// Bytes of a list's bounds, and of each of its items.
 const LIST_FRONT: usize = 12;
 const ITEM: usize = 10;
@@ -31,11 +33,6 @@ const NEW: u8 = 2;
 /// In a greeting: it answers one.
 const ANSWER: u8 = 4;
 
-/// The part of the keys, of 2^`bits`, that a prefix is in.
-const fn part_of(who: Prefix, bits: u32) -> usize {
-    (who >> (PREFIX_BITS - bits)) as usize
-}
-
 /// What a list says of somebody who is gone.
 const GONE_ITEM: u32 = 0;
 
@@ -46,24 +43,14 @@ fn item_of(check: u64) -> u32 {
 
 impl Image {
     /// The number of living entries and the exclusive or of their checks.
-    fn sum(&self) -> (u32, u64) {
-        let (mut sum, mut scratch) = (0, Vec::new());
-        for entry in self.store.iter().filter(|entry| !entry.is(flag::GONE)) {
-            sum ^= self.store.check(entry, &mut scratch);
-        }
-        (self.store.living(), sum)
+    const fn sum(&self) -> (u32, u64) {
+        (self.store.living(), self.store.sums().whole())
     }
 
     /// The digest of each part; 0 is one that is not to be compared now.
     fn parts(&self, now: Time, bits: u32, settled: bool) -> Vec<u32> {
-        let (mut parts, mut scratch) = (alloc::vec![0_u32; 1 << bits], Vec::new());
-        for entry in self.store.iter().filter(|entry| !entry.is(flag::GONE)) {
-            let check = self.store.check(entry, &mut scratch);
-            parts[part_of(prefix(&entry.key), bits)] ^= check as u32;
-        }
-        for part in &mut parts {
-            *part = (*part).max(UNSETTLED_PART + 1);
-        }
+        let parts = self.store.sums().parts(bits);
+        let mut parts: Vec<u32> = parts.map(|part| part.max(UNSETTLED_PART + 1)).collect();
         if settled {
             let tick = super::tick(now);
             for (at, touched) in self.touched.iter().enumerate() {
@@ -92,7 +79,12 @@ impl Image {
         out.extend_from_slice(&sum.to_be_bytes());
     }
 
-    pub(super) fn on_hello(&mut self, place: usize, mut body: &[u8]) -> Result<(), Fault> {
+    pub(super) fn on_hello(
+        &mut self,
+        now: Time,
+        place: usize,
+        mut body: &[u8],
+    ) -> Result<(), Fault> {
         let read = (|| {
             let [mode] = take(&mut body)?;
             let count = u32::from_be_bytes(take(&mut body)?);
@@ -109,11 +101,15 @@ impl Image {
         }
         self.stats.repairs += 1;
         let me = self.me;
+        let backup = self.link(place).backup;
+        // A greeting has few bytes and a digest many.
+        let cost = (self.digest_len(backup) / HELLO_BYTES).max(1);
         let link = self.link(place);
         // On a new link both ends have to judge by the same numbers, whatever changed since.
         let mine = if mode == NEW { link.had } else { mine };
+        let owed = link.digest;
         if mode == ANSWER || (mine, me) > (count, link.peer) {
-            link.digest = true;
+            self.link(place).digest = owed || self.may_look(now, place, cost);
         } else if mode == 0 {
             link.hello.get_or_insert(Hello::Answer);
         }
@@ -178,13 +174,25 @@ impl Image {
     }
 
     /// Writes as much of the next list as fits; false if nothing does.
-    pub(super) fn write_list(&mut self, place: usize, room: usize, out: &mut Vec<u8>) -> bool {
+    pub(super) fn write_list(
+        &mut self,
+        now: Time,
+        place: usize,
+        room: usize,
+        out: &mut Vec<u8>,
+    ) -> bool {
         let Some(most) = room.checked_sub(LIST_FRONT).map(|room| room / ITEM) else {
             return false;
         };
         let Some((from, to)) = self.link(place).lists.front().copied().filter(|_| most > 0) else {
             return false;
         };
+        // Few bytes of a digest may ask for lists of everybody.
+        let cost = self.store.count(from..=to).min(most);
+        if !self.may_look(now, place, cost) {
+            self.link(place).lists.clear();
+            return false;
+        }
         let start = out.len();
         out.extend_from_slice(&six(from));
         out.extend_from_slice(&six(to));
@@ -240,27 +248,51 @@ impl Image {
         if !self.whole {
             return Ok(());
         }
-        self.survey_if_stale(now);
-        let (give, wants) = self.differences(from, to, &theirs);
-        for (who, how) in give {
-            self.give(place, who, how);
+        // An empty list of everybody has as few bytes as one of nobody.
+        let cost = self.store.count(from..=to).max(theirs.len());
+        if !self.may_look(now, place, cost) {
+            return Ok(());
         }
-        self.link(place).wants.extend(wants);
+        self.survey_for(now, place);
+        let (give, wants) = self.differences(from, to, &theirs);
+        self.give(place, give);
+        let most = self.config.members_max as usize;
+        add_new(&mut self.link(place).wants, &wants, most);
         Ok(())
+    }
+
+    /// Whether the peer may have us look at so many more entries. If not, all is compared again
+    /// when it may.
+    fn may_look(&mut self, now: Time, place: usize, entries: usize) -> bool {
+        let config = self.config.clone();
+        let link = self.link(place);
+        let may = link.spend_look(now, &config, entries);
+        if !may {
+            let again = now.plus_ms(u64::from(config.refute_ms));
+            link.amends_at.get_or_insert(again);
+            self.stats.overcompared += 1;
+        }
+        may
     }
 
     /// Queues what the peer lacks, or keeps it back for as long as it is in doubt: whoever is gone
     /// would go round for ever among those who forget it one after another.
-    fn give(&mut self, place: usize, who: Prefix, how: How) {
-        let doubt = self
-            .store
-            .find(who)
-            .is_some_and(|entry| entry.is(flag::DOUBT));
-        if !doubt {
-            self.queue(place, who, how);
-        } else if !self.link(place).withheld.contains(&who) {
-            self.link(place).withheld.push(who);
+    fn give(&mut self, place: usize, lacked: Vec<(Prefix, How)>) {
+        let mut doubted = Vec::new();
+        for (who, how) in lacked {
+            if self.is_doubted(who) {
+                doubted.push(who);
+            } else {
+                self.queue(place, who, how);
+            }
         }
+        let most = self.config.members_max as usize;
+        add_new(&mut self.link(place).withheld, &doubted, most);
+    }
+
+    fn is_doubted(&self, who: Prefix) -> bool {
+        let entry = self.store.find(who);
+        entry.is_some_and(|entry| entry.is(flag::DOUBT))
     }
 
     /// After a survey: gives what was kept back and is not in doubt any more.
@@ -269,8 +301,13 @@ impl Image {
             let Some(link) = self.links[place].as_mut() else {
                 continue;
             };
-            for who in core::mem::take(&mut link.withheld) {
-                self.give(place, who, How::Whole);
+            // None of them is there twice, so that what is left need not be looked through.
+            let (kept, given): (Vec<_>, Vec<_>) = core::mem::take(&mut link.withheld)
+                .into_iter()
+                .partition(|who| self.is_doubted(*who));
+            self.link(place).withheld = kept;
+            for who in given {
+                self.queue(place, who, How::Whole);
             }
         }
     }
@@ -330,13 +367,39 @@ impl Image {
         place: usize,
         mut body: &[u8],
     ) -> Result<(), Fault> {
-        self.survey_if_stale(now);
-        while !body.is_empty() {
-            let who = take_prefix(&mut body).ok_or(Fault::Malformed)?;
-            if self.store.find(who).is_some() && self.whole {
-                self.give(place, who, How::Whole);
+        self.survey_for(now, place);
+        let mut lacked = Vec::new();
+        while let Some(who) = take_prefix(&mut body) {
+            if self.whole && self.store.find(who).is_some() {
+                lacked.push((who, How::Whole));
             }
         }
-        Ok(())
+        self.give(place, lacked);
+        body.is_empty().then_some(()).ok_or(Fault::Malformed)
+    }
+}
+
+/// Appends those that are not there yet, in their order, as long as there are fewer than `most`. It
+/// does not look through all that is there for each of them: both may be many.
+pub(super) fn add_new(there: &mut Vec<Prefix>, more: &[Prefix], most: usize) {
+    if more.is_empty() || there.len() >= most {
+        return;
+    }
+    let mut sorted: Vec<(Prefix, bool)> = more.iter().map(|who| (*who, false)).collect();
+    sorted.sort_unstable();
+    sorted.dedup();
+    for who in &*there {
+        if let Ok(at) = sorted.binary_search_by_key(who, |(it, _)| *it) {
+            sorted[at].1 = true;
+        }
+    }
+    for who in more {
+        let Ok(at) = sorted.binary_search_by_key(who, |(it, _)| *it) else {
+            continue;
+        };
+        if there.len() < most && !sorted[at].1 {
+            sorted[at].1 = true;
+            there.push(*who);
+        }
     }
 }

@@ -170,6 +170,9 @@ pub struct Stats {
     pub links_refused: u64,
     /// Times that the image was measured, a step for each member.
     pub surveys: u64,
+    /// Greetings, digests and lists that were not answered, since their link has had us compare too
+    /// much.
+    pub overcompared: u64,
     /// Comparisons that found the other end different.
     pub repairs: u64,
 }

@@ -1,6 +1,9 @@
 //! One member in memory: 68 bytes. What few members have stands in the tables beside.
 
-use core::net::{Ipv4Addr, SocketAddr};
+use core::{
+    net::{Ipv4Addr, SocketAddr},
+    ops::Deref,
+};
 
 use super::word::{Places, Prefix, Word, number, six};
 use crate::{identity::PublicKey, tree::Node};
@@ -28,6 +31,10 @@ pub(super) mod flag {
     pub(in super::super) const CALLED: u16 = 128;
     /// Its addresses stand beside.
     pub(in super::super) const BESIDE: u16 = 256;
+    /// Its check is in the sums.
+    pub(in super::super) const SUMMED: u16 = 512;
+    /// What whoever looks at it may note: none of it is compared.
+    pub(in super::super) const NOTED: u16 = DOUBT | LOOSE | PICKED;
     /// Where the number of addresses stands.
     pub(super) const COUNT_SHIFT: u32 = 14;
 }
@@ -47,6 +54,50 @@ pub(super) struct Entry {
     pub(super) since: u16,
     /// Steps to the root.
     pub(super) depth: u16,
+}
+
+/// An entry of which only that can be changed which is not compared: so nobody can forget the sums.
+#[derive(Debug)]
+pub(super) struct Notes<'a>(&'a mut Entry);
+
+impl Deref for Notes<'_> {
+    type Target = Entry;
+
+    fn deref(&self) -> &Entry {
+        self.0
+    }
+}
+
+impl<'a> Notes<'a> {
+    pub(super) const fn new(entry: &'a mut Entry) -> Self {
+        Self(entry)
+    }
+
+    /// Sets doubt, loose or picked.
+    pub(super) fn set(&mut self, flags: u16, on: bool) {
+        debug_assert_eq!(flags & !flag::NOTED, 0, "what is compared is no note");
+        self.0.set(flags & flag::NOTED, on);
+    }
+
+    pub(super) const fn set_since(&mut self, since: u16) {
+        self.0.since = since;
+    }
+
+    pub(super) const fn set_depth(&mut self, depth: u16) {
+        self.0.depth = depth;
+    }
+
+    /// Notes that it waits to be told on a link, or does not; tells whether it did.
+    pub(super) const fn set_queued(&mut self, place: usize, waits: bool) -> bool {
+        let bit = 1 << place;
+        let before = self.0.queued & bit != 0;
+        if waits {
+            self.0.queued |= bit;
+        } else {
+            self.0.queued &= !bit;
+        }
+        before
+    }
 }
 
 impl Entry {

@@ -71,8 +71,33 @@ pub(super) struct Link {
     /// When to greet again, since not all was believed.
     pub(super) amends_at: Option<Time>,
     /// Records that are still believed.
-    tokens: u32,
-    tokens_at: Time,
+    records: Purse,
+    /// Entries that may still be looked at to compare.
+    compared: Purse,
+    /// Surveys that may still be made at its word.
+    surveys: Purse,
+}
+
+/// What a link may still cost.
+#[derive(Debug)]
+struct Purse {
+    left: u32,
+    at: Time,
+}
+
+impl Purse {
+    /// Takes so much out, of at most `most` that come back at a rate; false if it is not there.
+    fn spend(&mut self, now: Time, (rate, most): (u64, u32), count: u32) -> bool {
+        let earned = now.since_us(self.at).saturating_mul(rate) / 1_000_000;
+        if earned > 0 {
+            let all = u64::from(self.left).saturating_add(earned);
+            self.left = all.min(u64::from(most)) as u32;
+            self.at = now;
+        }
+        let rest = self.left.checked_sub(count);
+        self.left = rest.unwrap_or(self.left);
+        rest.is_some()
+    }
 }
 
 impl Link {
@@ -82,6 +107,7 @@ impl Link {
         (slot, peer, backup): (Slot, Node, bool),
         had: u32,
     ) -> Self {
+        let full = |left| Purse { left, at: now };
         Self {
             slot,
             peer,
@@ -95,8 +121,9 @@ impl Link {
             digest: false,
             gossip: false,
             amends_at: None,
-            tokens: burst(config),
-            tokens_at: now,
+            records: full(burst(config)),
+            compared: full(burst(config)),
+            surveys: full(SURVEYS),
         }
     }
 
@@ -134,16 +161,20 @@ impl Link {
 
     /// Takes one of the records that are believed; false if there is none left.
     pub(super) fn spend(&mut self, now: Time, config: &Config) -> bool {
-        let rate = u64::from(config.records_per_s.max(1));
-        let earned = now.since_us(self.tokens_at).saturating_mul(rate) / 1_000_000;
-        if earned > 0 {
-            let all = u64::from(self.tokens).saturating_add(earned);
-            self.tokens = all.min(u64::from(burst(config))) as u32;
-            self.tokens_at = now;
-        }
-        let some = self.tokens > 0;
-        self.tokens = self.tokens.saturating_sub(1);
-        some
+        self.records.spend(now, pace(config), 1)
+    }
+
+    /// Takes a look at so many entries that the peer has us compare; false if it has had us look at
+    /// too many. It is apart from the records, of which none should be lost by comparing.
+    pub(super) fn spend_look(&mut self, now: Time, config: &Config, entries: usize) -> bool {
+        let entries = u32::try_from(entries).unwrap_or(u32::MAX);
+        self.compared.spend(now, pace(config), entries)
+    }
+
+    /// Takes one of the surveys that may be made at its word.
+    pub(super) fn spend_survey(&mut self, now: Time, config: &Config) -> bool {
+        let rate = u64::from((1000 / config.survey_ms.max(1)).max(1));
+        self.surveys.spend(now, (rate, SURVEYS), 1)
     }
 
     pub(super) fn held_bytes(&self) -> usize {
@@ -151,6 +182,15 @@ impl Link {
             + (self.wants.capacity() + self.withheld.capacity()) * size_of::<Prefix>()
             + self.lists.capacity() * size_of::<(Prefix, Prefix)>()
     }
+}
+
+/// Surveys that may be made at a link's word at once, so that no honest neighbour who compares
+/// while much changes goes without.
+const SURVEYS: u32 = 64;
+
+/// How many come back in a second, and how many there are at most.
+fn pace(config: &Config) -> (u64, u32) {
+    (u64::from(config.records_per_s.max(1)), burst(config))
 }
 
 /// Records that are believed at once: twice a whole image.

@@ -13,6 +13,7 @@ mod own;
 mod record;
 mod sample;
 mod store;
+mod sums;
 mod survey;
 #[cfg(test)]
 mod tests;
@@ -402,15 +403,11 @@ impl Image {
             self.drain(place);
             self.link(place).hello = Some(Hello::Ask);
         }
-        let Some(entry) = self.store.find_mut(who) else {
+        let Some(mut entry) = self.store.note(who) else {
             return;
         };
-        let bit = 1 << place;
-        if how != How::Name {
-            if entry.queued & bit != 0 {
-                return;
-            }
-            entry.queued |= bit;
+        if how != How::Name && entry.set_queued(place, true) {
+            return;
         }
         self.link(place).push(who, how);
     }
@@ -419,8 +416,8 @@ impl Image {
     fn drain(&mut self, place: usize) {
         while let Some((who, _)) = self.link(place).front() {
             self.link(place).pop();
-            if let Some(entry) = self.store.find_mut(who) {
-                entry.queued &= !(1 << place);
+            if let Some(mut entry) = self.store.note(who) {
+                entry.set_queued(place, false);
             }
         }
     }

@@ -42,7 +42,7 @@ impl Image {
         };
         match *head {
             NEWS => self.on_news(now, place, packet.body, verify),
-            HELLO => self.on_hello(place, packet.body),
+            HELLO => self.on_hello(now, place, packet.body),
             DIGEST => self.on_digest(now, place, packet.body),
             LIST => self.on_list(now, place, packet.body),
             WANT => self.on_wants(now, place, packet.body),
@@ -103,7 +103,7 @@ impl Image {
             self.write_gossip(now, place, room, out);
             return Some(GOSSIP);
         }
-        self.write_list(place, room, out).then_some(LIST)
+        self.write_list(now, place, room, out).then_some(LIST)
     }
 
     /// Writes entries from the front of the queue; false if none of them is to be told any more.
@@ -118,19 +118,19 @@ impl Image {
             self.link(place).pop();
             if whole || who == me {
                 self.write_record(place, who, how, out);
-            } else if let Some(entry) = self.store.find_mut(who) {
-                entry.queued &= !(1 << place);
+            } else if let Some(mut entry) = self.store.note(who) {
+                entry.set_queued(place, false);
             }
         }
         out.len() > start
     }
 
     fn write_record(&mut self, place: usize, who: Prefix, how: How, out: &mut Vec<u8>) {
-        let Some(entry) = self.store.find_mut(who) else {
+        let Some(mut entry) = self.store.note(who) else {
             return;
         };
         if how != How::Name {
-            entry.queued &= !(1 << place);
+            entry.set_queued(place, false);
         }
         let Some(entry) = self.store.find(who) else {
             return;

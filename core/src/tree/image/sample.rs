@@ -169,8 +169,8 @@ impl Image {
         }
         self.store.write(who, word, None);
         let since = tick(now).wrapping_sub((age_ms / super::TICK_MS) as u16);
-        if let Some(entry) = self.store.find_mut(who) {
-            entry.since = since;
+        if let Some(mut entry) = self.store.note(who) {
+            entry.set_since(since);
             entry.set(flag::DOUBT | flag::LOOSE | flag::PICKED, false);
         }
         self.stats.taken += 1;

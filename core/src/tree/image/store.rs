@@ -5,8 +5,9 @@ use core::ops::RangeInclusive;
 
 use super::{
     beside::{Beside, fit, reserve},
-    entry::{Entry, flag},
-    record::write_entry,
+    entry::{Entry, Notes, flag},
+    record::{RECORD_MAX, write_entry},
+    sums::Sums,
     word::{Places, Prefix, Word, prefix},
 };
 use crate::identity::{PublicKey, Signature};
@@ -28,9 +29,13 @@ pub(super) struct Store {
     order: Vec<u32>,
     /// Those who are there.
     living: u32,
+    sums: Sums,
     places: Beside<Box<Places>>,
     oaths: Beside<Box<Signature>>,
     claims: Beside<Box<Claim>>,
+    /// Checks that were computed, for tests of what a packet costs.
+    #[cfg(test)]
+    pub(super) hashes: core::cell::Cell<u64>,
 }
 
 impl Store {
@@ -39,9 +44,12 @@ impl Store {
             entries: Vec::new(),
             order: Vec::new(),
             living: 0,
+            sums: Sums::new(),
             places: Beside::new(),
             oaths: Beside::new(),
             claims: Beside::new(),
+            #[cfg(test)]
+            hashes: core::cell::Cell::new(0),
         }
     }
 
@@ -59,8 +67,14 @@ impl Store {
         &self.entries
     }
 
-    pub(super) const fn entries_mut(&mut self) -> &mut [Entry] {
-        self.entries.as_mut_slice()
+    /// What greetings and digests say.
+    pub(super) const fn sums(&self) -> &Sums {
+        &self.sums
+    }
+
+    /// All entries in the order of their places, for notes.
+    pub(super) fn notes(&mut self) -> impl Iterator<Item = Notes<'_>> {
+        self.entries.iter_mut().map(Notes::new)
     }
 
     fn rank(&self, wanted: Prefix) -> Result<usize, usize> {
@@ -78,9 +92,10 @@ impl Store {
         Some(&self.entries[self.place(wanted)?])
     }
 
-    pub(super) fn find_mut(&mut self, wanted: Prefix) -> Option<&mut Entry> {
+    /// The entry, for notes.
+    pub(super) fn note(&mut self, wanted: Prefix) -> Option<Notes<'_>> {
         let place = self.place(wanted)?;
-        Some(&mut self.entries[place])
+        Some(Notes::new(&mut self.entries[place]))
     }
 
     /// The entry at a rank in the order of the keys.
@@ -97,12 +112,20 @@ impl Store {
             .take_while(move |entry| prefix(&entry.key) <= *range.end())
     }
 
+    /// How many entries have prefixes in the range.
+    pub(super) fn count(&self, range: RangeInclusive<Prefix>) -> usize {
+        let from = self.rank(*range.start()).unwrap_or_else(|at| at);
+        let to = self.rank(*range.end()).map_or_else(|at| at, |at| at + 1);
+        to.saturating_sub(from)
+    }
+
     /// Everybody in the order of the keys, also those who are gone.
     pub(super) fn iter(&self) -> impl Iterator<Item = &Entry> {
         self.order.iter().map(|at| &self.entries[*at as usize])
     }
 
-    /// Adds a member that has said nothing yet, if none has its prefix.
+    /// Adds a member that has said nothing yet, if none has its prefix. It is in the sums from its
+    /// first word on.
     pub(super) fn insert(&mut self, key: PublicKey) {
         let Err(rank) = self.rank(prefix(&key)) else {
             return;
@@ -114,61 +137,82 @@ impl Store {
         self.living += 1;
     }
 
-    /// Writes what a member says; its oath is kept if there is one.
-    pub(super) fn write(&mut self, who: Prefix, word: &Word, oath: Option<&Signature>) {
-        let Some(entry) = self.find_mut(who) else {
+    /// Changes what is compared of an entry, and the sums with it. There is no other way to change
+    /// it: a sum that is wrong once would stay wrong, and two images would never agree again.
+    fn alter(&mut self, who: Prefix, change: impl FnOnce(&mut Self, usize)) {
+        let Some(place) = self.place(who) else {
             return;
         };
-        let revived = entry.is(flag::GONE);
-        let restarted = entry.epoch() != word.epoch;
-        entry.set(flag::GONE, false);
-        entry.write(word);
-        let inline = entry.write_places(&word.places);
-        entry.set(flag::SWORN, oath.is_some());
-        self.living += u32::from(revived);
-        if inline {
-            self.places.take(who);
-        } else {
-            self.places.put(who, Box::new(word.places));
+        if self.entries[place].is(flag::SUMMED) {
+            self.toggle(place);
         }
-        match oath {
-            Some(oath) => self.oaths.put(who, Box::new(*oath)),
-            None => self.oaths.take(who),
-        }
-        if restarted {
-            self.uncall(who);
+        change(self, place);
+        let there = !self.entries[place].is(flag::GONE);
+        self.entries[place].set(flag::SUMMED, there);
+        if there {
+            self.toggle(place);
         }
     }
 
-    fn uncall(&mut self, who: Prefix) {
+    fn toggle(&mut self, place: usize) {
+        let entry = &self.entries[place];
+        let check = self.check(entry, &mut Vec::with_capacity(RECORD_MAX));
+        self.sums.toggle(prefix(&entry.key), check);
+    }
+
+    /// Writes what a member says; its oath is kept if there is one.
+    pub(super) fn write(&mut self, who: Prefix, word: &Word, oath: Option<&Signature>) {
+        self.alter(who, |store, place| {
+            let entry = &mut store.entries[place];
+            let revived = entry.is(flag::GONE);
+            let restarted = entry.epoch() != word.epoch;
+            entry.set(flag::GONE, false);
+            entry.write(word);
+            let inline = entry.write_places(&word.places);
+            entry.set(flag::SWORN, oath.is_some());
+            store.living += u32::from(revived);
+            if inline {
+                store.places.take(who);
+            } else {
+                store.places.put(who, Box::new(word.places));
+            }
+            match oath {
+                Some(oath) => store.oaths.put(who, Box::new(*oath)),
+                None => store.oaths.take(who),
+            }
+            if restarted {
+                store.uncall(who, place);
+            }
+        });
+    }
+
+    fn uncall(&mut self, who: Prefix, place: usize) {
         self.claims.take(who);
-        if let Some(entry) = self.find_mut(who) {
-            entry.set(flag::CALLED, false);
-        }
+        self.entries[place].set(flag::CALLED, false);
     }
 
     /// Keeps a name that was checked.
     pub(super) fn call(&mut self, who: Prefix, claim: Claim) {
-        if let Some(entry) = self.find_mut(who) {
-            entry.set(flag::CALLED, true);
-            self.claims.put(who, Box::new(claim));
-        }
+        self.alter(who, |store, place| {
+            store.entries[place].set(flag::CALLED, true);
+            store.claims.put(who, Box::new(claim));
+        });
     }
 
     /// Marks a member as gone.
     pub(super) fn bury(&mut self, who: Prefix, since: u16) {
-        let Some(entry) = self.find_mut(who).filter(|entry| !entry.is(flag::GONE)) else {
+        if self.find(who).is_none_or(|entry| entry.is(flag::GONE)) {
             return;
-        };
-        entry.set(flag::GONE, true);
-        entry.set(
-            flag::SWORN | flag::DOUBT | flag::LOOSE | flag::PICKED,
-            false,
-        );
-        entry.since = since;
-        self.living -= 1;
-        self.oaths.take(who);
-        self.uncall(who);
+        }
+        self.alter(who, |store, place| {
+            let entry = &mut store.entries[place];
+            entry.set(flag::GONE, true);
+            entry.set(flag::SWORN | flag::NOTED, false);
+            entry.since = since;
+            store.living -= 1;
+            store.oaths.take(who);
+            store.uncall(who, place);
+        });
     }
 
     /// Removes a member without a trace.
@@ -224,6 +268,8 @@ impl Store {
 
     /// What two images compare of an entry (PROTOCOL, section Images).
     pub(super) fn check(&self, entry: &Entry, scratch: &mut Vec<u8>) -> u64 {
+        #[cfg(test)]
+        self.hashes.set(self.hashes.get() + 1);
         let who = prefix(&entry.key);
         scratch.clear();
         write_entry(entry.key.as_bytes(), &self.word(entry), None, scratch);

@@ -116,6 +116,16 @@ impl Image {
         }
     }
 
+    /// The same on the word of a neighbour, which need not have cost it anything: so it is done as
+    /// often as it is for those who ask for slots, and besides the last survey has to do.
+    pub(super) fn survey_for(&mut self, now: Time, place: usize) {
+        let config = self.config.clone();
+        let stale = self.survey.stale && self.whole;
+        if stale && self.link(place).spend_survey(now, &config) {
+            self.measure(now);
+        }
+    }
+
     /// Something about a member changed.
     pub(super) fn touch(&mut self, now: Time, who: Prefix) {
         self.touched[(who >> (PREFIX_BITS - BITS_MOST)) as usize] = tick(now);
@@ -168,22 +178,22 @@ impl Image {
         let linked = self.neighbours().map(|link| prefix(&link.peer.key));
         let linked: Vec<Prefix> = linked.collect();
         let (tick, mut pending) = (tick(now), false);
-        for (place, entry) in self.store.entries_mut().iter_mut().enumerate() {
-            entry.depth = NO_DEPTH;
+        for (place, mut entry) in self.store.notes().enumerate() {
+            entry.set_depth(NO_DEPTH);
             if entry.is(flag::GONE) {
                 pending = true;
                 continue;
             }
             let top = chains.tops[place];
             if top < LOOP && chains.parents[top as usize] == NONE {
-                entry.depth = chains.steps[place];
+                entry.set_depth(chains.steps[place]);
             }
             let doubt = mine != LOOP && top != mine;
             let below = !doubt && entry.parent() == Some(me);
             let loose = below && !linked.contains(&prefix(&entry.key));
             for (flag, on) in [(flag::DOUBT, doubt), (flag::LOOSE, loose)] {
                 if on && !entry.is(flag) {
-                    entry.since = tick;
+                    entry.set_since(tick);
                     entry.set(flag::PICKED, false);
                 }
                 entry.set(flag, on);
@@ -201,7 +211,7 @@ impl Image {
         let (arity, named_ms, tick) = (self.arity, self.config.named_ms, tick(now));
         let me = self.me.key;
         let mut open: Vec<(u16, Prefix)> = Vec::new();
-        for (place, entry) in self.store.entries_mut().iter_mut().enumerate() {
+        for (place, mut entry) in self.store.notes().enumerate() {
             if entry.is(flag::PICKED) && age_ms(tick, entry.since) >= named_ms {
                 entry.set(flag::PICKED, false);
             }
@@ -247,11 +257,11 @@ impl Image {
             let count = candidates.len() - deeper;
             let picked = deeper + (dice % count as u64) as usize;
             let who = self.survey.candidates.swap_remove(picked);
-            let entry = self.store.find_mut(who);
+            let entry = self.store.note(who);
             let there = entry.filter(|entry| !entry.is(flag::GONE | flag::DOUBT | flag::LEAF));
-            if let Some(entry) = there {
+            if let Some(mut entry) = there {
                 entry.set(flag::PICKED, true);
-                entry.since = tick(now);
+                entry.set_since(tick(now));
                 return Some(entry.node());
             }
         }

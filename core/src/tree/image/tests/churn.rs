@@ -181,7 +181,11 @@ fn churn(seed: u64, kind: Kind) -> (u64, u64) {
         world.back_up();
     }
     match world.settle(bound + more + REPAIR_MS + 2 * GHOST_MS) {
-        Ok(ms) => (ms, bound + more),
+        Ok(ms) => {
+            let images = world.peers.values().map(|peer| &peer.image);
+            images.for_each(super::sums::assert_summed);
+            (ms, bound + more)
+        }
         Err(what) => panic!("HYDROID_SEED={seed} {kind:?}: {what}"),
     }
 }

@@ -1,11 +1,13 @@
 //! What the image does.
 
 mod churn;
+mod costs;
 mod liars;
 mod memory;
 mod names;
 mod protocol;
 mod slots;
+mod sums;
 mod traffic;
 mod world;
 
