@@ -359,3 +359,27 @@ fn tree_lines_do_not_ask_in_lulls() {
     });
     assert_eq!(delivered[0], delivered[1]);
 }
+
+/// S0.12: whoever says good bye is heard, however much it says, and is gone soon after.
+#[test]
+fn tree_what_is_broadcast_just_before_leaving_arrives() {
+    for (leaver, bytes) in [(0, 10), (3, 100_000), (6, 100_000)] {
+        let mut colony = grown(7, 2, 3);
+        colony.run(20_000);
+        assert!(colony.broadcast(leaver, bytes));
+        colony.leave(leaver);
+        assert!(!colony.is_there(leaver));
+        colony.run(3_000);
+        let read = colony.books.heard().map(|heard| heard.read);
+        assert_eq!(read.collect::<Vec<_>>(), [6], "member {leaver}");
+        assert_eq!(colony.books.gaps, 0);
+        assert!(shape(&colony, 2).is_one());
+        // And it may come back at once.
+        colony.broadcast((leaver + 1) % 7, bytes);
+        colony.leave((leaver + 1) % 7);
+        colony.join((leaver + 1) % 7, Some((leaver + 2) % 7));
+        colony.run(10_000);
+        let shape = shape(&colony, 2);
+        assert!(shape.is_one() && shape.members == 6, "{shape:?}");
+    }
+}

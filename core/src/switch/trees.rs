@@ -175,6 +175,8 @@ impl Switch {
             }
         }
         self.trees.settling = false;
+        // It may have been a leaver's time to look.
+        self.trees.stale = true;
         self.settle_trees(now);
     }
 
