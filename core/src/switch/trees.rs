@@ -104,6 +104,7 @@ impl Trees {
         if let Some(place) = place {
             place.leaves_at = Some(at);
         }
+        self.stale = true;
     }
 
     pub(super) fn remove(&mut self, local: Hashname) {

@@ -248,15 +248,16 @@ impl Image {
         if !self.whole {
             return Ok(());
         }
-        // An empty list of everybody has as few bytes as one of nobody.
+        // An empty list of everybody has as few bytes as one of nobody. Of more than an image holds
+        // a neighbour may tell whose limit is another; it is answered all the same.
+        let most = self.config.members_max as usize;
         let cost = self.store.count(from..=to).max(theirs.len());
-        if !self.may_look(now, place, cost) {
+        if !self.may_look(now, place, cost.min(most)) {
             return Ok(());
         }
         self.survey_for(now, place);
         let (give, wants) = self.differences(from, to, &theirs);
         self.give(place, give);
-        let most = self.config.members_max as usize;
         add_new(&mut self.link(place).wants, &wants, most);
         Ok(())
     }

@@ -49,7 +49,7 @@ pub(super) struct Entry {
     places: [[u8; 6]; 2],
     flags: u16,
     /// The links on which it waits to be told, one bit each.
-    pub(super) queued: u16,
+    queued: u16,
     /// When it became what its flags say: gone, doubted, loose or picked.
     pub(super) since: u16,
     /// Steps to the root.

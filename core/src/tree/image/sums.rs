@@ -8,7 +8,7 @@ use super::{
 };
 
 /// What greetings and digests are made of.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Debug)]
 pub(super) struct Sums {
     whole: u64,
     /// Of the half of each check that digests show, by the first byte of the keys.

@@ -340,7 +340,7 @@ fn tree_liar_that_floods_with_words_costs_little_memory() {
     world.members[liar].lies = true;
     let before = world.tree(parent).held_bytes().0;
     for n in 0..3_000_u32 {
-        let key = crate::identity::SecretKey::from_bytes(&[(n % 60) as u8 + 100; 32]).public();
+        let key = SecretKey::from_bytes(&[(n % 60) as u8 + 100; 32]).public();
         let who = format!("{key}.{n}1@10.9.{}.{}:4000", n % 200, n % 250 + 1);
         let words = [
             format!(r#"{{"tree":"meet","node":"{who}"}}"#),

@@ -76,13 +76,15 @@ fn something(it: &mut Image, now: Time, rng: &mut Rng) {
         2 => it.on_gone(now, node(1 + rng.below(40) as usize)),
         // A sample is kept for a while.
         3 => it.set_size(now, if rng.below(4) == 0 { 1_000 } else { 10 }),
-        4 => drop(it.slot(now, rng.u64(), 40)),
+        4 => {
+            let _slot = it.slot(now, rng.u64(), 40);
+        }
         _ => {
             it.on_deadline(now);
             it.swear(now, &sign);
         }
     }
-    drop(super::drain(it, now, 9));
+    let _packets = super::drain(it, now, 9);
 }
 
 #[test]

@@ -86,9 +86,11 @@ fn tree_balance_who_stands_far_too_deep_is_content_with_little() {
         colony.tell('z', 'h', Message::State(state));
         colony.call('h', |place, eye, fx| place.on_beat(eye, fx));
         let sent = colony.sent('h', 'q');
-        let most = sent.iter().find_map(|message| match message {
-            Message::Ask(ask) => Some(ask.most),
-            _ => None,
+        let most = sent.iter().find_map(|message| {
+            let Message::Ask(ask) = message else {
+                return None;
+            };
+            Some(ask.most)
         });
         assert_eq!(most, asks.then_some(6), "{depth}");
     }
