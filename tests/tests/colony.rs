@@ -360,7 +360,7 @@ fn tree_lines_do_not_ask_in_lulls() {
     assert_eq!(delivered[0], delivered[1]);
 }
 
-/// S0.12: whoever says good bye is heard, however much it says, and is gone soon after.
+/// S3.5: whoever says good bye is heard, however much it says, and is gone soon after.
 #[test]
 fn tree_what_is_broadcast_just_before_leaving_arrives() {
     for (leaver, bytes) in [(0, 10), (3, 100_000), (6, 100_000)] {

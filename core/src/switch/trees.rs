@@ -246,12 +246,12 @@ impl Switch {
 
     /// One that leaves and has nothing on its way any more, or no time left.
     fn leaver(&self, now: Time) -> Option<Hashname> {
-        let mut leavers = self.trees.all.iter().filter_map(|place| {
-            let at = place.leaves_at?;
-            Some((place, at))
+        let mut all = self.trees.all.iter();
+        let leaver = all.find(|place| {
+            let leaves_at = place.leaves_at;
+            leaves_at.is_some_and(|at| at <= now || self.has_arrived(&place.tree))
         });
-        let found = leavers.find(|(place, at)| *at <= now || self.has_arrived(&place.tree));
-        found.map(|(place, _)| place.local)
+        leaver.map(|place| place.local)
     }
 
     /// True if its neighbours have all that it has for them.

@@ -352,15 +352,18 @@ impl<I: Id> Place<I> {
     }
 
     pub(super) fn raise_above(&mut self, above: Reign<I>, fx: &mut Effects<Effect<I>>) {
-        if self.standing.raise(self.me, above) {
-            self.tell_children(fx);
-            fx.push(Effect::Placed);
-        }
+        let risen = self.standing.raise(self.me, above);
+        self.on_risen(risen, fx);
     }
 
     /// The same towards a reign that is too far to stand under it.
     pub(super) fn climb_above(&mut self, above: Reign<I>, fx: &mut Effects<Effect<I>>) {
-        if self.standing.climb(self.me, above) {
+        let risen = self.standing.climb(self.me, above);
+        self.on_risen(risen, fx);
+    }
+
+    fn on_risen(&mut self, risen: bool, fx: &mut Effects<Effect<I>>) {
+        if risen {
             self.tell_children(fx);
             fx.push(Effect::Placed);
         }
