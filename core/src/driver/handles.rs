@@ -301,6 +301,7 @@ impl Driver {
         if begun {
             return;
         }
+        self.answered_until = now.plus_ms(self.config.answered_ms);
         while let Some(stream) = self.accepted.pop() {
             self.give_up(now, stream, self.config.refused_code);
             self.release_stream(stream);
@@ -321,11 +322,28 @@ impl Driver {
         self.end_by.is_some()
     }
 
-    /// True if the orderly end has come: every line is down and nothing is left to send, or the
-    /// time for it is over.
+    /// True if the orderly end has come: every line is down, no peer that was just answered may
+    /// have one, and nothing is left to send; or the time for it is over.
     pub fn is_over(&self, now: Time, flushed: Flushed) -> bool {
-        self.end_by
-            .is_some_and(|by| now >= by || (self.records.live() == 0 && flushed == Flushed::Idle))
+        let is_done = || {
+            let is_idle = self.records.live() == 0 && flushed == Flushed::Idle;
+            is_idle && !self.awaits_answered(now)
+        };
+        self.end_by.is_some_and(|by| now >= by || is_done())
+    }
+
+    /// True if a peer may have a line of which we have not heard yet, and the end waits for it.
+    fn awaits_answered(&self, now: Time) -> bool {
+        now < self.answered_until && self.switch.is_awaited()
+    }
+
+    /// When an end that has begun and is to come by `by` may come next.
+    pub(super) fn next_end(&self, now: Time, by: Time) -> Time {
+        if self.awaits_answered(now) {
+            by.min(self.answered_until)
+        } else {
+            by
+        }
     }
 
     /// Everybody who waits for anything is to look again, because the end has come.

@@ -81,6 +81,9 @@ pub struct Config {
     pub clock_look_ms: u64,
     /// While the socket is full, timers may be this late.
     pub full_wait_us: u64,
+    /// How long an end waits for the first packet of peers whose opens were answered: their lines
+    /// may be up, and they are to be told. Longer than a way there and back.
+    pub answered_ms: u64,
 }
 
 impl Default for Config {
@@ -97,6 +100,7 @@ impl Default for Config {
             clock_jump_ms: 1_000,
             clock_look_ms: 4_000,
             full_wait_us: 10_000,
+            answered_ms: 1_000,
         }
     }
 }
@@ -127,6 +131,8 @@ pub struct Driver {
     needs: VecDeque<Need>,
     /// When the end comes even if not everything was delivered, once it was asked for.
     end_by: Option<Time>,
+    /// Until when the end waits for peers that may have a line already.
+    answered_until: Time,
     /// What happened and was not yet told, if it is to be.
     told: Option<Told>,
 }
@@ -144,6 +150,7 @@ impl Driver {
             tree_events: Bounded::new(config.line_events_max as usize),
             needs: VecDeque::new(),
             end_by: None,
+            answered_until: Time::ZERO,
             told: None,
             switch: switch.into(),
             config,
@@ -248,7 +255,7 @@ impl Driver {
             Flushed::Full if deadline <= now => now.plus_us(self.config.full_wait_us),
             Flushed::Full | Flushed::Idle => deadline,
         };
-        let end = self.end_by.unwrap_or(Time::NEVER);
+        let end = self.end_by.map_or(Time::NEVER, |by| self.next_end(now, by));
         let looks = self.switch.has_wants();
         due.min(self.clock.next(now, looks)).min(end).since_us(now)
     }

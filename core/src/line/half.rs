@@ -74,6 +74,11 @@ impl Answers {
         self.records.len() >= self.most
     }
 
+    /// True if a session waits for its first sealed packet.
+    pub(super) fn is_awaited(&self) -> bool {
+        !self.waiting.is_empty()
+    }
+
     pub(super) fn len(&self) -> usize {
         self.records.len()
     }

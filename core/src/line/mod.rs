@@ -325,6 +325,11 @@ impl Lines {
         self.answers.len()
     }
 
+    /// True if an open was answered whose initiator may have a line, and has not shown it yet.
+    pub fn is_awaited(&self) -> bool {
+        self.answers.is_awaited()
+    }
+
     fn bytes(&self, output: Output) -> Option<&[u8]> {
         let line = |id| match self.ids.get(&id)? {
             Place::Pending(slot) | Place::Line(slot) => self.slots.get(*slot),

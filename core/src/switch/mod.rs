@@ -312,6 +312,12 @@ impl Switch {
 
     // A. Getters.
 
+    /// True if a peer's open was answered and its first packet has not come: it may have a line
+    /// already that is not up here.
+    pub fn is_awaited(&self) -> bool {
+        self.lines.is_awaited()
+    }
+
     /// How much the switch holds.
     pub fn status(&self) -> Status {
         let links = || self.links.iter().map(|(_, link)| link);

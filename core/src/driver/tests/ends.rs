@@ -131,6 +131,55 @@ fn driver_end_is_due_at_once_where_no_line_is_left() {
     assert!(pair.a.driver.wait(pair.now, Flushed::Full) > 0);
 }
 
+/// `a` has a line up with `b`, and what told `b` of it is still on the wire.
+fn up_at_one_end() -> (Pair, LineId) {
+    let mut pair = Pair::new(Config {
+        answered_ms: 40,
+        ..Config::default()
+    });
+    let (key, to) = (pair.b.key, pair.b.address);
+    let (now, local) = (pair.now, pair.a.local);
+    let switch = pair.a.driver.switch_mut();
+    let line = switch.connect(now, local, &key, &[to]).unwrap();
+    pair.a.driver.hold_asked(line);
+    while pair.a.driver.switch().line(line).unwrap().state != LineState::Up {
+        pair.now = pair.now.plus_ms(1);
+        pair.b.turn(pair.now, &mut pair.a);
+        pair.a.turn(pair.now, &mut pair.b);
+    }
+    assert_eq!(pair.b.driver.switch().status().lines, 0);
+    (pair, line)
+}
+
+#[test]
+fn driver_end_tells_a_peer_whose_first_packet_is_on_its_way() {
+    let (mut pair, line) = up_at_one_end();
+    pair.b.driver.shut_down(pair.now, 60_000_000);
+    assert!(!pair.b.driver.is_over(pair.now, Flushed::Idle));
+    pair.until(|pair| pair.b.driver.is_over(pair.now, Flushed::Idle));
+    pair.until(|pair| pair.a.driver.line(line).unwrap().down.is_some());
+    let record = pair.a.driver.line(line).unwrap();
+    let reason = alloc::string::String::new();
+    let closed = DownReason::Closed { code: 0, reason };
+    assert_eq!(record.down, Some(closed.into()));
+}
+
+#[test]
+fn driver_end_waits_for_a_first_packet_that_never_comes_as_long_as_it_was_told() {
+    let (mut pair, _) = up_at_one_end();
+    let by = pair.now.plus_ms(40);
+    pair.b.driver.shut_down(pair.now, 60_000_000);
+    while !pair.b.driver.is_over(pair.now, Flushed::Idle) {
+        let wait = pair.b.driver.wait(pair.now, Flushed::Idle);
+        assert!(pair.now < by && pair.now.plus_us(wait) <= by);
+        pair.now = pair.now.plus_us(wait.max(1));
+        pair.a.wire.clear();
+        pair.b.turn(pair.now, &mut pair.a);
+    }
+    assert_eq!(pair.now, by);
+    assert_eq!(pair.b.driver.wait(by, Flushed::Idle), 0);
+}
+
 #[test]
 fn driver_that_is_ending_takes_no_new_line_and_no_new_stream() {
     let mut pair = Pair::new(Config::default());
