@@ -262,7 +262,7 @@ impl Switch {
     }
 
     /// When the life of `local` in its tree begins: later than every one before.
-    fn next_epoch(&mut self, now: Time, local: Hashname) -> u64 {
+    pub(super) fn next_epoch(&mut self, now: Time, local: Hashname) -> u64 {
         let wall_ms = self.wall(now).as_ms();
         self.keep_epoch(local, wall_ms)
     }

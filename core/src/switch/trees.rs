@@ -55,6 +55,8 @@ enum Input {
     Down(Hashname, PublicKey),
     /// The streams of a line have something, or find room.
     Moved(Slot),
+    /// This identity needs a new life.
+    Over(Hashname),
 }
 
 impl Trees {
@@ -227,6 +229,12 @@ impl Switch {
                     tree.on_down(now, &peer, &|slot| heard(links, slot), fx);
                 }),
                 Input::Moved(slot) => self.on_branch(now, slot),
+                Input::Over(local) => {
+                    let epoch = self.next_epoch(now, local);
+                    self.with_tree(now, local, |tree, links, fx| {
+                        tree.begin_life(now, epoch, &|slot| heard(links, slot), fx);
+                    });
+                }
             }
         }
         self.trees.settling = false;
@@ -326,6 +334,7 @@ impl Switch {
                 }
                 self.touch(link);
             }
+            Effect::NewLife => self.trees.queue.push_back(Input::Over(local)),
             Effect::Told(news) => self.tell_tree(local, news),
         }
     }

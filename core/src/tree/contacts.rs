@@ -32,17 +32,22 @@ impl Tree {
         let me = self.me.key;
         let others = contacts.iter().filter(|(key, _)| *key != me);
         for (key, addresses) in others.clone() {
-            self.contacts.retain(|(other, _)| other != key);
-            if self.contacts.len() >= CONTACTS_MOST {
-                self.contacts.remove(0);
-            }
-            self.contacts.push((*key, addresses.clone()));
+            self.remember_contact(*key, addresses.clone());
         }
         self.again = Again {
             at: now.plus_ms(self.config.again_ms.into()),
             waited_ms: self.config.again_ms,
         };
         self.ask_contacts(now, others, fx);
+    }
+
+    /// This one is to be asked until it is known to be in our tree.
+    pub(super) fn remember_contact(&mut self, key: PublicKey, addresses: Vec<SocketAddr>) {
+        self.contacts.retain(|(other, _)| *other != key);
+        if self.contacts.len() >= CONTACTS_MOST {
+            self.contacts.remove(0);
+        }
+        self.contacts.push((key, addresses));
     }
 
     /// Those whom the program named are asked again until they are known to be in our tree.

@@ -60,6 +60,8 @@ pub enum Effect {
         /// The line.
         link: Slot,
     },
+    /// The member has to begin a new life: call `begin_life` with a later epoch.
+    NewLife,
     /// The caller is to be told.
     Told(News),
 }

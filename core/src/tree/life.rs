@@ -101,6 +101,8 @@ pub struct Stats {
     pub moves: u64,
     /// Dials that came to nothing.
     pub unreachable: u64,
+    /// Lives that began anew, since the one before could not get into any tree.
+    pub lives: u64,
 }
 
 /// What a member is to its tree.

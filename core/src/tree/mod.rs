@@ -17,6 +17,7 @@ mod node;
 mod part;
 mod peers;
 pub mod place;
+mod rebirth;
 mod sight;
 mod speak;
 #[cfg(test)]

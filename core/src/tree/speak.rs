@@ -303,10 +303,11 @@ impl Tree {
             place::Effect::Placed => self.on_placed(now, fx),
             place::Effect::Counted(fault) => self.stats.count(fault),
             place::Effect::Bar { node } => self.doubt(now, node),
+            place::Effect::NewLife { toward } => self.end_life(toward, fx),
         }
     }
 
-    fn on_placed(&mut self, now: Time, fx: &mut Effects<Effect>) {
+    pub(super) fn on_placed(&mut self, now: Time, fx: &mut Effects<Effect>) {
         self.tell_own(now);
         let size = self.place.size();
         if size != self.size {
@@ -404,7 +405,7 @@ impl Tree {
     }
 
     /// Where a member may be, the likeliest first.
-    fn addresses_of(&self, key: &PublicKey) -> Vec<SocketAddr> {
+    pub(super) fn addresses_of(&self, key: &PublicKey) -> Vec<SocketAddr> {
         let mut addresses = Vec::new();
         if *key == self.me.key {
             addresses.extend(self.own_addresses());

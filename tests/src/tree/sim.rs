@@ -391,6 +391,11 @@ impl Sim {
                 }
             }
             Effect::Placed | Effect::Counted(_) | Effect::Bar { .. } => {}
+            Effect::NewLife { .. } => {
+                // Nobody lies here.
+                let what = format!("{me:?} sees no way into any tree");
+                self.wrong.get_or_insert(what);
+            }
         }
     }
 

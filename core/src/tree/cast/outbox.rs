@@ -9,7 +9,10 @@ use super::{
     origins::{Origin, Partial},
     packet::{self, Position},
 };
-use crate::base::{Slot, Time, Wall};
+use crate::{
+    base::{Slot, Time, Wall},
+    tree::Node,
+};
 
 /// How long we may burst; neighbours allow twice as much.
 pub(super) const BURST_S: u64 = 1;
@@ -87,6 +90,14 @@ impl Cast {
     fn may_broadcast(&self) -> bool {
         let full = self.outbox_bytes > 0 && self.outbox_bytes >= self.config.outbox_bytes;
         !full && self.pace.free_at(BURST_S) <= self.now
+    }
+
+    /// A later life of ours begins: the numbers of our messages begin at 1 again. What others said
+    /// and was read stays known.
+    pub fn begin_life(&mut self, me: Node) {
+        self.enter_all();
+        self.me = me;
+        self.next = 1;
     }
 
     /// The row of our own, which is never forgotten.

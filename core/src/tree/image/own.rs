@@ -1,13 +1,13 @@
 //! What I say about myself, and what I answer to those who say it for me.
 
 use super::{
-    Image, NAME_BYTES_MAX, NameError, Sign,
+    EPOCH_MAX, Image, NAME_BYTES_MAX, NameError, Sign,
     link::How,
     record::{name_bytes, oath_bytes},
     store::Claim,
     word::{Places, Word, prefix},
 };
-use crate::{base::Time, identity::PublicKey};
+use crate::{base::Time, identity::PublicKey, tree::Node};
 use alloc::string::String;
 use core::net::SocketAddr;
 
@@ -123,6 +123,30 @@ impl Image {
         self.store.write(who, &self.own.told, Some(&oath));
         self.touch(now, who);
         self.pass_on(None, who, How::Whole);
+    }
+
+    /// A later life of mine begins, without neighbours: I say all of it again, and sign what is to
+    /// be signed. What others said stays.
+    pub fn begin_life(&mut self, now: Time, me: Node, sign: Sign<'_>) {
+        self.me = me;
+        let who = prefix(&me.key);
+        let name = self.store.claim(who).map(|claim| claim.name.clone());
+        let word = Own::new(me.epoch.min(EPOCH_MAX)).word();
+        let (leaf, places) = (self.own.told.leaf, self.own.told.places);
+        let word = Word {
+            leaf,
+            places,
+            ..word
+        };
+        (self.own.told, self.own.next, self.own.due) = (word, word, None);
+        self.own.owes = self.own.swearing;
+        self.store.write(who, &word, None);
+        self.touch(now, who);
+        self.sign_word(now, sign);
+        if let Some(name) = name {
+            let claimed = self.claim_name(&name, sign);
+            claimed.expect("it was a name before");
+        }
     }
 
     /// I was said to be gone.

@@ -64,6 +64,9 @@ impl<I: Id> Place<I> {
         if self.reign().root == Some(from) {
             return self.refuse(from, fx);
         }
+        if self.yields_to(from, ask, fx) {
+            return;
+        }
         // Who is not the root may know of fewer members than there are, but whom the root has named
         // slots to asks as an orphan.
         let below = ask.size <= 1 || self.is_larger(from, ask);

@@ -37,20 +37,7 @@ impl<I: Id> Place<I> {
             self.send(node, Message::Leave, fx);
             fx.push(Effect::Unlinked { node });
         }
-        self.children = super::children::Children::new();
-        self.standing.lose_parent();
-        self.path.clear();
-        self.duty = None;
-        self.gone = true;
-        for timer in [
-            Timer::Duty,
-            Timer::Probe,
-            Timer::Age,
-            Timer::Tell,
-            Timer::Raise,
-        ] {
-            fx.push(Effect::Disarm { timer });
-        }
+        self.end(fx);
     }
 
     /// A member said something. What it says of itself is bound to it by whoever carries it.
@@ -110,6 +97,7 @@ impl<I: Id> Place<I> {
     ) {
         self.children.take_offer(from);
         if self.parent() == Some(from) {
+            self.hasten_apart();
             self.orphaned(false, to, sight, fx);
         } else if self.children.contains(from) {
             self.lose_child(from, false, fx);

@@ -333,6 +333,12 @@ pub enum Effect<I> {
         /// Which.
         timer: Timer,
     },
+    /// This life is over, since no reign of others can be had in it: a new place is to be made, of a
+    /// later life, and to ask this member.
+    NewLife {
+        /// Whom to ask.
+        toward: I,
+    },
     /// This member became a neighbour, as parent or child.
     Linked {
         /// Who.

@@ -3,6 +3,7 @@
 //! that somebody else keeps), sends nothing itself, and never knows broadcasts or addresses.
 
 mod answer;
+mod apart;
 mod balance;
 mod calls;
 mod children;
@@ -116,6 +117,9 @@ pub struct Place<I> {
     /// Beats for which it does not move.
     still: u8,
     gone: bool,
+    /// The value of `stay` when it was first seen that our reign is beyond the reach of others, or
+    /// theirs of us.
+    apart: Option<u32>,
 }
 
 impl<I: Id> Place<I> {
@@ -154,6 +158,7 @@ impl<I: Id> Place<I> {
             left: None,
             still: 0,
             gone: false,
+            apart: None,
         }
     }
 

@@ -333,6 +333,7 @@ impl<I: Id> Place<I> {
         } else if search.answered(from) {
             keep(&mut search.again, from);
             self.ask_more(fx);
+            self.on_put_off(from, fx);
         }
     }
 
@@ -372,6 +373,7 @@ impl<I: Id> Place<I> {
         if useful && self.standing.is_far(take.reign) && !self.standing.begin_anew(self.me) {
             // As a root it comes nearer with time.
             self.climb_above(take.reign, fx);
+            self.on_far_offer(from, fx);
         }
         if !useful || !self.standing.allows(take.reign, take.depth) {
             if useful {
@@ -417,6 +419,7 @@ impl<I: Id> Place<I> {
         self.heir = None;
         self.rest.clear();
         self.raising = None;
+        self.apart = None;
         self.stale = 0;
         self.probes = 0;
         let below = self.below();

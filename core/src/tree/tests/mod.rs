@@ -1,6 +1,7 @@
 //! Whole members of a tree, joined in memory: what honest ones do, and what one that lies can do
 //! to them.
 
+mod captives;
 mod carry;
 mod forge;
 mod half;

@@ -54,6 +54,8 @@ pub(super) enum Input {
     Down,
     Begun,
     Moved,
+    /// It needs a new life.
+    Over,
 }
 
 /// All of them.
@@ -169,6 +171,15 @@ impl World {
         tree.set_bound(now, &[address(at)]);
         member.tree = Some(tree);
         self.halves.retain(|(own, _), _| *own != at);
+    }
+
+    /// A member goes on in a new life; its lines are those of before.
+    pub(super) fn begin_life(&mut self, at: usize) {
+        let epoch = self.members[at].node.epoch + 1;
+        self.members[at].node.epoch = epoch;
+        self.call(at, |tree, now, heard, fx| {
+            tree.begin_life(now, epoch, heard, fx);
+        });
     }
 
     /// It is gone without a word.

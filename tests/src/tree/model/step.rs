@@ -282,6 +282,7 @@ impl State {
             }
             Effect::Unlinked { node } => member.linked.retain(|linked| *linked != node),
             Effect::Placed | Effect::Counted(_) | Effect::Bar { .. } => {}
+            Effect::NewLife { .. } => unreachable!("nobody lies here"),
         }
     }
 

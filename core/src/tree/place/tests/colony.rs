@@ -131,7 +131,8 @@ impl Colony {
                 Effect::Linked { .. }
                 | Effect::Unlinked { .. }
                 | Effect::Placed
-                | Effect::Bar { .. } => {}
+                | Effect::Bar { .. }
+                | Effect::NewLife { .. } => {}
             }
         }
     }
