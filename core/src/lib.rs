@@ -104,7 +104,7 @@
 //! each of the others once, in order; whoever goes, the others close the gap. Any member leads in:
 //!
 //! ```
-//! use hydroid_core::base::{Seed, Time};
+//! use hydroid_core::base::{Seed, Time, Wall};
 //! use hydroid_core::identity::{SecretKey, Space};
 //! use hydroid_core::switch::*;
 //!
@@ -128,6 +128,8 @@
 //!     let local = format!("192.0.2.{n}:4000").parse()?;
 //!     switch.handle_network_change(Time::ZERO, &[Interface { socket: SocketId(0), local }]);
 //!     let name = switch.install(Time::ZERO, &secrets[n], &space)?;
+//!     // A life in a tree begins at a time of its own, so the switch has to know the time.
+//!     switch.handle_clock(Time::ZERO, Wall::from_ms(1_700_000_000_000));
 //!     switch.join(Time::ZERO, name, &secrets[n], Part::default())?;
 //!     names.push(name);
 //! }

@@ -7,22 +7,22 @@ use super::DownReason;
 use crate::identity::Refusal;
 
 macro_rules! errors {
-    ($($(#[$about:meta])* $name:ident { $($(#[$doc:meta])* $variant:ident $(($field:ty))? => $text:literal,)+ })+) => {$(
+    ($($(#[$about:meta])* $name:ident { $($(#[$doc:meta])* $variant:ident $(($field:ty))? $([$shown:ty])? => $text:literal,)+ })+) => {$(
         $(#[$about])*
         #[derive(Clone, PartialEq, Eq, Debug)]
         #[non_exhaustive]
-        pub enum $name { $($(#[$doc])* $variant $(($field))?,)+ }
+        pub enum $name { $($(#[$doc])* $variant $(($field))? $(($shown))?,)+ }
 
         impl $name {
             /// The name of the variant, for tapes and logs.
             pub const fn word(&self) -> &'static str {
-                match self { $(errors!(@pattern $variant $(($field))?) => stringify!($variant),)+ }
+                match self { $(errors!(@pattern $variant $(($field))? $(($shown))?) => stringify!($variant),)+ }
             }
         }
 
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(match self { $(errors!(@pattern $variant $(($field))?) => $text,)+ })
+                match self { $(errors!(@shown it $variant $(($field))? $([$shown])?) => errors!(@show f it $text $([$shown])?),)+ }
             }
         }
 
@@ -30,6 +30,11 @@ macro_rules! errors {
     )+};
     (@pattern $variant:ident) => { Self::$variant };
     (@pattern $variant:ident ($field:ty)) => { Self::$variant(_) };
+    (@shown $it:ident $variant:ident [$field:ty]) => { Self::$variant($it) };
+    (@shown $it:ident $($pattern:tt)+) => { errors!(@pattern $($pattern)+) };
+    (@show $f:ident $it:ident $text:literal) => { $f.write_str($text) };
+    // A text with a place for the value.
+    (@show $f:ident $it:ident $text:literal [$field:ty]) => { write!($f, $text, $it) };
 }
 
 errors! {
@@ -137,15 +142,22 @@ errors! {
         Twice => "the hashname takes part already",
         /// A tree has 2 to 8 members below each.
         Arity => "the arity of a tree is 2 to 8",
-        /// The name is too long, or has characters that a name may not have.
-        Name => "the name is too long, or has control characters",
+        /// The name is too long, has characters that show nothing or turn text round, or begins or
+        /// ends with white space.
+        Name => "the name is too long, has characters that do not show, or begins or ends with white space",
+        /// The time was never told, and no life of the hashname before is known.
+        NoTime => "a life in a tree begins at a time that no earlier one had: call handle_clock first",
+        /// Nobody is told by this: the peer is the hashname itself.
+        Oneself => "the peer is the hashname itself",
+        /// There is neither a line to the peer nor a usable address of it.
+        NoAddress => "there is neither a line to the peer nor an address of it that a socket of the switch can send to",
     }
     /// Why nothing was broadcast.
     BroadcastError {
         /// The hashname takes no part in the tree of its space.
         NotTaking => "the hashname takes no part in the tree of its space: call join first",
-        /// The message has more bytes than `tree.cast.message_bytes_max`.
-        TooLarge => "the message is longer than the config allows",
+        /// The message has more bytes than these, `tree.cast.message_bytes_max`.
+        TooLarge[u32] => "the message is longer than the {} bytes that the config allows",
         /// There is no room for now; `Writable` will tell.
         Blocked => "there is no room for a broadcast now",
         /// A later life of this hashname broadcasts, from another switch perhaps.
@@ -157,7 +169,7 @@ errors! {
         NotTaking => "the hashname takes no part in the tree of its space: call join first",
         /// There is none; `Readable` will tell.
         Blocked => "there is no broadcast to read yet",
-        /// The buffer is shorter than the message.
-        TooShort => "the buffer is shorter than the message",
+        /// The buffer is shorter than the message, which has so many bytes.
+        TooShort[usize] => "the buffer is shorter than the message, which has {} bytes",
     }
 }

@@ -232,6 +232,12 @@ impl Switch {
         }
     }
 
+    /// True if it is known when the last life of `local` in its tree began.
+    pub(super) fn has_lived(&self, local: Hashname) -> bool {
+        let epochs = &self.kept.epochs;
+        epochs.binary_search_by_key(&local, |it| it.0).is_ok()
+    }
+
     /// A life of `local` in its tree begins, at `wall_ms` or just after the last one: when, so that
     /// it is later than every one before.
     pub(super) fn keep_epoch(&mut self, local: Hashname, wall_ms: u64) -> u64 {

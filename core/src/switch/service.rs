@@ -44,7 +44,8 @@ impl Switch {
     ///
     /// # Errors
     /// [`SpaceCommandError`] if `local` is not installed, takes part already, or `secret` is
-    /// another's, or the arity is none.
+    /// another's, or the arity is none; or if neither the time was told nor restored when `local`
+    /// began its life before: nobody hears a member whose life is not later than that.
     pub fn join(
         &mut self,
         now: Time,
@@ -60,6 +61,9 @@ impl Switch {
         }
         if self.trees.find_staying(local).is_some() {
             return Err(SpaceCommandError::Twice);
+        }
+        if self.told.is_none() && !self.has_lived(local) {
+            return Err(SpaceCommandError::NoTime);
         }
         if self.trees.find(local).is_some() {
             // It was about to leave, and is another from now on.
@@ -89,7 +93,8 @@ impl Switch {
     /// grown become one.
     ///
     /// # Errors
-    /// [`SpaceCommandError`] if `local` takes no part in its space's tree.
+    /// [`SpaceCommandError`] if `local` takes no part in its space's tree, `peer` is its own key, or
+    /// there is neither a line to it nor an address to be tried.
     pub fn meet(
         &mut self,
         now: Time,
@@ -98,6 +103,13 @@ impl Switch {
         addresses: &[SocketAddr],
     ) -> Result<(), SpaceCommandError> {
         let now = self.taking(now, local)?;
+        let peer_name = match self.peer_of(local, peer) {
+            Ok(peer) => peer.hashname,
+            Err(_oneself) => return Err(SpaceCommandError::Oneself),
+        };
+        if self.routes_to(addresses).is_empty() && self.link_to(local, peer_name).is_none() {
+            return Err(SpaceCommandError::NoAddress);
+        }
         let contact = [(*peer, Vec::from(addresses))];
         self.command_tree_with(now, local, |tree, fx| tree.join(now, &contact, fx));
         Ok(())
@@ -159,7 +171,9 @@ impl Switch {
         let sent = self.command_tree(now, local, |tree| tree.broadcast(now, wall, bytes));
         match sent {
             Some(Ok(sequence)) => Ok(sequence),
-            Some(Err(cast::BroadcastError::TooLarge { .. })) => Err(BroadcastError::TooLarge),
+            Some(Err(cast::BroadcastError::TooLarge { most })) => {
+                Err(BroadcastError::TooLarge(most))
+            }
             Some(Err(cast::BroadcastError::Blocked)) => Err(BroadcastError::Blocked),
             Some(Err(cast::BroadcastError::Replaced)) => Err(BroadcastError::Replaced),
             None => Err(BroadcastError::NotTaking),
@@ -185,7 +199,7 @@ impl Switch {
         };
         let told = tree.read(buf).map_err(|error| match error {
             cast::ReadError::Blocked => ReadBroadcastError::Blocked,
-            cast::ReadError::TooSmall { .. } => ReadBroadcastError::TooShort,
+            cast::ReadError::TooSmall { need } => ReadBroadcastError::TooShort(need),
         })?;
         Ok(match told {
             cast::Told::Message {

@@ -33,13 +33,17 @@ impl Switch {
         Ok(local)
     }
 
-    /// Answers and dials as `local` no more: its lines end at once, and its secret and which lines
-    /// of it are kept are forgotten.
+    /// Answers and dials as `local` no more: it leaves its tree, its lines end at once, and its
+    /// secret and which lines of it are kept are forgotten. What it broadcast just before may be
+    /// lost; see `leave`.
     ///
     /// # Errors
     /// [`SpaceCommandError::NotInstalled`].
     pub fn uninstall(&mut self, now: Time, local: Hashname) -> Result<(), SpaceCommandError> {
         let now = self.advance(now);
+        if self.trees.find(local).is_some() {
+            self.finish_leave(now, local);
+        }
         if !self.lines.uninstall(local) {
             return Err(SpaceCommandError::NotInstalled);
         }

@@ -2,6 +2,9 @@
 //! of their wishes back. What happens to a link is queued, so that no tree is called while another
 //! call into it is under way.
 
+#[cfg(test)]
+mod tests;
+
 use alloc::{collections::VecDeque, sync::Arc, vec::Vec};
 
 use super::{Event, Switch, TreeEvent, branch::Linked, link::Link, service::TreeEffects};

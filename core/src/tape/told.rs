@@ -341,8 +341,14 @@ failures! {
     LineError;
     OpenError;
     RestoreError;
-    BroadcastError;
-    ReadBroadcastError;
+    BroadcastError: it, head => match it {
+        Self::TooLarge(most) => head.number("most", (*most).into()),
+        Self::NotTaking | Self::Blocked | Self::Replaced => {}
+    };
+    ReadBroadcastError: it, head => match it {
+        Self::TooShort(need) => head.number("need", *need as u64),
+        Self::NotTaking | Self::Blocked => {}
+    };
     SpaceCommandError;
     InstallError: it, head => if let Self::Refused(refusal) = it {
         refused(head, *refusal);

@@ -97,7 +97,8 @@ impl Config {
         if self.asked_max < 8 {
             return Err("tree.asked_max");
         }
-        Ok(())
+        self.cast.check()?;
+        self.image.check()
     }
 }
 
@@ -152,6 +153,37 @@ mod tests {
             ),
         ] {
             assert_eq!(bad.check(), Err(field));
+        }
+    }
+
+    #[test]
+    fn tree_settings_of_broadcasts_and_images_that_cannot_be_are_refused() {
+        type Change = fn(&mut Config);
+        let changes: [(Change, &str); 15] = [
+            (|it| it.cast.ring_bytes -= 4 << 20, "ring_bytes"),
+            (|it| it.cast.ring_bytes = (1 << 20) - 1, "ring_bytes"),
+            (|it| it.cast.ring_ms = 0, "ring_ms"),
+            (|it| it.cast.message_bytes_max = 0, "message_bytes_max"),
+            (|it| it.cast.message_bytes_max += 1, "message_bytes_max"),
+            (|it| it.cast.outbox_bytes = 9, "outbox_bytes"),
+            (|it| it.cast.origins_max = 0, "origins_max"),
+            (|it| it.cast.origin_bytes_per_s = 0, "origin_bytes_per_s"),
+            (
+                |it| it.cast.origin_messages_per_s = 0,
+                "origin_messages_per_s",
+            ),
+            (|it| it.cast.digest_ms = 0, "digest_ms"),
+            (|it| it.image.members_max = 0, "members_max"),
+            (|it| it.image.sample = 0, "sample"),
+            (|it| it.image.repair_ms = 0, "repair_ms"),
+            (|it| it.image.records_per_s = 0, "records_per_s"),
+            (|it| it.image.name_bytes_max = 65, "name_bytes_max"),
+        ];
+        for (change, field) in changes {
+            let mut config = Config::default();
+            change(&mut config);
+            let error = config.check().expect_err(field);
+            assert_eq!(error.rsplit('.').next(), Some(field));
         }
     }
 }

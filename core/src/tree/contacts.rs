@@ -42,7 +42,7 @@ impl Tree {
     }
 
     /// This one is to be asked until it is known to be in our tree.
-    pub(super) fn remember_contact(&mut self, key: PublicKey, addresses: Vec<SocketAddr>) {
+    pub(crate) fn remember_contact(&mut self, key: PublicKey, addresses: Vec<SocketAddr>) {
         self.contacts.retain(|(other, _)| *other != key);
         if self.contacts.len() >= CONTACTS_MOST {
             self.contacts.remove(0);

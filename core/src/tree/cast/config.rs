@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::MESSAGE_MOST;
+
 /// Limits of one member's broadcasts in one space.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Config {
@@ -56,5 +58,33 @@ impl Default for Config {
             withheld_ms: 3_000,
             withheld_rest_ms: 60_000,
         }
+    }
+}
+
+impl Config {
+    /// The name of a field that is illegal, if one is.
+    ///
+    /// # Errors
+    /// The field's name.
+    pub fn check(&self) -> Result<(), &'static str> {
+        let message = self.message_bytes_max;
+        let legal = [
+            (self.ring_bytes >= message, "tree.cast.ring_bytes"),
+            (self.ring_ms > 0, "tree.cast.ring_ms"),
+            (
+                (1..=MESSAGE_MOST as u32).contains(&message),
+                "tree.cast.message_bytes_max",
+            ),
+            (self.outbox_bytes >= message, "tree.cast.outbox_bytes"),
+            (self.origins_max > 0, "tree.cast.origins_max"),
+            (self.origin_bytes_per_s > 0, "tree.cast.origin_bytes_per_s"),
+            (
+                self.origin_messages_per_s > 0,
+                "tree.cast.origin_messages_per_s",
+            ),
+            (self.digest_ms > 0, "tree.cast.digest_ms"),
+        ];
+        let mut illegal = legal.into_iter().filter(|(is_legal, _)| !is_legal);
+        illegal.next().map_or(Ok(()), |(_, field)| Err(field))
     }
 }

@@ -67,6 +67,28 @@ impl Default for Config {
     }
 }
 
+impl Config {
+    /// The name of a field that is illegal, if one is.
+    ///
+    /// # Errors
+    /// The field's name.
+    pub fn check(&self) -> Result<(), &'static str> {
+        let legal = [
+            (self.members_max > 0, "tree.image.members_max"),
+            (self.sample > 0, "tree.image.sample"),
+            (self.repair_ms > 0, "tree.image.repair_ms"),
+            (self.gossip_ms > 0, "tree.image.gossip_ms"),
+            (self.records_per_s > 0, "tree.image.records_per_s"),
+            (
+                usize::from(self.name_bytes_max) <= NAME_BYTES_MAX,
+                "tree.image.name_bytes_max",
+            ),
+        ];
+        let mut illegal = legal.into_iter().filter(|(is_legal, _)| !is_legal);
+        illegal.next().map_or(Ok(()), |(_, field)| Err(field))
+    }
+}
+
 /// One member as the image has it. All of it but a name is hearsay.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Member {
@@ -94,15 +116,17 @@ pub enum NameError {
         /// Bytes that it may have.
         most: u8,
     },
-    /// It has a control character.
-    Control,
+    /// It has a character that shows nothing or turns text round, or begins or ends with white space.
+    Hidden,
 }
 
 impl fmt::Display for NameError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::TooLong { most } => write!(f, "a name has at most {most} bytes"),
-            Self::Control => f.write_str("a name has no control characters"),
+            Self::Hidden => f.write_str(
+                "a name has only characters that show, and begins and ends with no white space",
+            ),
         }
     }
 }
@@ -116,7 +140,7 @@ pub enum Fault {
     Malformed,
     /// A claim or an oath with a false signature.
     Forged,
-    /// A name that is too long, no UTF-8, or has control characters.
+    /// A name that is too long, no UTF-8, or that hides something.
     Name,
 }
 

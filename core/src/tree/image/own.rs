@@ -3,7 +3,7 @@
 use super::{
     EPOCH_MAX, Image, NAME_BYTES_MAX, NameError, Sign,
     link::How,
-    record::{name_bytes, oath_bytes},
+    record::{hides, name_bytes, oath_bytes},
     store::Claim,
     word::{Places, Word, prefix},
 };
@@ -177,8 +177,8 @@ impl Image {
         if name.len() > usize::from(most) {
             return Err(NameError::TooLong { most });
         }
-        if name.chars().any(char::is_control) {
-            return Err(NameError::Control);
+        if hides(name) {
+            return Err(NameError::Hidden);
         }
         let who = prefix(&self.me.key);
         let (same, version) = match self.store.claim(who) {

@@ -161,7 +161,54 @@ pub(super) fn name_bytes(key: &PublicKey, epoch: u64, version: u32, name: &[u8])
 /// True if nobody minds showing it.
 pub(super) fn is_legal_name(name: &[u8]) -> bool {
     let text = core::str::from_utf8(name);
-    name.len() <= NAME_BYTES_MAX && text.is_ok_and(|text| !text.chars().any(char::is_control))
+    name.len() <= NAME_BYTES_MAX && text.is_ok_and(|text| !hides(text))
+}
+
+/// Characters that show nothing or turn text round, beside control characters: those of Unicode's
+/// category Cf, separators of lines and paragraphs, and fillers (PROTOCOL, section Images).
+const HIDDEN: [(char, char); 22] = [
+    ('\u{ad}', '\u{ad}'),
+    ('\u{34f}', '\u{34f}'),
+    ('\u{600}', '\u{605}'),
+    ('\u{61c}', '\u{61c}'),
+    ('\u{6dd}', '\u{6dd}'),
+    ('\u{70f}', '\u{70f}'),
+    ('\u{890}', '\u{891}'),
+    ('\u{8e2}', '\u{8e2}'),
+    ('\u{115f}', '\u{1160}'),
+    ('\u{17b4}', '\u{17b5}'),
+    ('\u{180b}', '\u{180f}'),
+    ('\u{200b}', '\u{200b}'),
+    ('\u{200e}', '\u{200f}'),
+    ('\u{2028}', '\u{202e}'),
+    ('\u{2060}', '\u{206f}'),
+    ('\u{2800}', '\u{2800}'),
+    ('\u{3164}', '\u{3164}'),
+    ('\u{feff}', '\u{feff}'),
+    ('\u{ffa0}', '\u{ffa0}'),
+    ('\u{fff9}', '\u{fffb}'),
+    ('\u{1d173}', '\u{1d17a}'),
+    ('\u{e0000}', '\u{e0fff}'),
+];
+
+/// The two joiners, without which some scripts and signs cannot be written.
+const JOINERS: [char; 2] = ['\u{200c}', '\u{200d}'];
+/// Selectors of how the character before them looks.
+const SELECTORS: core::ops::RangeInclusive<char> = '\u{fe00}'..='\u{fe0f}';
+
+/// True of a text that shows as another one, or as none.
+pub(super) fn hides(text: &str) -> bool {
+    let is_hidden = |char: char| {
+        let within = |(first, last): &(char, char)| (*first..=*last).contains(&char);
+        char.is_control() || HIDDEN.iter().any(within)
+    };
+    let is_joiner = |char: char| JOINERS.contains(&char);
+    let is_bare = |char: char| char.is_whitespace() || is_joiner(char);
+    let mut pairs = text.chars().zip(text.chars().skip(1));
+    text.chars().any(is_hidden)
+        || text.starts_with(|char| is_bare(char) || SELECTORS.contains(&char))
+        || text.ends_with(is_bare)
+        || pairs.any(|(one, next)| is_joiner(one) && is_joiner(next))
 }
 
 /// Takes bytes off the front.

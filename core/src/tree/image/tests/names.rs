@@ -104,7 +104,40 @@ fn image_names_that_nobody_would_show_are_not_claimed() {
         a.call(&"x".repeat(65)),
         Err(NameError::TooLong { most: 64 })
     );
-    assert_eq!(a.call("a\u{7}"), Err(NameError::Control));
+    // They ring, turn text round, show nothing, or as another name.
+    for name in [
+        "a\u{7}",
+        "\n",
+        "\u{202e}ada",
+        "ada\u{2069}",
+        "\u{200b}",
+        "a\u{200b}da",
+        "\u{3164}",
+        "\u{2800}",
+        " ",
+        "ada ",
+        "\u{a0}ada",
+        "\u{200d}ada",
+        "ada\u{200c}",
+        "a\u{200d}\u{200d}da",
+        "\u{fe0f}",
+        "\u{feff}ada",
+        "a\u{e0061}",
+        "a\u{2028}b",
+        "a\u{ad}da",
+    ] {
+        assert_eq!(a.call(name), Err(NameError::Hidden), "{name:?}");
+        assert!(!record::is_legal_name(name.as_bytes()), "{name:?}");
+    }
+    for name in [
+        "ada lovelace",
+        "\u{627}\u{62f}\u{627}",
+        "\u{2764}\u{fe0f}\u{200d}\u{1f525}",
+        "\u{645}\u{6cc}\u{200c}\u{62e}\u{648}",
+    ] {
+        assert_eq!(a.call(name), Ok(()), "{name:?}");
+        assert!(record::is_legal_name(name.as_bytes()), "{name:?}");
+    }
     assert_eq!(a.call(&"x".repeat(64)), Ok(()));
     let config = Config {
         name_bytes_max: 3,
