@@ -104,6 +104,13 @@ impl Tree {
             self.stats.withheld += 1;
             self.bar_for(now, parent, self.config.doubt_ms);
         }
+        self.look_at_children(now);
+        if let Some(backup) = self.backup.node()
+            && self.cast.has_mute_backup(now)
+        {
+            // It may be one that is cut off itself.
+            self.doubt(now, backup);
+        }
         self.seek_backup(now, fx);
         self.ask_again(now, fx);
         self.let_go(now, fx);

@@ -91,6 +91,8 @@ pub struct Stats {
     pub silent: u64,
     /// Neighbours that were left because they kept back what others had.
     pub withheld: u64,
+    /// Children that long said that they stand below somebody else.
+    pub elsewhere: u64,
     /// Neighbours that were left because of what they sent.
     pub barred: u64,
     /// Members that a line was asked for to, in order to say something.

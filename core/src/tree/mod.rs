@@ -10,6 +10,7 @@ pub mod cast;
 mod config;
 mod contact;
 mod contacts;
+mod doubles;
 mod effect;
 pub mod image;
 mod life;

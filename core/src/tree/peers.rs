@@ -38,6 +38,8 @@ pub(super) struct Peer {
     pub(super) counts_from: Time,
     /// Since when it has ended the link without a word about places.
     pub(super) severed: Option<Time>,
+    /// As a child: for how long it has said that it stands below somebody else.
+    pub(super) elsewhere_ms: u32,
 }
 
 impl Peer {
@@ -56,6 +58,7 @@ impl Peer {
             spoke: now,
             counts_from: now,
             severed: None,
+            elsewhere_ms: 0,
         }
     }
 

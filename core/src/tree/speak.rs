@@ -327,6 +327,7 @@ impl Tree {
         let peer = self.peers.enter(now, node.key);
         peer.is_neighbour = true;
         peer.counts_from = now;
+        peer.elsewhere_ms = 0;
         self.begin_link(now, node.key, fx);
     }
 

@@ -31,6 +31,10 @@ pub(super) struct Backup {
     void: bool,
     /// We left a parent since it lacked what comes from below us.
     heeded: bool,
+    /// When its last digest came, or the link began.
+    heard_at: Time,
+    /// Since when it has said nothing of what we had news of.
+    owes_since: Option<Time>,
 }
 
 /// What the backup has and we have not.
@@ -56,6 +60,29 @@ impl Doubt {
 }
 
 impl Backup {
+    /// A backup of a link that begins.
+    pub(super) fn new(now: Time) -> Self {
+        Self {
+            heard_at: now,
+            ..Self::default()
+        }
+    }
+
+    /// We had news, of which it should have some, too, if it did not just say so.
+    fn expect_news(&mut self, now: Time, config: &Config) {
+        let lately_us = u64::from(config.withheld_ms) * 1000;
+        if now.since_us(self.heard_at) > lately_us {
+            self.owes_since.get_or_insert(now);
+        }
+    }
+
+    /// True if it has said nothing for so long that its own parent cannot be why.
+    fn is_mute(&self, now: Time, config: &Config) -> bool {
+        let long_us = PATIENCE * u64::from(config.withheld_ms) * 1000;
+        let owes = self.owes_since;
+        owes.is_some_and(|since| now.since_us(since) >= long_us)
+    }
+
     /// True if a digest is to go out.
     pub(super) fn is_due(&self, changed: bool, now: Time, config: &Config) -> bool {
         changed && self.due_at(config).is_none_or(|at| now >= at)
@@ -112,6 +139,7 @@ impl Cast {
             return false;
         }
         backup.said_at = Some(now);
+        backup.expect_news(now, &self.config);
         link.cursor = head;
         origins.truncate(room);
         let (below, above): (Vec<u32>, Vec<u32>) = origins
@@ -211,6 +239,7 @@ impl Cast {
         let Some(backup) = &mut self.links[at].backup else {
             return Err(Fault::Misplaced);
         };
+        (backup.heard_at, backup.owes_since) = (now, None);
         for (place, short) in ahead {
             let who = (short.who, short.life);
             let room = backup.doubts.len() < DOUBTS_MOST;
@@ -278,6 +307,12 @@ impl Cast {
         self.now = now;
         self.judge_backups();
         core::mem::take(&mut self.withheld)
+    }
+
+    /// True if the backup says nothing of what it should have, so that another is better.
+    pub fn has_mute_backup(&self, now: Time) -> bool {
+        let mut backups = self.links.iter().filter_map(|link| link.backup.as_deref());
+        backups.any(|backup| backup.is_mute(now, &self.config))
     }
 
     /// Looks whether what a backup has was lacking for long.

@@ -144,7 +144,7 @@ impl Cast {
         self.serials += 1;
         let mut link = Link::new(link, self.serials, peer, self.fresh);
         if backup {
-            link.backup = Some(Box::default());
+            link.backup = Some(Box::new(Backup::new(now)));
             link.saying = None;
             link.cursor = self.log.base();
         } else {

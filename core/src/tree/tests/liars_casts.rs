@@ -261,3 +261,43 @@ fn tree_liar_that_sends_no_packet_on_a_link_is_barred_and_counted() {
         world.demand_all(1_000);
     }
 }
+
+#[test]
+fn tree_backup_that_says_nothing_is_replaced_and_honest_ones_are_kept() {
+    let mut world = World::grown(15);
+    world.run(20_000);
+    let backup = |world: &World, at: usize| {
+        let key = world.tree(at).backup()?;
+        Some(world.index(&key))
+    };
+    let paired = |world: &World, at: &usize| backup(world, *at).is_some();
+    let liar = (0..15).find(|at| paired(&world, at)).unwrap();
+    let other = backup(&world, liar).unwrap();
+    let speaker = (0..15).find(|at| *at != liar && *at != other).unwrap();
+    // Now and then a message, of which the one or the other hears first.
+    for _ in 0..12 {
+        world.broadcast(speaker, b"rare");
+        world.run(10_000);
+    }
+    assert_eq!(backup(&world, liar), Some(other));
+    assert_eq!(world.sum(|tree| tree.stats().barred), 0);
+    world.members[liar].lies = true;
+    world.members[liar].twist = Some(Box::new(move |to, kind, bytes| {
+        let is_digest = kind == Kind::Bulk && to == other && bytes[2] == 4;
+        if is_digest {
+            Vec::new()
+        } else {
+            [bytes].into()
+        }
+    }));
+    for _ in 0..30 {
+        world.broadcast(speaker, b"often");
+        world.run(600);
+    }
+    assert_ne!(backup(&world, other), Some(liar), "{}", world.draw());
+    assert_eq!(world.tree(other).stats().barred, 1);
+    let honest = world.honest().filter(|at| *at != other);
+    let barred: u64 = honest.map(|at| world.tree(at).stats().barred).sum();
+    assert_eq!(barred, 0);
+    world.demand_all(2_000);
+}

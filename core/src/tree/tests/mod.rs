@@ -6,6 +6,7 @@ mod carry;
 mod forge;
 mod half;
 mod liars_casts;
+mod liars_children;
 mod liars_images;
 mod liars_places;
 mod liars_twins;
