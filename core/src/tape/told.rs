@@ -341,12 +341,9 @@ failures! {
     LineError;
     OpenError;
     RestoreError;
-    BroadcastError: it, head => match it {
-        Self::TooLarge(most) => head.number("most", (*most).into()),
-        Self::NotTaking | Self::Blocked | Self::Replaced => {}
-    };
+    BroadcastError;
     ReadBroadcastError: it, head => match it {
-        Self::TooShort(need) => head.number("need", *need as u64),
+        Self::TooShort(need) => head.number("bytes", *need as u64),
         Self::NotTaking | Self::Blocked => {}
     };
     SpaceCommandError;

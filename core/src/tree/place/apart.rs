@@ -15,15 +15,15 @@ const APART: u64 = 64 * LEAP;
 const WAIT_MOST: u32 = 6;
 
 /// Whether hardly anybody can follow to this reign.
-fn is_apart<I>(reign: Reign<I>) -> bool {
+fn is_apart<I>(reign: &Reign<I>) -> bool {
     reign.generation > APART
 }
 
 impl<I: Id> Place<I> {
     /// Another tree asks which is not apart, as ours is. True if this life is over.
     pub(super) fn yields_to(&mut self, from: I, ask: &Ask<I>, fx: &mut Effects<Effect<I>>) -> bool {
-        let yields = self.is_root() && is_apart(self.reign());
-        if yields && ask.size > 1 && !is_apart(ask.reign) {
+        let yields = self.is_root() && is_apart(&self.reign());
+        if yields && ask.size > 1 && !is_apart(&ask.reign) {
             self.wait_apart(from, fx);
         }
         self.gone
@@ -32,14 +32,14 @@ impl<I: Id> Place<I> {
     /// A parent lets go of us. Where nobody else comes near, it begins a new life itself: so do those
     /// below it, as soon as somebody says "later", and not one minute after the other.
     pub(super) fn hasten_apart(&mut self) {
-        if is_apart(self.reign()) {
+        if is_apart(&self.reign()) {
             self.apart = Some(self.stay.saturating_sub(WAIT_MOST));
         }
     }
 
     /// A larger tree would take us, but says "later", since its reign is below ours.
     pub(super) fn on_put_off(&mut self, by: I, fx: &mut Effects<Effect<I>>) {
-        if self.parent().is_none() && is_apart(self.reign()) {
+        if self.parent().is_none() && is_apart(&self.reign()) {
             self.wait_apart(by, fx);
         }
     }

@@ -75,6 +75,7 @@ fn come_home(captives: Captives) -> World {
     world
 }
 
+/// S0.4: nobody is kept out for ever.
 #[test]
 fn tree_captive_of_a_far_generation_begins_a_new_life_and_comes_home() {
     let mut captives = captured(7, 1);

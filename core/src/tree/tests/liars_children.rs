@@ -27,6 +27,7 @@ fn take_slot(world: &mut World, liar: usize, at: usize) {
     }
 }
 
+/// S0.4: asking any node ends in an open slot all the same.
 #[test]
 fn tree_liars_that_are_everybodys_children_keep_nobody_out_for_long() {
     let mut world = World::grown(3);
