@@ -328,6 +328,8 @@ impl Tree {
         peer.is_neighbour = true;
         peer.counts_from = now;
         peer.elsewhere_ms = 0;
+        // A first neighbour is told where we stand in the same breath as who we are.
+        self.tell_own(now);
         self.begin_link(now, node.key, fx);
     }
 

@@ -23,6 +23,8 @@ const BALANCE_MS: u64 = 30_000;
 /// How long it takes all members to be in the tree, beginning with none, the last of them after nine
 /// tenths of it.
 const JOIN_MS: u64 = 10_000;
+/// A tree in which nobody moves for so long has come to rest.
+const STILL_MS: u64 = 3_000;
 /// How often the busiest member may be asked for a place in a second.
 const ASKS_A_SECOND: f64 = 32.0;
 
@@ -150,6 +152,28 @@ pub fn join(colony: &mut Colony, members: usize, arity: u8, figures: &mut Figure
     let name = "join: busiest member";
     figures.goal(name, busiest as f64, ASKS_A_SECOND, "asks/s");
     low(colony, (arity, "join"), figures);
+    let took = until_still(colony);
+    figures.note("join: nobody moves any more", took as f64, "ms");
+}
+
+/// Runs until nobody has moved to another place for `STILL_MS`, for at most half a minute; tells how
+/// long it took.
+fn until_still(colony: &mut Colony) -> u64 {
+    let moves = |colony: &Colony| -> u64 {
+        let there = colony.there().into_iter();
+        there.map(|n| colony.tree(n).stats().moves).sum()
+    };
+    let (mut ms, mut since_ms) = (0, 0);
+    let mut before = moves(colony);
+    while ms < BALANCE_MS && ms - since_ms < STILL_MS {
+        colony.run(500);
+        ms += 500;
+        let now = moves(colony);
+        if now != before {
+            (before, since_ms) = (now, ms);
+        }
+    }
+    ms
 }
 
 /// Broadcasts so many messages, each from another member, and holds them to the books.

@@ -18,6 +18,10 @@ const DOUBTS_MOST: usize = 64;
 /// How much longer is waited for what a backup's own parent may keep back.
 const PATIENCE: u64 = 4;
 
+/// Digests of ours in a row to which a backup had nothing to say, although it should have heard the
+/// same: of a single message it may have spoken long before us.
+const OWES_MOST: u8 = 5;
+
 /// What a backup link holds.
 #[derive(Debug, Default)]
 pub(super) struct Backup {
@@ -33,8 +37,10 @@ pub(super) struct Backup {
     heeded: bool,
     /// When its last digest came, or the link began.
     heard_at: Time,
-    /// Since when it has said nothing of what we had news of.
+    /// Since when it has said nothing of what we had news of, and how many digests of ours it has
+    /// heard since.
     owes_since: Option<Time>,
+    owes: u8,
 }
 
 /// What the backup has and we have not.
@@ -73,6 +79,7 @@ impl Backup {
         let lately_us = u64::from(config.withheld_ms) * 1000;
         if now.since_us(self.heard_at) > lately_us {
             self.owes_since.get_or_insert(now);
+            self.owes = self.owes.saturating_add(1);
         }
     }
 
@@ -80,7 +87,7 @@ impl Backup {
     fn is_mute(&self, now: Time, config: &Config) -> bool {
         let long_us = PATIENCE * u64::from(config.withheld_ms) * 1000;
         let owes = self.owes_since;
-        owes.is_some_and(|since| now.since_us(since) >= long_us)
+        self.owes >= OWES_MOST && owes.is_some_and(|since| now.since_us(since) >= long_us)
     }
 
     /// True if a digest is to go out.
@@ -239,7 +246,7 @@ impl Cast {
         let Some(backup) = &mut self.links[at].backup else {
             return Err(Fault::Misplaced);
         };
-        (backup.heard_at, backup.owes_since) = (now, None);
+        (backup.heard_at, backup.owes_since, backup.owes) = (now, None, 0);
         for (place, short) in ahead {
             let who = (short.who, short.life);
             let room = backup.doubts.len() < DOUBTS_MOST;

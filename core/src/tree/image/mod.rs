@@ -171,6 +171,7 @@ impl Image {
         }
         let new = Link::new(now, &self.config, (link, peer, backup), self.store.living());
         self.links[place] = Some(Box::new(new));
+        self.own.unheard = false;
         if backup {
             let next = now.plus_ms(u64::from(self.config.repair_ms));
             self.repair_at.get_or_insert(next);

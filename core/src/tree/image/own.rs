@@ -11,6 +11,9 @@ use crate::{base::Time, identity::PublicKey, tree::Node};
 use alloc::string::String;
 use core::net::SocketAddr;
 
+/// How much longer than other changes it waits to be said that there is no parent.
+const ADRIFT_DELAYS: u64 = 5;
+
 /// My own word, and what is to be said next.
 #[derive(Debug)]
 pub(super) struct Own {
@@ -28,6 +31,8 @@ pub(super) struct Own {
     swearing: bool,
     /// What I say waits for my signature.
     pub(super) owes: bool,
+    /// Nobody was there when I spoke last, so that I may say something else as the same version.
+    pub(super) unheard: bool,
 }
 
 impl Own {
@@ -47,6 +52,7 @@ impl Own {
             contradicted_at: None,
             swearing: false,
             owes: false,
+            unheard: true,
         }
     }
 
@@ -85,7 +91,13 @@ impl Image {
             return;
         }
         self.own.next = next;
-        let due = now.plus_ms(u64::from(self.config.own_delay_ms));
+        // Who has lost a parent mostly has another before long, and says only that.
+        let delays = if next.parent.is_none() {
+            ADRIFT_DELAYS
+        } else {
+            1
+        };
+        let due = now.plus_ms(delays * u64::from(self.config.own_delay_ms));
         self.own.due.get_or_insert(due);
     }
 
@@ -97,7 +109,9 @@ impl Image {
             return;
         }
         self.own.contradict = false;
-        self.own.next.version = self.own.told.version.saturating_add(1);
+        let step = u32::from(!self.own.unheard);
+        self.own.next.version = self.own.told.version.saturating_add(step);
+        self.own.unheard = self.links.iter().flatten().next().is_none();
         if self.own.swearing {
             self.own.owes = true;
             return;

@@ -172,7 +172,12 @@ fn tree_liar_that_tells_an_old_reign_is_left_by_those_below_it() {
 
 #[test]
 fn tree_liar_that_tells_a_greater_depth_is_left_by_those_below_it() {
-    let (world, _) = state_lies(|state| state.depth += 7);
+    // It is deeper each time, also where nothing else is new.
+    let deeper = core::cell::Cell::new(7);
+    let (world, _) = state_lies(move |state| {
+        state.depth += deeper.get();
+        deeper.set(deeper.get() + 1);
+    });
     assert!(world.faults(Fault::Risen) >= 1);
 }
 

@@ -49,16 +49,16 @@ fn tree_liar_that_says_two_messages_under_one_number_makes_nobody_else_a_liar() 
         }
         world.run(500);
         world.crash(liar);
-        let mut last_ms = 0;
-        for ms in (0..120_000).step_by(100) {
+        assert!(world.heal(10_000) <= 10_000, "{}", world.draw());
+        let mut parted_ms = 0;
+        for _ in 0..1_200 {
             world.run(100);
-            if !world.is_one() {
-                last_ms = ms;
-            }
+            parted_ms += 100 * u64::from(!world.is_one());
         }
         let changed = world.sum(|tree| tree.cast_stats().fault(cast::Fault::Changed).into());
         assert_eq!(changed, 0, "honest members are taken for liars");
-        // A backup that had the other one makes a member leave its parent, once.
-        assert!(last_ms < 10_000, "{last_ms} ms");
+        // A backup that had the other one makes a member leave its parent, once, and so does the next
+        // backup: at most once in a minute, for as long as it takes to find a place.
+        assert!(parted_ms < 6_000, "{parted_ms} ms of two minutes");
     }
 }

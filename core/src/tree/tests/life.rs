@@ -320,3 +320,36 @@ fn tree_that_is_greeted_by_thousands_between_two_beats_lets_go_of_them_in_time()
     tree.leave(now.plus_ms(20_001), &heard, &mut fx);
     assert_eq!(tree.peers.len(), 0);
 }
+
+#[test]
+fn tree_newcomer_is_told_of_in_one_word_and_so_is_who_finds_another_parent() {
+    let mut world = World::grown(7);
+    let taken = |world: &World| -> Vec<u64> {
+        let all = 0..7;
+        all.map(|at| world.tree(at).image_stats().taken).collect()
+    };
+    let before = taken(&world);
+    let newcomer = world.add(false);
+    world.join(newcomer, world.root());
+    world.run(3_000);
+    let more: Vec<u64> = taken(&world)
+        .iter()
+        .zip(&before)
+        .map(|it| it.0 - it.1)
+        .collect();
+    assert_eq!(more, [1; 7], "who it is and where it stands is one record");
+    // One that leaves: that it is gone, and the words of those who stood below it.
+    let gone = world.parent(newcomer).unwrap();
+    let moved = world.children(gone).len() as u64;
+    let before = taken(&world);
+    world.leave(gone);
+    world.run(3_000);
+    let there = (0..7).filter(|at| *at != gone);
+    for at in there {
+        let more = world.tree(at).image_stats().taken - before[at];
+        assert!(
+            more <= 1 + moved + 1,
+            "{at} took {more} records for {moved} below"
+        );
+    }
+}
