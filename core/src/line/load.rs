@@ -10,47 +10,12 @@ use super::{
     open,
 };
 use crate::{
-    base::{Rng, Time},
+    base::{Bucket, Rng, Time},
     identity::Gate,
     wire::Route,
 };
 
-/// What one is, in a bucket.
-const ONE: u64 = 1_000_000;
 const SECOND_US: u64 = 1_000_000;
-
-/// A store that fills at a steady rate.
-#[derive(Debug)]
-pub(super) struct Bucket {
-    per_second: u64,
-    most: u64,
-    level: u64,
-    at: Time,
-}
-
-impl Bucket {
-    pub(super) fn new(per_second: u32, burst: u32) -> Self {
-        let most = u64::from(burst) * ONE;
-        Self {
-            per_second: per_second.into(),
-            most,
-            level: most,
-            at: Time::ZERO,
-        }
-    }
-
-    /// Takes one, if so many are left then.
-    pub(super) fn take(&mut self, now: Time, left: u32) -> bool {
-        let more = now.since_us(self.at).saturating_mul(self.per_second);
-        self.level = self.level.saturating_add(more).min(self.most);
-        self.at = self.at.max(now);
-        let takes = self.level >= ONE + u64::from(left) * ONE;
-        if takes {
-            self.level -= ONE;
-        }
-        takes
-    }
-}
 
 /// The first bits of an address, which whoever has them can vary the others of.
 type Prefix = [u8; 8];
@@ -103,7 +68,7 @@ impl Load {
         }
         let prefix = prefix(remote);
         let used = self.prefixes.get(&prefix).copied().unwrap_or(0);
-        if used >= config.opens_per_prefix_per_second || !self.opens.take(now, 0) {
+        if used >= config.opens_per_prefix_per_second || !self.opens.take(now, 1, 0) {
             return false;
         }
         self.prefixes.insert(prefix, used + 1);
@@ -134,7 +99,7 @@ impl Lines {
             }
         } else {
             let has_room = self.answers.len() < self.config.half_open.div_ceil(2) as usize;
-            if !has_room || !load.opens.take(now, self.config.opens_burst / 2) {
+            if !has_room || !load.opens.take(now, 1, self.config.opens_burst / 2) {
                 let home = &self.homes[home];
                 let key = CookieKey::new(gate.as_bytes(), &home.key, &home.space);
                 let cookie = load.cookies.at(now, remote);

@@ -74,7 +74,7 @@ impl Lines {
             return;
         };
         let reply = packet(format!(r#"{{"line":{line},"versions":[{VERSION}]}}"#).as_bytes());
-        if reply.len() <= datagram.len() && self.load.versions.take(now, 0) {
+        if reply.len() <= datagram.len() && self.load.versions.take(now, 1, 0) {
             let _full = self.replies.push((reply.into(), route));
         }
     }

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{head::LENGTH_BYTES, memory::capacity_for};
+use crate::base::all_hold;
 
 /// Bytes that a new stream may carry each way before any credit frame (PROTOCOL, section Streams).
 pub const STREAM_CREDIT_FIRST_BYTES: u64 = 64 << 10;
@@ -141,10 +142,7 @@ impl Config {
             ("frames_in_flight_max", self.frames_in_flight_max > 0),
             ("gaps_max", self.gaps_max > 0),
         ];
-        match rules.iter().find(|(_, holds)| !holds) {
-            Some((field, _)) => Err(field),
-            None => Ok(()),
-        }
+        all_hold(&rules)
     }
 
     /// The buffer that the longest head takes.

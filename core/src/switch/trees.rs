@@ -59,7 +59,7 @@ enum Input {
     /// The streams of a line have something, or find room.
     Moved(Slot),
     /// This identity needs a new life.
-    Over(Hashname),
+    NewLife(Hashname),
 }
 
 impl Trees {
@@ -232,7 +232,7 @@ impl Switch {
                     tree.on_down(now, &peer, &|slot| heard(links, slot), fx);
                 }),
                 Input::Moved(slot) => self.on_branch(now, slot),
-                Input::Over(local) => {
+                Input::NewLife(local) => {
                     let epoch = self.next_epoch(now, local);
                     self.with_tree(now, local, |tree, links, fx| {
                         tree.begin_life(now, epoch, &|slot| heard(links, slot), fx);
@@ -337,7 +337,7 @@ impl Switch {
                 }
                 self.touch(link);
             }
-            Effect::NewLife => self.trees.queue.push_back(Input::Over(local)),
+            Effect::NewLife => self.trees.queue.push_back(Input::NewLife(local)),
             Effect::Told(news) => self.tell_tree(local, news),
         }
     }

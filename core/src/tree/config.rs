@@ -165,7 +165,6 @@ mod tests {
             (|it| it.cast.ring_ms = 0, "ring_ms"),
             (|it| it.cast.message_bytes_max = 0, "message_bytes_max"),
             (|it| it.cast.message_bytes_max += 1, "message_bytes_max"),
-            (|it| it.cast.outbox_bytes = 9, "outbox_bytes"),
             (|it| it.cast.origins_max = 0, "origins_max"),
             (|it| it.cast.origin_bytes_per_s = 0, "origin_bytes_per_s"),
             (
@@ -176,6 +175,7 @@ mod tests {
             (|it| it.image.members_max = 0, "members_max"),
             (|it| it.image.sample = 0, "sample"),
             (|it| it.image.repair_ms = 0, "repair_ms"),
+            (|it| it.image.gossip_ms = 0, "gossip_ms"),
             (|it| it.image.records_per_s = 0, "records_per_s"),
             (|it| it.image.name_bytes_max = 65, "name_bytes_max"),
         ];

@@ -14,11 +14,11 @@ mod doubles;
 mod effect;
 pub mod image;
 mod life;
+mod new_life;
 mod node;
 mod part;
 mod peers;
 pub mod place;
-mod rebirth;
 mod sight;
 mod speak;
 #[cfg(test)]

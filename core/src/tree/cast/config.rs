@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::MESSAGE_MOST;
+use crate::base::all_hold;
 
 /// Limits of one member's broadcasts in one space.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -68,23 +69,20 @@ impl Config {
     /// The field's name.
     pub fn check(&self) -> Result<(), &'static str> {
         let message = self.message_bytes_max;
-        let legal = [
-            (self.ring_bytes >= message, "tree.cast.ring_bytes"),
-            (self.ring_ms > 0, "tree.cast.ring_ms"),
+        all_hold(&[
+            ("tree.cast.ring_bytes", self.ring_bytes >= message),
+            ("tree.cast.ring_ms", self.ring_ms > 0),
             (
-                (1..=MESSAGE_MOST as u32).contains(&message),
                 "tree.cast.message_bytes_max",
+                (1..=MESSAGE_MOST as u32).contains(&message),
             ),
-            (self.outbox_bytes >= message, "tree.cast.outbox_bytes"),
-            (self.origins_max > 0, "tree.cast.origins_max"),
-            (self.origin_bytes_per_s > 0, "tree.cast.origin_bytes_per_s"),
+            ("tree.cast.origins_max", self.origins_max > 0),
+            ("tree.cast.origin_bytes_per_s", self.origin_bytes_per_s > 0),
             (
-                self.origin_messages_per_s > 0,
                 "tree.cast.origin_messages_per_s",
+                self.origin_messages_per_s > 0,
             ),
-            (self.digest_ms > 0, "tree.cast.digest_ms"),
-        ];
-        let mut illegal = legal.into_iter().filter(|(is_legal, _)| !is_legal);
-        illegal.next().map_or(Ok(()), |(_, field)| Err(field))
+            ("tree.cast.digest_ms", self.digest_ms > 0),
+        ])
     }
 }

@@ -46,10 +46,9 @@ impl Image {
     ) -> Result<(), Fault> {
         while !body.is_empty() {
             let record = record::read(&mut body).ok_or(Fault::Malformed)?;
-            let config = self.config.clone();
-            if !self.link(from).spend(now, &config) {
+            if !self.link(from).spend(now) {
                 self.stats.flooded += 1;
-                let again = now.plus_ms(u64::from(config.refute_ms));
+                let again = now.plus_ms(u64::from(self.config.refute_ms));
                 self.link(from).amends_at.get_or_insert(again);
                 continue;
             }

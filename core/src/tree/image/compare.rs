@@ -265,11 +265,10 @@ impl Image {
     /// Whether the peer may have us look at so many more entries. If not, all is compared again
     /// when it may.
     fn may_look(&mut self, now: Time, place: usize, entries: usize) -> bool {
-        let config = self.config.clone();
+        let again = now.plus_ms(u64::from(self.config.refute_ms));
         let link = self.link(place);
-        let may = link.spend_look(now, &config, entries);
+        let may = link.spend_look(now, entries);
         if !may {
-            let again = now.plus_ms(u64::from(config.refute_ms));
             link.amends_at.get_or_insert(again);
             self.stats.overcompared += 1;
         }

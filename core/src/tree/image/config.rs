@@ -5,7 +5,7 @@ use core::{fmt, net::SocketAddr};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{identity::PublicKey, tree::Node};
+use crate::{base::all_hold, identity::PublicKey, tree::Node};
 
 /// Bytes of the longest name.
 pub const NAME_BYTES_MAX: usize = 64;
@@ -73,19 +73,17 @@ impl Config {
     /// # Errors
     /// The field's name.
     pub fn check(&self) -> Result<(), &'static str> {
-        let legal = [
-            (self.members_max > 0, "tree.image.members_max"),
-            (self.sample > 0, "tree.image.sample"),
-            (self.repair_ms > 0, "tree.image.repair_ms"),
-            (self.gossip_ms > 0, "tree.image.gossip_ms"),
-            (self.records_per_s > 0, "tree.image.records_per_s"),
+        all_hold(&[
+            ("tree.image.members_max", self.members_max > 0),
+            ("tree.image.sample", self.sample > 0),
+            ("tree.image.repair_ms", self.repair_ms > 0),
+            ("tree.image.gossip_ms", self.gossip_ms > 0),
+            ("tree.image.records_per_s", self.records_per_s > 0),
             (
-                usize::from(self.name_bytes_max) <= NAME_BYTES_MAX,
                 "tree.image.name_bytes_max",
+                usize::from(self.name_bytes_max) <= NAME_BYTES_MAX,
             ),
-        ];
-        let mut illegal = legal.into_iter().filter(|(is_legal, _)| !is_legal);
-        illegal.next().map_or(Ok(()), |(_, field)| Err(field))
+        ])
     }
 }
 

@@ -7,7 +7,7 @@ use super::{
     word::{PREFIX_BITS, Prefix},
 };
 use crate::{
-    base::{Slot, Time},
+    base::{Bucket, Slot, Time},
     tree::Node,
 };
 
@@ -71,43 +71,17 @@ pub(super) struct Link {
     /// When to greet again, since not all was believed.
     pub(super) amends_at: Option<Time>,
     /// Records that are still believed.
-    records: Purse,
+    records: Bucket,
     /// Entries that may still be looked at to compare.
-    compared: Purse,
+    compared: Bucket,
     /// Surveys that may still be made at its word.
-    surveys: Purse,
-}
-
-/// What a link may still cost.
-#[derive(Debug)]
-struct Purse {
-    left: u32,
-    at: Time,
-}
-
-impl Purse {
-    /// Takes so much out, of at most `most` that come back at a rate; false if it is not there.
-    fn spend(&mut self, now: Time, (rate, most): (u64, u32), count: u32) -> bool {
-        let earned = now.since_us(self.at).saturating_mul(rate) / 1_000_000;
-        if earned > 0 {
-            let all = u64::from(self.left).saturating_add(earned);
-            self.left = all.min(u64::from(most)) as u32;
-            self.at = now;
-        }
-        let rest = self.left.checked_sub(count);
-        self.left = rest.unwrap_or(self.left);
-        rest.is_some()
-    }
+    surveys: Bucket,
 }
 
 impl Link {
-    pub(super) fn new(
-        now: Time,
-        config: &Config,
-        (slot, peer, backup): (Slot, Node, bool),
-        had: u32,
-    ) -> Self {
-        let full = |left| Purse { left, at: now };
+    pub(super) fn new(config: &Config, (slot, peer, backup): (Slot, Node, bool), had: u32) -> Self {
+        let entries = || Bucket::new(config.records_per_s.max(1), burst(config));
+        let surveys_per_s = (1000 / config.survey_ms.max(1)).max(1);
         Self {
             slot,
             peer,
@@ -121,9 +95,9 @@ impl Link {
             digest: false,
             gossip: false,
             amends_at: None,
-            records: full(burst(config)),
-            compared: full(burst(config)),
-            surveys: full(SURVEYS),
+            records: entries(),
+            compared: entries(),
+            surveys: Bucket::new(surveys_per_s, SURVEYS),
         }
     }
 
@@ -160,21 +134,20 @@ impl Link {
     }
 
     /// Takes one of the records that are believed; false if there is none left.
-    pub(super) fn spend(&mut self, now: Time, config: &Config) -> bool {
-        self.records.spend(now, pace(config), 1)
+    pub(super) fn spend(&mut self, now: Time) -> bool {
+        self.records.take(now, 1, 0)
     }
 
     /// Takes a look at so many entries that the peer has us compare; false if it has had us look at
     /// too many. It is apart from the records, of which none should be lost by comparing.
-    pub(super) fn spend_look(&mut self, now: Time, config: &Config, entries: usize) -> bool {
+    pub(super) fn spend_look(&mut self, now: Time, entries: usize) -> bool {
         let entries = u32::try_from(entries).unwrap_or(u32::MAX);
-        self.compared.spend(now, pace(config), entries)
+        self.compared.take(now, entries, 0)
     }
 
     /// Takes one of the surveys that may be made at its word.
-    pub(super) fn spend_survey(&mut self, now: Time, config: &Config) -> bool {
-        let rate = u64::from((1000 / config.survey_ms.max(1)).max(1));
-        self.surveys.spend(now, (rate, SURVEYS), 1)
+    pub(super) fn spend_survey(&mut self, now: Time) -> bool {
+        self.surveys.take(now, 1, 0)
     }
 
     pub(super) fn held_bytes(&self) -> usize {
@@ -187,11 +160,6 @@ impl Link {
 /// Surveys that may be made at a link's word at once, so that no honest neighbour who compares
 /// while much changes goes without.
 const SURVEYS: u32 = 64;
-
-/// How many come back in a second, and how many there are at most.
-fn pace(config: &Config) -> (u64, u32) {
-    (u64::from(config.records_per_s.max(1)), burst(config))
-}
 
 /// Records that are believed at once: twice a whole image.
 fn burst(config: &Config) -> u32 {

@@ -169,7 +169,7 @@ impl Image {
             self.links.reserve_exact(1);
             self.links.push(None);
         }
-        let new = Link::new(now, &self.config, (link, peer, backup), self.store.living());
+        let new = Link::new(&self.config, (link, peer, backup), self.store.living());
         self.links[place] = Some(Box::new(new));
         self.own.unheard = false;
         if backup {

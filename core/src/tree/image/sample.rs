@@ -243,7 +243,6 @@ impl Image {
         place: usize,
         mut body: &[u8],
     ) -> Result<(), Fault> {
-        let config = self.config.clone();
         while !body.is_empty() {
             let age = u16::from_be_bytes(take(&mut body).ok_or(Fault::Malformed)?);
             let record = record::read(&mut body);
@@ -258,7 +257,7 @@ impl Image {
             };
             let key = (self.keys)(&key).map_err(|_illegal| Fault::Malformed)?;
             let age_ms = u32::from(age) * 1000;
-            if !self.link(place).spend(now, &config) {
+            if !self.link(place).spend(now) {
                 self.stats.flooded += 1;
             } else if key == self.me.key || age_ms >= SAMPLE_AGE_MS {
                 self.stats.stale += 1;

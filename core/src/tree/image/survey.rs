@@ -119,9 +119,8 @@ impl Image {
     /// The same on the word of a neighbour, which need not have cost it anything: so it is done as
     /// often as it is for those who ask for slots, and besides the last survey has to do.
     pub(super) fn survey_for(&mut self, now: Time, place: usize) {
-        let config = self.config.clone();
         let stale = self.survey.stale && self.whole;
-        if stale && self.link(place).spend_survey(now, &config) {
+        if stale && self.link(place).spend_survey(now) {
             self.measure(now);
         }
     }

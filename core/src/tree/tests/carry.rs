@@ -26,7 +26,7 @@ impl World {
                 self.pings += 1;
                 self.send(at, link as usize, Wire::Ping);
             }
-            Effect::NewLife => self.inputs.push_back((at, at, Input::Over)),
+            Effect::NewLife => self.inputs.push_back((at, at, Input::NewLife)),
             Effect::Told(_) => {}
         }
     }

@@ -40,7 +40,7 @@ impl World {
                     self.take_bulk(at, to);
                 }
                 Input::Moved => self.take_bulk(at, to),
-                Input::Over => self.begin_life(at),
+                Input::NewLife => self.begin_life(at),
             }
         }
     }

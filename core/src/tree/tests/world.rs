@@ -55,7 +55,7 @@ pub(super) enum Input {
     Begun,
     Moved,
     /// It needs a new life.
-    Over,
+    NewLife,
 }
 
 /// All of them.
