@@ -203,6 +203,7 @@ pub mod base;
 pub mod driver;
 pub mod flow;
 pub mod identity;
+pub mod lan;
 pub mod line;
 pub mod stream;
 pub mod switch;
