@@ -32,7 +32,7 @@ pub use hydroid_core::{
     base::Seed,
     driver::{
         self,
-        shell::{Config, ConnectError, RecordEnd, Unrecorded, fresh_secret},
+        shell::{Config, ConnectError, LanConfig, RecordEnd, Unrecorded, fresh_secret},
     },
     identity,
     line::{Provider, PureRust},

@@ -11,8 +11,8 @@ use super::{Driver, Wait};
 use crate::{
     base::Time,
     switch::{
-        DownReason, LineError, LineEvent, LineId, LineState, Need, OpenError, Read, ReadError,
-        SpaceEvent, StreamId, TreeEvent, WriteError,
+        DownReason, LanEvent, LineError, LineEvent, LineId, LineState, Need, OpenError, Read,
+        ReadError, SpaceEvent, StreamId, TreeEvent, WriteError,
     },
 };
 
@@ -61,6 +61,14 @@ impl Driver {
         match self.tree_events.pop() {
             Some(event) => Poll::Ready(event),
             None => self.wait_for(Wait::TreeEvent, waker),
+        }
+    }
+
+    /// The next thing that happened to an identity of ours on the local network.
+    pub fn poll_lan_event(&mut self, waker: &Waker) -> Poll<LanEvent> {
+        match self.lan_events.pop() {
+            Some(event) => Poll::Ready(event),
+            None => self.wait_for(Wait::LanEvent, waker),
         }
     }
 

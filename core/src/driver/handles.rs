@@ -7,8 +7,8 @@ use super::{Driver, Flushed, LineRecord, StreamRecord, Wait};
 use crate::{
     base::Time,
     switch::{
-        Event, LineEvent, LineId, Need, OpenError, ReadError, SpaceEvent, StreamEvent, StreamId,
-        TreeEvent, Who, WriteError,
+        Event, LanEvent, LineEvent, LineId, Need, OpenError, ReadError, SpaceEvent, StreamEvent,
+        StreamId, TreeEvent, Who, WriteError,
     },
 };
 
@@ -24,6 +24,7 @@ impl Driver {
                 Event::Stream(event) => self.on_stream(now, &event),
                 Event::Space(event) => self.on_space(event),
                 Event::Tree(event) => self.on_tree(event),
+                Event::Lan(event) => self.on_lan(event),
                 Event::Anon => {
                     self.waiters.fire(Wait::Anon);
                     self.tell(Wait::Anon);
@@ -109,6 +110,16 @@ impl Driver {
             self.tell(Wait::TreeEvent);
         }
         self.waiters.fire(Wait::TreeEvent);
+    }
+
+    fn on_lan(&mut self, event: LanEvent) {
+        if let Err(event) = self.lan_events.push(event) {
+            self.lan_events.pop();
+            let _full = self.lan_events.push(event);
+        } else {
+            self.tell(Wait::LanEvent);
+        }
+        self.waiters.fire(Wait::LanEvent);
     }
 
     fn on_stream(&mut self, now: Time, event: &StreamEvent) {

@@ -45,7 +45,10 @@ pub use self::{
 };
 use crate::{
     base::{Bounded, Time, Wall, Why},
-    switch::{LineEvent, Meta, Need, SentError, SpaceEvent, StreamId, Switch, Transmit, TreeEvent},
+    switch::{
+        LanEvent, LineEvent, Meta, Need, SentError, SpaceEvent, StreamId, Switch, Transmit,
+        TreeEvent,
+    },
     tape::Recorded,
 };
 
@@ -128,6 +131,7 @@ pub struct Driver {
     line_events: Bounded<LineEvent>,
     space_events: Bounded<SpaceEvent>,
     tree_events: Bounded<TreeEvent>,
+    lan_events: Bounded<LanEvent>,
     needs: VecDeque<Need>,
     /// When the end comes even if not everything was delivered, once it was asked for.
     end_by: Option<Time>,
@@ -148,6 +152,7 @@ impl Driver {
             line_events: Bounded::new(config.line_events_max as usize),
             space_events: Bounded::new(config.line_events_max as usize),
             tree_events: Bounded::new(config.line_events_max as usize),
+            lan_events: Bounded::new(config.line_events_max as usize),
             needs: VecDeque::new(),
             end_by: None,
             answered_until: Time::ZERO,

@@ -5,7 +5,7 @@
 use alloc::collections::BTreeMap;
 
 use super::{Driver, Wait};
-use crate::switch::{LineEvent, LineId, SpaceEvent, StreamId, TreeEvent};
+use crate::switch::{LanEvent, LineEvent, LineId, SpaceEvent, StreamId, TreeEvent};
 
 /// Something that happened. It says where to look; what there is to take stays until it is taken.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -18,6 +18,8 @@ pub enum News {
     Space(SpaceEvent),
     /// Something happened to an identity of ours in the tree of its space.
     Tree(TreeEvent),
+    /// Something happened to an identity of ours on the local network.
+    Lan(LanEvent),
     /// Peers opened streams: accept until there is none. Once more at the beginning of the end.
     Accept,
     /// The peer allows further streams in this line, after there was no room for one.
@@ -68,7 +70,10 @@ pub(super) struct Told {
 impl Told {
     fn tell(&mut self, wait: Wait) {
         // Events that are values wait in queues of their own, and each has its place.
-        if !matches!(wait, Wait::LineEvent | Wait::SpaceEvent | Wait::TreeEvent) {
+        if !matches!(
+            wait,
+            Wait::LineEvent | Wait::SpaceEvent | Wait::TreeEvent | Wait::LanEvent
+        ) {
             if self.places.contains_key(&wait) {
                 return;
             }
@@ -119,6 +124,7 @@ impl Driver {
             Wait::LineEvent => News::Line(self.next_line_event()?),
             Wait::SpaceEvent => News::Space(self.space_events.pop()?),
             Wait::TreeEvent => News::Tree(self.tree_events.pop()?),
+            Wait::LanEvent => News::Lan(self.lan_events.pop()?),
             Wait::Accept => News::Accept,
             Wait::Anon => News::Anon,
             Wait::Need => News::Need,

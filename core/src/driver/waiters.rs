@@ -18,6 +18,8 @@ pub enum Wait {
     SpaceEvent,
     /// The next news of a tree.
     TreeEvent,
+    /// The next news of the local network.
+    LanEvent,
     /// The next packet without a line.
     Anon,
     /// The next thing that is to be kept.
@@ -174,6 +176,7 @@ const fn scope(wait: Wait) -> Option<LineId> {
         | Wait::LineEvent
         | Wait::SpaceEvent
         | Wait::TreeEvent
+        | Wait::LanEvent
         | Wait::Anon
         | Wait::Need
         | Wait::Ended => None,

@@ -3,7 +3,11 @@
 //! a socket, never decides who is trusted beyond what the space says, and never makes a line.
 
 mod announcement;
+mod config;
+mod network;
 mod rhythm;
 
 pub use announcement::{Announcement, Capabilities, Heard, Tag, UnheardError};
+pub use config::Config;
+pub use network::{GROUP_V4, GROUP_V6, LocalNetwork, NetworkError, PORTS};
 pub use rhythm::Rhythm;

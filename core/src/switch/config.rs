@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::ConfigError;
-use crate::{base::LedgerConfig, flow, line, stream, tree};
+use crate::{base::LedgerConfig, flow, lan, line, stream, tree};
 
 /// Everything about a switch that is a choice. `Config::default()` is good for most programs.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
@@ -21,6 +21,9 @@ pub struct Config {
     /// The part in the tree of a space.
     #[serde(default)]
     pub tree: tree::Config,
+    /// Announcements on the local network, and what follows them.
+    #[serde(default)]
+    pub lan: lan::Config,
 }
 
 /// How long lines live and how much is queued for the caller.
@@ -149,6 +152,7 @@ impl Config {
             return Err(ConfigError::Illegal("life.events_max"));
         }
         self.tree.check().map_err(ConfigError::Illegal)?;
+        self.lan.check().map_err(ConfigError::Illegal)?;
         self.ledger
             .check(self.links_most(), self.stream.head_buffer_bytes())
             .map_err(ConfigError::Illegal)

@@ -1,6 +1,6 @@
 //! What a switch tells its owner, and the ids it uses for that.
 
-use alloc::string::String;
+use alloc::{string::String, vec::Vec};
 use core::{fmt, net::SocketAddr};
 
 use crate::{
@@ -141,6 +141,8 @@ pub enum Event {
     Space(SpaceEvent),
     /// About the tree of a space.
     Tree(TreeEvent),
+    /// About the local network.
+    Lan(LanEvent),
     /// A packet without a line came. Told once until `recv_anon` gives `Blocked`.
     Anon,
     /// An unreliable packet came on a line where none was left: [`Switch::recv`] has it. The next of
@@ -208,6 +210,31 @@ pub enum TreeEvent {
         /// The identity.
         local: Hashname,
     },
+}
+
+/// What happened to an identity of ours on the local network. It is not told again before it was
+/// taken.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum LanEvent {
+    /// Others came, went, or are to be reached elsewhere: [`Switch::neighbours`] has them.
+    ///
+    /// [`Switch::neighbours`]: super::Switch::neighbours
+    Neighbours {
+        /// The identity.
+        local: Hashname,
+    },
+}
+
+/// A member of the space of one of our identities that announces itself on the local network.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Neighbour {
+    /// Who, as its signature says.
+    pub peer: Peer,
+    /// Where it takes lines, those on the best networks first.
+    pub addresses: Vec<SocketAddr>,
+    /// How much it has to do already, from 0 to 255.
+    pub load: u8,
 }
 
 /// What was read of broadcasts.

@@ -16,6 +16,7 @@ mod event;
 mod ingress;
 mod kept;
 mod known;
+mod lans;
 mod ledger;
 mod link;
 mod packets;
@@ -46,8 +47,8 @@ pub use self::{
         ReadBroadcastError, ReadError, RestoreError, SpaceCommandError, WriteError,
     },
     event::{
-        Broadcasted, DownReason, Ecn, Event, Interface, LineEvent, LineId, Meta, Misbehaviour,
-        Peer, SpaceEvent, StreamEvent, StreamId, Transmit, TreeEvent,
+        Broadcasted, DownReason, Ecn, Event, Interface, LanEvent, LineEvent, LineId, Meta,
+        Misbehaviour, Neighbour, Peer, SpaceEvent, StreamEvent, StreamId, Transmit, TreeEvent,
     },
     kept::Need,
     known::KnownPeer,
@@ -124,6 +125,7 @@ pub struct Switch {
     trees: Trees,
     /// What trees draw their chance from.
     tree_rng: Rng,
+    lan: lans::Skeleton,
 }
 
 /// What of the config no room has for itself.
@@ -286,6 +288,7 @@ impl Switch {
             expelled: Vec::new(),
             trees: Trees::new(&config.tree, provider),
             tree_rng: rng.fork("trees"),
+            lan: lans::Skeleton::default(),
             config: Rest {
                 life: config.life,
                 flow: config.flow,

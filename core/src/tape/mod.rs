@@ -9,6 +9,7 @@ mod commands;
 pub mod contracts;
 mod end;
 mod follow;
+mod lans;
 mod loose;
 mod perform;
 mod player;

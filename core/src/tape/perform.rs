@@ -11,6 +11,7 @@ use super::{
 use crate::{
     base::{Time, Wall},
     identity::{Admission, Hashname, PublicKey, SecretKey, Space},
+    lan::LocalNetwork,
     switch::{Ecn, Interface, LineId, Meta, Part, Path, SentError, SocketId, StreamId, Transmit},
 };
 
@@ -78,6 +79,7 @@ fn network(
         "handle_timeout" => switch.handle_timeout(now),
         "handle_clock" => switch.handle_clock(now, Wall::from_ms(it.wall.needed("wall")?)),
         "handle_network_change" => switch.handle_network_change(now, &it.interfaces()?),
+        "handle_local_networks" => switch.handle_local_networks(now, &it.networks()?),
         "handle_sent_error" => {
             let error = match it.error.as_deref() {
                 Some("too_large") => SentError::TooLarge,
@@ -214,6 +216,11 @@ fn services(
                 .join(now, it.local()?, &secret, Part { arity, leaf })
                 .is_ok()
         }
+        "announce" => {
+            let secret = SecretKey::from_bytes(body.first_chunk().needed("body")?);
+            switch.announce(now, it.local()?, &secret).is_ok()
+        }
+        "hush" => switch.hush(now, it.local()?).is_ok(),
         "meet" => switch.meet(now, it.local()?, &it.key()?, &it.to()?).is_ok(),
         "set_name" => switch.set_name(now, it.local()?, text(body)?).is_ok(),
         "leave" => switch.leave(now, it.local()?).is_ok(),
@@ -323,6 +330,12 @@ impl Fields {
             len: size(self.len).needed("len")?,
             segment: size(self.segment).needed("segment")?,
         })
+    }
+
+    fn networks(&self) -> Result<Vec<LocalNetwork>, Unread> {
+        let texts = self.networks.as_ref().needed("networks")?;
+        let networks = texts.iter().map(|text| text.parse());
+        networks.collect::<Result<_, _>>().ok().needed("networks")
     }
 
     fn interfaces(&self) -> Result<Vec<Interface>, Unread> {

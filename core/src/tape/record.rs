@@ -42,6 +42,7 @@ pub(super) struct Fields {
     pub(super) wall: Option<u64>,
     pub(super) sockets: Option<Vec<u32>>,
     pub(super) locals: Option<Vec<String>>,
+    pub(super) networks: Option<Vec<String>>,
     pub(super) space: Option<String>,
     pub(super) closed: Option<bool>,
     pub(super) roots: Option<Vec<String>>,

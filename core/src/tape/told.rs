@@ -6,9 +6,9 @@ use crate::{
     identity::{Hashname, PublicKey, Refusal, Space},
     switch::{
         BroadcastError, Broadcasted, ConnectError, DownReason, Ecn, Event, InstallError, Interface,
-        LineError, LineEvent, LineId, Meta, Need, OpenError, Path, Peer, Read, ReadBroadcastError,
-        ReadError, RestoreError, Route, SentError, SocketId, SpaceCommandError, SpaceEvent,
-        StreamEvent, StreamId, Transmit, TreeEvent, WriteError,
+        LanEvent, LineError, LineEvent, LineId, Meta, Need, OpenError, Path, Peer, Read,
+        ReadBroadcastError, ReadError, RestoreError, Route, SentError, SocketId, SpaceCommandError,
+        SpaceEvent, StreamEvent, StreamId, Transmit, TreeEvent, WriteError,
     },
 };
 
@@ -143,6 +143,10 @@ impl Recorder {
                     TreeEvent::Members { local } => ("members", local),
                 };
                 self.word("event", word);
+                self.hashname("local", *local);
+            }
+            Event::Lan(LanEvent::Neighbours { local }) => {
+                self.word("event", "neighbours");
                 self.hashname("local", *local);
             }
             Event::Anon => self.word("event", "anon"),

@@ -3,6 +3,7 @@
 use std::{
     net::{Ipv4Addr, Ipv6Addr, SocketAddr},
     path::PathBuf,
+    string::String,
     time::Duration,
     vec,
     vec::Vec,
@@ -49,6 +50,28 @@ pub struct Config {
     /// How it is recorded. A thread writes what is recorded; as much as its buffer may wait there
     /// once more.
     pub tape: tape::Config,
+    /// Where identities are announced, once one is.
+    pub lan: LanConfig,
+}
+
+/// The local networks of an endpoint that announces identities.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct LanConfig {
+    /// The names of the interfaces that are used, as the system has them; all of them, if none is
+    /// named. One that is not there yet is used once it is.
+    pub interfaces: Vec<String>,
+    /// How often it is looked which interfaces there are, and what their addresses. Lower finds a
+    /// change sooner; a look takes some 50 us.
+    pub look_ms: u32,
+}
+
+impl Default for LanConfig {
+    fn default() -> Self {
+        Self {
+            interfaces: Vec::new(),
+            look_ms: 2_000,
+        }
+    }
 }
 
 impl Default for Config {
@@ -67,6 +90,7 @@ impl Default for Config {
             record_to: None,
             record_over: false,
             tape: tape::Config::default(),
+            lan: LanConfig::default(),
         }
     }
 }

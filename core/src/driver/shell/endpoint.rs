@@ -36,7 +36,7 @@ use crate::{
 /// A switch behind one or more UDP sockets. Clones are the same endpoint.
 #[derive(Clone)]
 pub struct Endpoint<S> {
-    handle: Arc<Handle>,
+    pub(super) handle: Arc<Handle>,
     addresses: Arc<[SocketAddr]>,
     shell: PhantomData<fn() -> S>,
 }

@@ -15,6 +15,7 @@ mod engine;
 mod error;
 mod half;
 mod line;
+mod member;
 pub mod recorder;
 mod shared;
 mod sockets;
@@ -35,7 +36,7 @@ pub use std::os::fd::AsFd as AsHandle;
 pub use std::os::windows::io::AsSocket as AsHandle;
 
 pub use self::{
-    config::Config,
+    config::{Config, LanConfig},
     endpoint::{Endpoint, bind, fresh_secret},
     engine::{Engine, Rest},
     error::{ConnectError, Ended},
