@@ -146,6 +146,11 @@ impl Finder {
         }
     }
 
+    /// The hash of a key, for what shares a few places among many keys.
+    pub fn hash<K: Hash>(&self, key: &K) -> u64 {
+        hash(&self.hasher, key)
+    }
+
     /// How many keys there are.
     pub fn len(&self) -> usize {
         self.table.len()

@@ -146,6 +146,8 @@ pub enum Why {
     Keep,
     /// Members of a tree look after each other.
     Tree,
+    /// An identity is announced on the local network, or looks who else is.
+    Lan,
 }
 
 impl Why {
@@ -166,6 +168,7 @@ impl Why {
             Self::Redial => "redial",
             Self::Keep => "keep",
             Self::Tree => "tree",
+            Self::Lan => "lan",
         }
     }
 }

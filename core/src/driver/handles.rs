@@ -313,6 +313,7 @@ impl Driver {
             return;
         }
         self.answered_until = now.plus_ms(self.config.answered_ms);
+        self.say_good_bye(now);
         while let Some(stream) = self.accepted.pop() {
             self.give_up(now, stream, self.config.refused_code);
             self.release_stream(stream);
@@ -326,6 +327,18 @@ impl Driver {
         }
         self.waiters.fire(Wait::Accept);
         self.tell(Wait::Accept);
+    }
+
+    /// Those on the local network learn at once that nobody is here any more.
+    fn say_good_bye(&mut self, now: Time) {
+        if !self.switch.is_announcing() {
+            return;
+        }
+        let installed = self.switch.installed().map(|it| it.hashname);
+        for local in installed.collect::<alloc::vec::Vec<_>>() {
+            // One that is not announced has nobody to tell.
+            let _silent = self.switch.hush(now, local);
+        }
     }
 
     /// True once the orderly end has begun.

@@ -1,13 +1,13 @@
 //! What a switch tells a local network of one of its identities (PROTOCOL, section Announcements).
 
 use alloc::vec::Vec;
-use core::fmt;
 
 use sha2::{Digest as _, Sha256};
 
+use super::Unheard;
 use crate::{
     base::Wall,
-    identity::{Keys, PublicKey, SecretKey, Signature, SpaceId},
+    identity::{PublicKey, SecretKey, Signature, SpaceId},
     wire::{Head, Packet},
 };
 
@@ -15,45 +15,68 @@ use crate::{
 const KIND: &str = "announcement";
 /// The head of the packet.
 const HEAD: [u8; 1] = [1];
-/// Bytes of the body before the signature.
-const SIGNED: usize = 8 + 1 + 1 + 8 + 4 + 2 + 32;
+/// Bytes of the tag.
+const TAG: usize = 8;
+/// Bytes of what is signed.
+const SIGNED: usize = 1 + 1 + 2 + 4 + 4 + 8 + 32;
 /// Bytes of a signature.
 const SIGNATURE: usize = 64;
-/// Bytes of the body.
-const BODY: usize = SIGNED + SIGNATURE;
-/// The capabilities that are known; others are for later versions.
-const KNOWN: u8 = 0b111;
+/// Bytes of the whole packet.
+pub(super) const LEN: usize = 2 + HEAD.len() + TAG + SIGNED + SIGNATURE;
 
-/// By what the members of a space know their announcements; others learn nothing of the space.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub struct Tag([u8; 8]);
-
-impl Tag {
-    /// The tag of a space by its secret: the gate of a closed space, the id of an open one.
-    pub fn of(secret: &[u8; 32]) -> Self {
-        let mut hash = Sha256::new();
-        hash.update(b"hydroid/1 announcement\0");
-        hash.update(secret);
-        let digest: [u8; 32] = hash.finalize().into();
-        let [a, b, c, d, e, f, g, h, ..] = digest;
-        Self([a, b, c, d, e, f, g, h])
-    }
-}
-
-/// What an announcement says beside who and where.
+/// What an announcement says beside who and where. Bits that are not known are for later versions.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Capabilities {
     /// It goes, and is not to be dialled any more.
     pub leaves: bool,
-    /// It has just begun to listen, and wants to hear who else is there.
+    /// It has heard nobody yet, and wants to.
     pub asks: bool,
     /// It takes nobody below itself in the tree.
     pub leaf: bool,
+    /// It takes part in the tree of its space.
+    pub tree: bool,
+}
+
+/// By which hash a space knows its announcements: the gate of a closed space, the id of an open
+/// one.
+pub type TagKey = [u8; 32];
+
+/// How signatures are checked: the space, the key, the kind, the bytes, the signature.
+pub type Verify<'a> = &'a dyn Fn(&SpaceId, &PublicKey, &str, &[u8], &Signature) -> bool;
+
+/// What is announced.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Announcement {
+    /// Who.
+    pub key: PublicKey,
+    /// Which start of the switch, the same for all its identities.
+    pub instance: u32,
+    /// The instance of somebody that was heard and whose clock is off, as far as it seems here: it
+    /// learns from that that this is no old announcement. 0 for nobody.
+    pub echo: u32,
+    /// When, by the announcer's clock; it rises from one announcement to the next.
+    pub wall: Wall,
+    /// Where it takes lines: the port, at the address that the announcement comes from.
+    pub port: u16,
+    /// How much it has to do already, from 0 to 255.
+    pub load: u8,
+    /// The rest.
+    pub capabilities: Capabilities,
+}
+
+/// An announcement of a known form, as it came. Nothing of it is proven.
+#[derive(Clone, Copy, Debug)]
+pub struct Heard<'a> {
+    tag: [u8; TAG],
+    signed: &'a [u8; SIGNED],
+    signature: Signature,
 }
 
 impl Capabilities {
     fn byte(self) -> u8 {
-        u8::from(self.leaves) | u8::from(self.asks) << 1 | u8::from(self.leaf) << 2
+        let flags = [self.leaves, self.asks, self.leaf, self.tree];
+        let bits = flags.iter().zip(0..).map(|(flag, at)| u8::from(*flag) << at);
+        bits.sum()
     }
 
     const fn of(byte: u8) -> Self {
@@ -61,76 +84,40 @@ impl Capabilities {
             leaves: byte & 1 != 0,
             asks: byte & 2 != 0,
             leaf: byte & 4 != 0,
+            tree: byte & 8 != 0,
         }
     }
 }
 
-/// What is announced.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Announcement {
-    /// Who.
-    pub key: PublicKey,
-    /// Which start of the switch: two of one key in one space are two switches, or two starts.
-    pub instance: u32,
-    /// When, by the announcer's clock; it rises from one announcement of an instance to the next.
-    pub wall: Wall,
-    /// Where it takes lines: the port, at the address that the announcement comes from.
-    pub port: u16,
-    /// How much it has to do already, from 0 to 255: newcomers dial those with little first.
-    pub load: u8,
-    /// The rest.
-    pub capabilities: Capabilities,
+/// What only somebody who knows the key of the space can write, and another one each time.
+fn tag(key: &TagKey, signed: &[u8; SIGNED]) -> [u8; TAG] {
+    let mut hash = Sha256::new();
+    hash.update(b"hydroid/1 announcement\0");
+    hash.update(key);
+    hash.update(signed);
+    let digest: [u8; 32] = hash.finalize().into();
+    let (tag, _) = digest.split_first_chunk().expect("8 of 32 bytes");
+    *tag
 }
-
-/// An announcement of a known form, of a space that is to be found by its tag.
-#[derive(Clone, Copy, Debug)]
-pub struct Heard<'a> {
-    tag: Tag,
-    signed: &'a [u8; SIGNED],
-    signature: Signature,
-}
-
-/// Why an announcement is not heard.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum UnheardError {
-    /// It is none, or of another length than this version's.
-    Form,
-    /// The key is none.
-    Key,
-    /// The key did not sign it in this space.
-    Forged,
-}
-
-impl fmt::Display for UnheardError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Form => "the packet is no announcement",
-            Self::Key => "the announcement has no legal key",
-            Self::Forged => "the announcement is not signed by its key for this space",
-        })
-    }
-}
-
-impl core::error::Error for UnheardError {}
 
 impl Announcement {
     /// The whole packet.
-    pub fn write(&self, tag: Tag, space: &SpaceId, secret: &SecretKey) -> Vec<u8> {
-        let mut body = Vec::with_capacity(BODY);
-        body.extend_from_slice(&tag.0);
-        body.push(self.capabilities.byte());
-        body.push(self.load);
-        body.extend_from_slice(&self.wall.as_ms().to_be_bytes());
-        body.extend_from_slice(&self.instance.to_be_bytes());
-        body.extend_from_slice(&self.port.to_be_bytes());
-        body.extend_from_slice(self.key.as_bytes());
-        let signature = secret.sign(KIND, space, &body);
-        body.extend_from_slice(&signature.0);
+    pub fn write(&self, tag_key: &TagKey, space: &SpaceId, secret: &SecretKey) -> Vec<u8> {
+        let mut signed = Vec::with_capacity(SIGNED);
+        signed.extend([self.capabilities.byte(), self.load]);
+        signed.extend(self.port.to_be_bytes());
+        signed.extend(self.instance.to_be_bytes());
+        signed.extend(self.echo.to_be_bytes());
+        signed.extend(self.wall.as_ms().to_be_bytes());
+        signed.extend(self.key.as_bytes());
+        let signed: &[u8; SIGNED] = signed[..].try_into().expect("each field has its length");
+        let signature = secret.sign(KIND, space, signed);
+        let body = [&tag(tag_key, signed)[..], signed, &signature.0].concat();
         let packet = Packet {
             head: Head::Binary(&HEAD),
             body: &body,
         };
-        let mut bytes = Vec::new();
+        let mut bytes = Vec::with_capacity(LEN);
         packet
             .encode(&mut bytes)
             .expect("an announcement is a short packet");
@@ -138,84 +125,74 @@ impl Announcement {
     }
 }
 
+/// True if a packet with this head is meant to be an announcement.
+pub fn is_announcement(head: &[u8]) -> bool {
+    head == HEAD
+}
+
 impl<'a> Heard<'a> {
-    /// Looks at a datagram, which costs no more than to read it.
+    /// Looks at the body of a packet that [`is_announcement`].
     ///
     /// # Errors
-    /// [`UnheardError::Form`].
-    pub fn parse(packet: &Packet<'a>) -> Result<Self, UnheardError> {
-        let Head::Binary(head) = packet.head else {
-            return Err(UnheardError::Form);
-        };
-        let (signed, rest) = packet
-            .body
-            .split_first_chunk::<SIGNED>()
-            .filter(|_| *head == HEAD)
-            .ok_or(UnheardError::Form)?;
-        let signature: [u8; SIGNATURE] = rest.try_into().map_err(|_len| UnheardError::Form)?;
-        let [a, b, c, d, e, f, g, h, ..] = *signed;
+    /// [`Unheard::Form`].
+    pub fn parse(body: &'a [u8]) -> Result<Self, Unheard> {
+        let (tag, rest) = body.split_first_chunk().ok_or(Unheard::Form)?;
+        let (signed, rest) = rest.split_first_chunk().ok_or(Unheard::Form)?;
+        let signature: [u8; SIGNATURE] = rest.try_into().map_err(|_length| Unheard::Form)?;
         Ok(Self {
-            tag: Tag([a, b, c, d, e, f, g, h]),
+            tag: *tag,
             signed,
             signature: Signature(signature),
         })
     }
 
-    /// Whose space it is for, if it is one of ours.
-    pub const fn tag(&self) -> Tag {
-        self.tag
+    /// True if somebody wrote it who knows this.
+    pub fn is_of(&self, tag_key: &TagKey) -> bool {
+        tag(tag_key, self.signed) == self.tag
     }
 
-    /// The announcement, once its signature was checked for the space with its tag: to be asked only
-    /// where the load allows it.
+    fn field<const AT: usize, const N: usize>(&self) -> [u8; N] {
+        let field = self.signed.get(AT..).and_then(|rest| rest.first_chunk());
+        *field.expect("the field is one of the signed ones")
+    }
+
+    /// The bytes of its key.
+    pub fn key(&self) -> [u8; 32] {
+        self.field::<20, 32>()
+    }
+
+    /// The instance that it claims.
+    pub fn instance(&self) -> u32 {
+        u32::from_be_bytes(self.field::<4, 4>())
+    }
+
+    /// When it was made, as it claims.
+    pub fn wall(&self) -> Wall {
+        Wall::from_ms(u64::from_be_bytes(self.field::<12, 8>()))
+    }
+
+    /// What it says, once its signature was checked.
     ///
     /// # Errors
-    /// [`UnheardError::Key`] or [`UnheardError::Forged`].
-    pub fn check(&self, space: &SpaceId, keys: Keys) -> Result<Announcement, UnheardError> {
-        let (head, key) = self
-            .signed
-            .split_last_chunk::<32>()
-            .expect("the key is the end of what is signed");
-        let key = keys(key).map_err(|_illegal| UnheardError::Key)?;
-        if !key.verify(KIND, space, self.signed, &self.signature) {
-            return Err(UnheardError::Forged);
+    /// [`Unheard::Forged`].
+    pub fn check(
+        &self,
+        space: &SpaceId,
+        key: PublicKey,
+        verify: Verify<'_>,
+    ) -> Result<Announcement, Unheard> {
+        if !verify(space, &key, KIND, self.signed, &self.signature) {
+            return Err(Unheard::Forged);
         }
-        let &[
-            _,
-            _,
-            _,
-            _,
-            _,
-            _,
-            _,
-            _,
-            flags,
-            load,
-            w0,
-            w1,
-            w2,
-            w3,
-            w4,
-            w5,
-            w6,
-            w7,
-            i0,
-            i1,
-            i2,
-            i3,
-            p0,
-            p1,
-        ] = head
-        else {
-            unreachable!("the length is that of the fields");
-        };
+        let [flags, load] = self.field::<0, 2>();
         Ok(Announcement {
             key,
-            instance: u32::from_be_bytes([i0, i1, i2, i3]),
-            wall: Wall::from_ms(u64::from_be_bytes([w0, w1, w2, w3, w4, w5, w6, w7])),
-            port: u16::from_be_bytes([p0, p1]),
+            instance: self.instance(),
+            echo: u32::from_be_bytes(self.field::<8, 4>()),
+            wall: self.wall(),
+            port: u16::from_be_bytes(self.field::<2, 2>()),
             load,
-            capabilities: Capabilities::of(flags & KNOWN),
+            capabilities: Capabilities::of(flags),
         })
     }
 }
@@ -225,6 +202,7 @@ mod tests {
     use super::*;
 
     const SPACE: SpaceId = SpaceId::from_bytes([7; 32]);
+    const TAG_KEY: TagKey = [9; 32];
 
     fn secret() -> SecretKey {
         SecretKey::from_bytes(&[3; 32])
@@ -234,8 +212,9 @@ mod tests {
         Announcement {
             key: secret().public(),
             instance: 0x0102_0304,
+            echo: 0x0506_0708,
             wall: Wall::from_ms(1_700_000_000_123),
-            port: 49_152,
+            port: 49_200,
             load: 9,
             capabilities: Capabilities {
                 asks: true,
@@ -244,44 +223,52 @@ mod tests {
         }
     }
 
-    fn hear(bytes: &[u8], space: &SpaceId) -> Result<(Tag, Announcement), UnheardError> {
-        let packet = Packet::decode(bytes).map_err(|_short| UnheardError::Form)?;
-        let heard = Heard::parse(&packet)?;
-        Ok((heard.tag(), heard.check(space, PublicKey::from_bytes)?))
+    fn hear(bytes: &[u8], space: &SpaceId) -> Result<Announcement, Unheard> {
+        let packet = Packet::decode(bytes).map_err(|_short| Unheard::Form)?;
+        let Head::Binary(head) = packet.head else {
+            return Err(Unheard::Form);
+        };
+        if !is_announcement(head) {
+            return Err(Unheard::Form);
+        }
+        let heard = Heard::parse(packet.body)?;
+        if !heard.is_of(&TAG_KEY) {
+            return Err(Unheard::Strange);
+        }
+        let key = PublicKey::from_bytes(&heard.key()).map_err(|_illegal| Unheard::Forged)?;
+        heard.check(space, key, &|space, key, kind, bytes, signature| {
+            key.verify(kind, space, bytes, signature)
+        })
     }
 
     #[test]
     fn lan_announcement_says_who_is_where_in_few_bytes() {
-        let tag = Tag::of(SPACE.as_bytes());
-        let bytes = announcement().write(tag, &SPACE, &secret());
-        assert_eq!(bytes.len(), 123);
-        assert_eq!(hear(&bytes, &SPACE), Ok((tag, announcement())));
-        // Nothing of it is the space's id.
-        assert!(
-            bytes
-                .windows(4)
-                .all(|window| window != &SPACE.as_bytes()[..4])
-        );
-        assert_ne!(Tag::of(&[8; 32]), tag);
+        let bytes = announcement().write(&TAG_KEY, &SPACE, &secret());
+        assert_eq!(bytes.len(), LEN);
+        assert!(LEN <= 220);
+        assert_eq!(hear(&bytes, &SPACE), Ok(announcement()));
+        // The next one bears another tag: nobody outside can tell that it is of the same space.
+        let mut next = announcement();
+        next.wall = Wall::from_ms(1_700_000_000_124);
+        let next = next.write(&TAG_KEY, &SPACE, &secret());
+        assert_ne!(next[3..11], bytes[3..11]);
+        let flags = (0..16).map(|byte| Capabilities::of(byte).byte());
+        assert!(flags.eq(0..16));
+        assert_eq!(Capabilities::of(0xf0), Capabilities::default());
     }
 
     #[test]
     fn lan_announcement_that_was_changed_or_cut_is_not_heard() {
-        let tag = Tag::of(SPACE.as_bytes());
-        let bytes = announcement().write(tag, &SPACE, &secret());
+        let bytes = announcement().write(&TAG_KEY, &SPACE, &secret());
         for at in 0..bytes.len() {
-            assert_eq!(
-                hear(&bytes[..at], &SPACE),
-                Err(UnheardError::Form),
-                "cut at {at}"
-            );
+            assert_eq!(hear(&bytes[..at], &SPACE), Err(Unheard::Form), "cut at {at}");
             let mut changed = bytes.clone();
             changed[at] ^= 0x10;
             assert!(hear(&changed, &SPACE).is_err(), "changed at {at}");
         }
         let long = [&bytes[..], &[0]].concat();
-        assert_eq!(hear(&long, &SPACE), Err(UnheardError::Form));
+        assert_eq!(hear(&long, &SPACE), Err(Unheard::Form));
         let other = SpaceId::from_bytes([8; 32]);
-        assert_eq!(hear(&bytes, &other), Err(UnheardError::Forged));
+        assert_eq!(hear(&bytes, &other), Err(Unheard::Forged));
     }
 }

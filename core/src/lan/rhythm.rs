@@ -12,6 +12,8 @@ const MEAN_LEAST_MS: u64 = 4_000;
 /// quarters the rate is half as high again as of even ones: so all of them together announce at
 /// most five times a second.
 const MEAN_EACH_MS: u64 = 320;
+/// The longest mean, that of some 500: whoever counts more is lied to.
+const MEAN_MOST_MS: u64 = 512 * MEAN_EACH_MS;
 /// How long one wave takes.
 const WAVE_MS: u64 = 64_000;
 /// How far the interval swings, in thousandths of the mean.
@@ -21,55 +23,128 @@ const QUARTER: [i64; 17] = [
     0, 98, 195, 290, 383, 471, 556, 634, 707, 773, 831, 882, 924, 957, 981, 995, 1_000,
 ];
 
+/// Somebody new is to learn who is there.
+#[derive(Clone, Copy, Debug)]
+struct Answer {
+    /// When the first of these announcements is due.
+    from: Time,
+    /// How many went out.
+    said: usize,
+    /// How many of others came since.
+    heard: u32,
+}
+
 /// The announcements of one switch.
 #[derive(Debug)]
-pub struct Rhythm {
-    /// When the burst began.
-    burst_at: Time,
-    /// How many of it went out.
-    said: usize,
+pub(super) struct Rhythm {
+    /// Others are to learn of us, whoever announces itself meanwhile: since when, and how many
+    /// announcements of that burst went out.
+    news: Option<(Time, usize)>,
+    answer: Option<Answer>,
     /// Where in the wave this switch began.
     phase_ms: u64,
-    next: Time,
+    /// When the next one is due that is neither.
+    steady_at: Time,
 }
 
 impl Rhythm {
     /// A switch that begins now.
-    pub fn new(now: Time, rng: &mut Rng) -> Self {
+    pub(super) fn new(now: Time, rng: &mut Rng) -> Self {
         Self {
-            burst_at: now,
-            said: 0,
+            news: Some((now, 0)),
+            answer: None,
             phase_ms: rng.below(WAVE_MS),
-            next: now,
+            steady_at: Time::NEVER,
         }
     }
 
-    /// When the next announcement is due.
-    pub const fn next(&self) -> Time {
-        self.next
+    fn news_at(&self) -> Time {
+        let news = self.news.map(|(from, said)| from.plus_ms(BURST_MS[said]));
+        news.unwrap_or(Time::NEVER)
     }
 
-    /// The network is another one, or the machine slept: a burst begins.
-    pub const fn burst(&mut self, now: Time) {
-        (self.burst_at, self.said, self.next) = (now, 0, now);
+    fn answer_at(&self) -> Time {
+        let answer = self.answer.map(|it| it.from.plus_ms(BURST_MS[it.said]));
+        answer.unwrap_or(Time::NEVER)
+    }
+
+    /// When the next announcement is due.
+    pub(super) fn next(&self) -> Time {
+        self.news_at().min(self.answer_at()).min(self.steady_at)
+    }
+
+    /// The network is another one, or the machine slept: others are to learn of us.
+    pub(super) const fn begin(&mut self, now: Time) {
+        self.news = Some((now, 0));
+    }
+
+    /// True while others are to learn of us.
+    pub(super) const fn is_news(&self) -> bool {
+        self.news.is_some()
+    }
+
+    /// True while somebody new is being answered.
+    pub(super) const fn is_answering(&self) -> bool {
+        self.answer.is_some()
+    }
+
+    /// Somebody new is to be answered from then on, unless enough others do before.
+    pub(super) const fn answer(&mut self, at: Time) {
+        self.answer = Some(Answer {
+            from: at,
+            said: 0,
+            heard: 0,
+        });
+    }
+
+    /// Somebody else announced itself; of answers, so many are enough.
+    pub(super) fn on_heard(&mut self, enough: u32) {
+        if let Some(answer) = &mut self.answer {
+            answer.heard += 1;
+        }
+        self.answer = self.answer.filter(|it| it.heard < enough);
     }
 
     /// An announcement went out; `heard` others are on this network.
-    pub fn on_said(&mut self, now: Time, heard: usize) {
-        self.said = (self.said + 1).min(BURST_MS.len());
-        self.next = match BURST_MS.get(self.said) {
-            Some(ms) => self.burst_at.plus_ms(*ms).max(now),
-            None => now.plus_ms(self.interval_ms(now, heard)),
-        };
+    pub(super) fn on_said(&mut self, now: Time, heard: usize) {
+        if let Some((from, said)) = &mut self.news {
+            *said = said_by(now, *from, *said);
+        }
+        let is_news = self.news.is_some();
+        if let Some(answer) = &mut self.answer {
+            let said = said_by(now, answer.from, answer.said);
+            // What is said for its own sake answers the rest.
+            let is_over = is_news && said > answer.said;
+            answer.said = if is_over { BURST_MS.len() } else { said };
+        }
+        self.news = self.news.filter(|(_, said)| *said < BURST_MS.len());
+        self.answer = self.answer.filter(|it| it.said < BURST_MS.len());
+        self.steady_at = now.plus_ms(self.interval_ms(now, heard));
+    }
+
+    /// Longer than this nobody pauses, of so many.
+    pub(super) fn longest_ms(heard: usize) -> u64 {
+        mean_ms(heard) * (1_000 + SWING.unsigned_abs()) / 1_000
     }
 
     fn interval_ms(&self, now: Time, heard: usize) -> u64 {
-        let mean_ms = (heard as u64 + 1).saturating_mul(MEAN_EACH_MS);
-        let mean_ms = mean_ms.max(MEAN_LEAST_MS);
+        let mean_ms = mean_ms(heard);
         let at_ms = (now.as_us() / 1000 + self.phase_ms) % WAVE_MS;
         let thousandths = 1_000 + SWING * sine(at_ms) / 1_000;
         mean_ms.saturating_mul(thousandths.unsigned_abs()) / 1_000
     }
+}
+
+/// The mean interval of somebody who hears so many others.
+fn mean_ms(heard: usize) -> u64 {
+    let each_ms = (heard as u64 + 1).saturating_mul(MEAN_EACH_MS);
+    each_ms.clamp(MEAN_LEAST_MS, MEAN_MOST_MS)
+}
+
+/// How many of a burst are over by now: whoever is late says it once.
+fn said_by(now: Time, from: Time, said: usize) -> usize {
+    let rest = BURST_MS.iter().skip(said);
+    said + rest.take_while(|ms| from.plus_ms(**ms) <= now).count()
 }
 
 /// The sine of a moment of the wave, in thousandths.
@@ -132,13 +207,60 @@ mod tests {
         let jumps = intervals.windows(2).map(|pair| pair[0].abs_diff(pair[1]));
         assert!(jumps.max().unwrap() < 3_500);
         // A new network, a new burst.
-        let mut rhythm = Rhythm::new(Time::ZERO, &mut rng(2));
+        let mut rhythm = settled(2);
         let later = Time::from_us(90_000_000);
-        rhythm.burst(later);
+        rhythm.begin(later);
         for ms in BURST_MS {
             assert_eq!(rhythm.next(), later.plus_ms(ms));
+            assert!(rhythm.is_news());
+            rhythm.on_heard(1);
             rhythm.on_said(rhythm.next(), 7);
         }
+        assert!(!rhythm.is_news());
+    }
+
+    /// One whose first burst is over.
+    fn settled(n: u16) -> Rhythm {
+        let mut rhythm = Rhythm::new(Time::ZERO, &mut rng(n));
+        while rhythm.is_news() {
+            rhythm.on_said(rhythm.next(), 1);
+        }
+        rhythm
+    }
+
+    #[test]
+    fn lan_rhythm_answers_until_enough_others_did() {
+        let mut rhythm = settled(3);
+        let usual = rhythm.next();
+        let at = Time::from_us(1_500_000);
+        rhythm.answer(at);
+        assert!(rhythm.is_answering());
+        assert_eq!(rhythm.next(), at);
+        rhythm.on_heard(3);
+        rhythm.on_said(at, 1);
+        assert_eq!(rhythm.next(), at.plus_ms(BURST_MS[1]));
+        rhythm.on_heard(3);
+        assert_eq!(rhythm.next(), at.plus_ms(BURST_MS[1]));
+        rhythm.on_heard(3);
+        assert!(rhythm.next() > usual);
+    }
+
+    #[test]
+    fn lan_rhythm_answers_at_once_even_while_it_says_that_it_is_new() {
+        let mut rhythm = settled(4);
+        let from = Time::from_us(2_000_000);
+        rhythm.begin(from);
+        rhythm.on_said(from, 1);
+        let at = from.plus_ms(10);
+        rhythm.answer(at);
+        assert_eq!(rhythm.next(), at);
+        rhythm.on_said(at, 1);
+        // The burst that is under way does the rest.
+        for ms in &BURST_MS[1..] {
+            assert_eq!(rhythm.next(), from.plus_ms(*ms));
+            rhythm.on_said(rhythm.next(), 1);
+        }
+        assert!(rhythm.next() > from.plus_ms(1_000));
     }
 
     #[test]

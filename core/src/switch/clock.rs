@@ -37,6 +37,7 @@ impl Switch {
         self.keep_due(now);
         self.trees_due(now);
         self.settle_trees(now);
+        self.lan_due(now);
     }
 
     /// Tells the wall time: at the start, after a sleep, and every minute. It orders our opens and
@@ -75,6 +76,7 @@ impl Switch {
             self.touch(slot);
         }
         self.redial_all(now);
+        self.lan.room.wake(now);
     }
 
     fn on_link_deadline(&mut self, now: Time, slot: Slot) {

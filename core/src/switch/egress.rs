@@ -42,6 +42,7 @@ impl Switch {
         let now = self.advance(now);
         let transmit = self
             .next_handshake(buf)
+            .or_else(|| self.next_announcement(buf))
             .or_else(|| self.anonymous.next(buf))
             .or_else(|| self.next_sealed(now, buf))?;
         self.stats.datagrams_out += transmit.len.div_ceil(transmit.segment) as u64;
@@ -52,8 +53,15 @@ impl Switch {
     /// The oldest thing that happened and was not yet told.
     pub fn poll_event(&mut self) -> Option<Event> {
         let event = self.events.pop_front()?;
-        if let Event::Tree(event) = event {
-            self.trees.on_polled(event);
+        match event {
+            Event::Tree(event) => self.trees.on_polled(event),
+            Event::Lan(event) => self.on_lan_polled(event),
+            Event::Line(_)
+            | Event::Stream(_)
+            | Event::Space(_)
+            | Event::Anon
+            | Event::Packet { .. }
+            | Event::MaySend { .. } => {}
         }
         Some(event)
     }
@@ -70,6 +78,7 @@ impl Switch {
             || !self.events.is_empty()
             || !self.kept.needs.is_empty()
             || self.lines.has_output()
+            || self.lan.room.has_output()
             || self.anonymous.has_output();
         if queued {
             return Some(Deadline::new(self.now, Why::Queued));
@@ -91,6 +100,7 @@ impl Switch {
             .and_then(|(at, slot)| Some(Deadline::new(at, self.links.get(slot)?.why)));
         let rooms = Deadline::earlier(link, self.lines.deadline());
         let rooms = Deadline::earlier(rooms, self.trees.deadline());
+        let rooms = Deadline::earlier(rooms, self.lan.deadline());
         Deadline::earlier(rooms, self.wanted_at())
     }
 

@@ -5,6 +5,7 @@ use super::{DropReason, Event, Meta, Misbehaviour, Switch, link::Link};
 use crate::{
     base::{Effects, Slot, Time},
     identity::Refusal,
+    lan,
     line::{self, Dropped, Kind, Unsealed},
     stream::{self, Taken as Took},
     wire::{
@@ -48,7 +49,7 @@ impl Switch {
         for datagram in datagrams.chunks_mut(stride) {
             self.stats.datagrams_in += 1;
             self.stats.bytes_in += datagram.len() as u64;
-            match self.on_datagram(now, route, datagram) {
+            match self.on_datagram(now, (route, meta.interface), datagram) {
                 Ok(None) => {}
                 Ok(slot) if slot == touched => {}
                 Ok(slot) => self.touch_any(core::mem::replace(&mut touched, slot)),
@@ -57,6 +58,7 @@ impl Switch {
             self.settle_line(now);
         }
         self.touch_any(touched);
+        self.settle_lan(now);
     }
 
     fn touch_any(&mut self, slot: Option<Slot>) {
@@ -69,7 +71,7 @@ impl Switch {
     fn on_datagram(
         &mut self,
         now: Time,
-        route: Route,
+        (route, interface): (Route, u32),
         datagram: &mut [u8],
     ) -> Result<Option<Slot>, DropReason> {
         let packet = Packet::decode(datagram).map_err(|_short| DropReason::NoPacket)?;
@@ -90,6 +92,15 @@ impl Switch {
                     None => return Err(DropReason::UnknownHead),
                 };
                 taken.map(|()| None).map_err(DropReason::Line)
+            }
+            Head::Binary(head) if lan::is_announcement(head) => {
+                let came = lan::Came {
+                    interface,
+                    from: route.path.remote,
+                };
+                self.on_announcement(now, came, packet.body)
+                    .map_err(DropReason::Lan)?;
+                Ok(None)
             }
             Head::Json(_) => Err(DropReason::EventsFull),
             Head::None | Head::Binary(_) => Err(DropReason::UnknownHead),

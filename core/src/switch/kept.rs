@@ -13,7 +13,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::{
     RestoreError, Switch,
-    wants::{Rank, Reason},
+    wants::{Rank, Reason, Want},
 };
 use crate::{
     base::{Deadline, Time, Why, grow},
@@ -200,7 +200,7 @@ impl Switch {
             key: record.pair.1.to_string(),
             proven: record.proven.clone(),
             given: record.given.clone(),
-            wanted: record.want.is_some(),
+            wanted: record.want.as_ref().is_some_and(Want::is_kept),
             line: record.line,
         });
         let bytes = write(PEERS, peers);

@@ -19,8 +19,10 @@ mod known;
 mod lans;
 mod ledger;
 mod link;
+mod nears;
 mod packets;
 mod paths;
+mod redial;
 mod service;
 mod settle;
 mod spaces;
@@ -36,9 +38,10 @@ use core::fmt;
 use anon::Anonymous;
 use kept::Kept;
 use known::Known;
+use lans::Lans;
 use link::{Carried, Fates, Link, Periods, Phase};
 use trees::Trees;
-use wants::Redials;
+use redial::Redials;
 
 pub use self::{
     config::{Config, Life},
@@ -125,7 +128,7 @@ pub struct Switch {
     trees: Trees,
     /// What trees draw their chance from.
     tree_rng: Rng,
-    lan: lans::Skeleton,
+    lan: Lans,
 }
 
 /// What of the config no room has for itself.
@@ -288,7 +291,7 @@ impl Switch {
             expelled: Vec::new(),
             trees: Trees::new(&config.tree, provider),
             tree_rng: rng.fork("trees"),
-            lan: lans::Skeleton::default(),
+            lan: Lans::new(&config.lan, rng.fork("lan")),
             config: Rest {
                 life: config.life,
                 flow: config.flow,

@@ -63,6 +63,7 @@ impl Switch {
             .map(|it| (it.socket, it.local.ip().to_canonical().is_ipv4()))
             .collect();
         self.tell_bound(now);
+        self.tell_stations(now);
         let links: Vec<Slot> = self.links.iter().map(|(slot, _)| slot).collect();
         for slot in links {
             if let Some((line, pace)) = self.path_pace(now, slot) {

@@ -268,7 +268,7 @@ impl Switch {
     }
 
     /// The wall time, as far as it was told.
-    fn wall(&self, now: Time) -> Wall {
+    pub(super) fn wall(&self, now: Time) -> Wall {
         let told = self
             .told
             .map(|(at, wall)| wall.as_ms() + now.since_us(at) / 1000);

@@ -44,6 +44,7 @@ impl Switch {
         if self.trees.find(local).is_some() {
             self.finish_leave(now, local);
         }
+        self.stop_announcing(now, local);
         if !self.lines.uninstall(local) {
             return Err(SpaceCommandError::NotInstalled);
         }
@@ -108,6 +109,7 @@ impl Switch {
         self.keep(&format!("space.{space}.{key}"), bytes);
         let renewed = SpaceEvent::Renewed { local, version };
         self.events.push_back(Event::Space(renewed));
+        self.retag(local);
         match self.lines.own_refusal(now, local) {
             Some(why) => return self.expel(now, local, why),
             None => self.expelled.retain(|expelled| *expelled != local),
@@ -132,6 +134,7 @@ impl Switch {
             let expelled = SpaceEvent::Expelled { local, why };
             self.events.push_back(Event::Space(expelled));
         }
+        self.stop_announcing(now, local);
         for slot in self.links_of(local) {
             self.end_at_once(now, slot, (0, "its membership ended"), DownReason::Revoked);
         }

@@ -1,6 +1,6 @@
 //! What is counted: datagrams, bytes, and what was dropped for which reason.
 
-use crate::line;
+use crate::{lan, line};
 
 /// Counters since the start. They only grow.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -74,17 +74,21 @@ pub enum DropReason {
     EventsFull,
     /// The line room refused it.
     Line(line::Dropped),
+    /// It is an announcement that was not heard.
+    Lan(lan::Unheard),
 }
 
 impl DropReason {
     const OWN: usize = 3;
-    const COUNT: usize = Self::OWN + line::Dropped::COUNT;
+    const LAN: usize = Self::OWN + line::Dropped::COUNT;
+    const COUNT: usize = Self::LAN + lan::Unheard::ALL.len();
 
     /// All of them, in the order of their index.
     fn all() -> impl Iterator<Item = Self> {
         let own = [Self::NoPacket, Self::UnknownHead, Self::EventsFull];
         let lines = line::Dropped::ALL.into_iter().map(Self::Line);
-        own.into_iter().chain(lines)
+        let lan = lan::Unheard::ALL.into_iter().map(Self::Lan);
+        own.into_iter().chain(lines).chain(lan)
     }
 
     /// A word for logs and figures, which stays the same.
@@ -94,6 +98,7 @@ impl DropReason {
             Self::UnknownHead => "unknown_head",
             Self::EventsFull => "events_full",
             Self::Line(dropped) => dropped.code(),
+            Self::Lan(unheard) => unheard.code(),
         }
     }
 
@@ -103,6 +108,7 @@ impl DropReason {
             Self::UnknownHead => 1,
             Self::EventsFull => 2,
             Self::Line(dropped) => Self::OWN + dropped as usize,
+            Self::Lan(unheard) => Self::LAN + unheard as usize,
         }
     }
 }

@@ -13,7 +13,7 @@ use super::{
     link::Link,
 };
 use crate::{
-    base::{Rng, Slot, Time, Timers},
+    base::{Slot, Time},
     identity::{Hashname, PublicKey},
     wire::Route,
 };
@@ -42,6 +42,24 @@ impl Wants {
 pub(super) enum Reason {
     /// The application wants it kept.
     Kept,
+    /// It is one of those that are kept on the local network.
+    Near,
+}
+
+impl Reason {
+    const ALL: [Self; 2] = [Self::Kept, Self::Near];
+}
+
+impl Want {
+    /// True if this is one of the reasons.
+    pub(super) fn is_for(&self, reason: Reason) -> bool {
+        self.reasons.iter().any(|it| it.0 == reason)
+    }
+
+    /// True if the application wants it.
+    pub(super) fn is_kept(&self) -> bool {
+        self.is_for(Reason::Kept)
+    }
 }
 
 /// How much a line is wanted among those wanted for the same reason; the lowest goes first.
@@ -58,25 +76,13 @@ impl Rank {
 pub(super) struct Want {
     reasons: Vec<(Reason, Rank)>,
     /// The last time that was waited before a dial; 0 before the first.
-    waited_ms: u64,
+    pub(super) waited_ms: u64,
     /// Since when the line is up.
     up: Option<Time>,
     /// We ended the line ourselves, or its peer broke the protocol: it is not dialled until
     /// somebody asks again.
-    resting: bool,
+    pub(super) resting: bool,
 }
-
-/// When standing wants are dialled again.
-#[derive(Debug)]
-pub(super) struct Redials {
-    pub(super) timers: Timers,
-    pub(super) rng: Rng,
-    /// How many peers are wanted.
-    pub(super) wants: u32,
-}
-
-/// Wants that one tick dials; those left are due at once. Each costs two agreements.
-const DIALS_A_CALL: usize = 8;
 
 impl Switch {
     // C. Commands: standing wants.
@@ -177,7 +183,7 @@ impl Switch {
         link.is_some_and(|link| link.wants.standing)
     }
 
-    /// True if a line is kept to anybody.
+    /// True if a line is wanted to anybody, whether or not there is one.
     pub const fn has_wants(&self) -> bool {
         self.redials.wants > 0
     }
@@ -196,7 +202,7 @@ impl Switch {
                     key,
                 },
                 addresses: record.addresses().collect(),
-                wanted: record.want.is_some(),
+                wanted: record.want.as_ref().is_some_and(Want::is_kept),
                 line: record.line,
             })
         })
@@ -207,6 +213,7 @@ impl Switch {
     pub(super) fn want(&mut self, pair: Pair, reason: Reason, rank: Rank) -> Option<Slot> {
         let most = match reason {
             Reason::Kept => self.config.life.wants_max,
+            Reason::Near => self.lan.lines_most(),
         };
         let rank_of = |want: &Want| want.reasons.iter().find(|it| it.0 == reason).map(|it| it.1);
         let others = self.known.newest_first();
@@ -330,91 +337,6 @@ impl Switch {
         self.link_of(self.lines.find(local, peer)?)
     }
 
-    /// Dials what is due.
-    pub(super) fn redial_due(&mut self, now: Time) {
-        for _ in 0..DIALS_A_CALL {
-            let Some(slot) = self.redials.timers.pop_due(now) else {
-                break;
-            };
-            self.dial(now, slot, true);
-        }
-    }
-
-    /// Every want is dialled now, and the waits begin anew: the network may be another one.
-    pub(super) fn redial_all(&mut self, now: Time) {
-        self.redial_where(now, |_| true);
-    }
-
-    /// The wants of a hashname that was just installed are dialled now.
-    pub(super) fn redial_of(&mut self, now: Time, local: Hashname) {
-        self.redial_where(now, |pair| pair.0 == local);
-    }
-
-    fn redial_where(&mut self, now: Time, which: impl Fn(&Pair) -> bool) {
-        let all = self.known.newest_first();
-        let all = all.filter(|(_, record)| record.want.is_some() && which(&record.pair));
-        let all: Vec<_> = all.map(|(slot, _)| slot).collect();
-        for slot in all {
-            let want = self.known.get_mut(slot).and_then(|it| it.want.as_mut());
-            if let Some(want) = want.filter(|want| !want.resting) {
-                want.waited_ms = 0;
-                self.redials.timers.set(slot, Some(now));
-            }
-        }
-    }
-
-    /// Sees to it that there is a line, or will be. With `again`, an `open` asks on every known path
-    /// even if there is one: its peer may have forgotten it.
-    fn dial(&mut self, now: Time, slot: Slot, again: bool) {
-        let Some(record) = self.known.get(slot).filter(|it| it.want.is_some()) else {
-            return;
-        };
-        let (local, key) = record.pair;
-        let Ok(peer) = self.peer_of(local, &key) else {
-            return;
-        };
-        let addresses: Vec<SocketAddr> = record.addresses().collect();
-        let routes = self.routes_to(&addresses);
-        let Some(at) = self.link_to(local, peer.hashname) else {
-            let opened = self.open_link(now, local, peer, &routes).ok();
-            match opened.and_then(|at| self.links.get_mut(at)) {
-                Some(link) => link.wants.standing = true,
-                None => self.redial_later(now, slot),
-            }
-            return;
-        };
-        let Some(link) = self.links.get_mut(at) else {
-            return;
-        };
-        link.wants.standing = true;
-        let (line, is_up) = match link.phase {
-            Phase::Connecting { line } => (line, false),
-            Phase::Up { line } => (line, true),
-            Phase::Closing { .. } | Phase::Down(_) => return,
-        };
-        if again || !is_up {
-            let first = self.first_beyond(now, at);
-            self.lines.reopen(now, line, &routes, first);
-        }
-        self.touch(at);
-    }
-
-    /// The next dial, after a wait twice as long as the last one, give or take chance: peers that
-    /// lost each other at one time do not all come back at one time.
-    fn redial_later(&mut self, now: Time, slot: Slot) {
-        let life = &self.config.life;
-        let want = self.known.get_mut(slot).and_then(|it| it.want.as_mut());
-        let Some(want) = want.filter(|want| !want.resting) else {
-            self.redials.timers.set(slot, None);
-            return;
-        };
-        let twice = want.waited_ms.saturating_mul(2);
-        want.waited_ms = twice.clamp(life.redial_first_ms, life.redial_most_ms);
-        let us = want.waited_ms.saturating_mul(1000);
-        let jittered = us - self.redials.rng.below(us / 4 + 1);
-        self.redials.timers.set(slot, Some(now.plus_us(jittered)));
-    }
-
     /// A line came up: its peer is worth remembering, and a want for it is served.
     pub(super) fn on_known_up(&mut self, now: Time, at: Slot) {
         let Some(link) = self.links.get(at) else {
@@ -458,7 +380,9 @@ impl Switch {
         let all = all.filter(|(_, record)| record.pair.0 == local && record.want.is_some());
         let all: Vec<_> = all.map(|(slot, _)| slot).collect();
         for slot in all {
-            self.unwant(now, slot, Reason::Kept);
+            for reason in Reason::ALL {
+                self.unwant(now, slot, reason);
+            }
         }
         self.note_change(now);
     }

@@ -193,6 +193,11 @@ impl Tree {
         self.me
     }
 
+    /// True if it takes nobody below itself.
+    pub fn is_leaf(&self) -> bool {
+        self.config.place.leaf
+    }
+
     /// Where it stands.
     pub fn standing(&self) -> Standing {
         Standing {

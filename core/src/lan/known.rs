@@ -1,0 +1,282 @@
+//! Who was heard: when last, where, and whether it is believed. Of each key only what is newer than
+//! everything before it counts, so that nothing that was recorded is heard again.
+
+use alloc::{
+    collections::{BTreeMap, BTreeSet},
+    vec::Vec,
+};
+use core::net::{IpAddr, SocketAddr};
+
+use super::{Announcement, Config, Unheard};
+use crate::{
+    base::{Time, Wall},
+    identity::{Hashname, PublicKey},
+};
+
+/// Addresses that are kept of one: as many networks as most machines have.
+const PLACES_MOST: usize = 4;
+/// Instances of other spaces that are counted.
+const STRANGERS_MOST: usize = 512;
+
+/// Somebody who was heard.
+#[derive(Debug)]
+struct Record {
+    key: PublicKey,
+    /// Where it was heard first.
+    from: IpAddr,
+    instance: u32,
+    /// The time that its last announcement bears.
+    wall_ms: u64,
+    /// How far its clock goes before ours.
+    ahead_ms: i64,
+    /// It made its announcements when they came, and not long ago.
+    is_believed: bool,
+    is_gone: bool,
+    heard: Time,
+    places: Vec<(SocketAddr, Time)>,
+    load: u8,
+    leaf: bool,
+    tree: bool,
+}
+
+/// What an announcement that is heard changes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Change {
+    /// Nothing but the time.
+    None,
+    /// Somebody is there who was not, or has started again.
+    Came,
+    /// Its addresses are others.
+    Moved,
+    /// It says that it goes.
+    Went,
+}
+
+/// Somebody on the local network, as the switch deals with it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Found {
+    /// Its key.
+    pub key: PublicKey,
+    /// Where it takes lines, the best networks first.
+    pub addresses: Vec<SocketAddr>,
+    /// How much it has to do already.
+    pub load: u8,
+    /// It takes nobody below itself in the tree.
+    pub leaf: bool,
+    /// It takes part in the tree of the space.
+    pub tree: bool,
+}
+
+/// All of them, for each of our identities.
+#[derive(Debug, Default)]
+pub(super) struct Known {
+    records: BTreeMap<(Hashname, [u8; 32]), Record>,
+    /// Instances of other spaces, as far as they can be told without knowing them.
+    strangers: BTreeMap<u32, Time>,
+}
+
+impl Known {
+    /// True if this can only be what was heard before.
+    pub(super) fn is_old(&self, local: Hashname, key: [u8; 32], wall: Wall) -> bool {
+        let record = self.records.get(&(local, key));
+        record.is_some_and(|record| wall.as_ms() <= record.wall_ms)
+    }
+
+    /// True if it is there already.
+    pub(super) fn is_there(&self, local: Hashname, key: [u8; 32]) -> bool {
+        let record = self.records.get(&(local, key));
+        record.is_some_and(|record| record.is_believed && !record.is_gone)
+    }
+
+    /// Takes an announcement whose signature was checked. `wall` is our time, if it is known, and
+    /// `echoed` says whether the announcement names us.
+    pub(super) fn hear(
+        &mut self,
+        (now, wall): (Time, Option<Wall>),
+        local: Hashname,
+        (said, from): (&Announcement, SocketAddr),
+        echoed: bool,
+        config: &Config,
+    ) -> Result<Change, Unheard> {
+        let id = (local, *said.key.as_bytes());
+        if self.is_old(local, id.1, said.wall) {
+            return Err(Unheard::Replayed);
+        }
+        let ahead_ms = wall.map(|wall| apart_ms(said.wall, wall));
+        let window_ms = i64::from(config.window_ms);
+        let record = self.records.get_mut(&id);
+        let same = record.as_ref().filter(|it| it.instance == said.instance);
+        // Of somebody who is believed the clock may be off, but then always by the same.
+        let usual_ms = same.filter(|it| it.is_believed).map_or(0, |it| it.ahead_ms);
+        let is_timely = ahead_ms.is_some_and(|it| (it - usual_ms).abs() <= window_ms);
+        let is_believed = is_timely || echoed;
+        if record.is_none() {
+            self.admit(local, from.ip(), config)?;
+        }
+        let leaves = said.capabilities.leaves;
+        let record = self.records.entry(id).or_insert_with(|| Record {
+            key: said.key,
+            from: from.ip(),
+            instance: said.instance,
+            wall_ms: 0,
+            ahead_ms: 0,
+            is_believed: false,
+            is_gone: true,
+            heard: now,
+            places: Vec::new(),
+            load: 0,
+            leaf: false,
+            tree: false,
+        });
+        record.wall_ms = said.wall.as_ms();
+        record.heard = now;
+        if !is_believed {
+            return Err(Unheard::Untimely);
+        }
+        record.ahead_ms = ahead_ms.unwrap_or(0);
+        record.load = said.load;
+        (record.leaf, record.tree) = (said.capabilities.leaf, said.capabilities.tree);
+        let was_there = record.is_believed && !record.is_gone;
+        let is_other = record.instance != said.instance;
+        (record.is_believed, record.instance) = (true, said.instance);
+        if leaves {
+            record.is_gone = true;
+            record.places.clear();
+            return Ok(if was_there { Change::Went } else { Change::None });
+        }
+        record.is_gone = false;
+        if is_other {
+            record.places.clear();
+        }
+        let mut place = from;
+        place.set_port(said.port);
+        let moved = record.visit(now, place);
+        Ok(match (was_there && !is_other, moved) {
+            (false, _) => Change::Came,
+            (true, true) => Change::Moved,
+            (true, false) => Change::None,
+        })
+    }
+
+    /// Whether somebody new finds room.
+    fn admit(&self, local: Hashname, from: IpAddr, config: &Config) -> Result<(), Unheard> {
+        if self.records.len() >= config.known_max as usize {
+            return Err(Unheard::Full);
+        }
+        let of_local = self.records.range((local, [0; 32])..=(local, [0xff; 32]));
+        let there = of_local.filter(|(_, it)| it.from == from).count();
+        if there >= config.known_per_address_max as usize {
+            return Err(Unheard::Full);
+        }
+        Ok(())
+    }
+
+    /// Somebody of a space that we are not in announces itself.
+    pub(super) fn pass(&mut self, now: Time, instance: u32) {
+        if self.strangers.len() < STRANGERS_MOST || self.strangers.contains_key(&instance) {
+            self.strangers.insert(instance, now);
+        }
+    }
+
+    /// Those of the space of `local` who are there.
+    pub(super) fn found(&self, local: Hashname) -> impl Iterator<Item = Found> + '_ {
+        let all = self.records.range((local, [0; 32])..=(local, [0xff; 32]));
+        let there = all.filter(|(_, it)| it.is_believed && !it.is_gone);
+        there.map(|(_, record)| Found {
+            key: record.key,
+            addresses: record.best(),
+            load: record.load,
+            leaf: record.leaf,
+            tree: record.tree,
+        })
+    }
+
+    /// How many switches announce themselves, of whatever space.
+    pub(super) fn switches(&self) -> usize {
+        let there = self.records.values().filter(|record| !record.is_gone);
+        let own: BTreeSet<u32> = there.map(|record| record.instance).collect();
+        let strange = self.strangers.keys().filter(|it| !own.contains(it));
+        own.len() + strange.count()
+    }
+
+    /// Forgets those who were silent for so long, and tells whose neighbours are others now. What is
+    /// forgotten is too old to be heard again.
+    pub(super) fn expire(&mut self, now: Time, silent_ms: u64, config: &Config) -> Vec<Hashname> {
+        let mut changed = Vec::new();
+        self.strangers
+            .retain(|_, heard| now.since_us(*heard) < silent_ms.saturating_mul(1000));
+        // Longer than an announcement counts, whichever way the clocks differ.
+        let keep_ms = silent_ms.max(u64::from(config.window_ms).saturating_mul(2));
+        self.records.retain(|(local, _), record| {
+            let silent_us = now.since_us(record.heard);
+            let is_silent = silent_us >= silent_ms.saturating_mul(1000);
+            let was_there = record.is_believed && !record.is_gone;
+            let places = record.places.len();
+            record
+                .places
+                .retain(|(_, seen)| now.since_us(*seen) < silent_ms.saturating_mul(1000));
+            if was_there && (is_silent || record.places.len() < places) {
+                record.is_gone |= is_silent;
+                changed.push(*local);
+            }
+            silent_us < keep_ms.saturating_mul(1000)
+        });
+        changed.dedup();
+        changed
+    }
+
+    /// Nobody of this space matters any more.
+    pub(super) fn forget(&mut self, local: Hashname) {
+        self.records.retain(|(of, _), _| *of != local);
+    }
+
+    /// True if nobody is remembered.
+    pub(super) fn is_empty(&self) -> bool {
+        self.records.is_empty() && self.strangers.is_empty()
+    }
+}
+
+impl Record {
+    /// It was heard from there. True if it was not before.
+    fn visit(&mut self, now: Time, place: SocketAddr) -> bool {
+        if let Some(known) = self.places.iter_mut().find(|it| it.0 == place) {
+            known.1 = now;
+            return false;
+        }
+        // On one address it has one port.
+        self.places.retain(|(other, _)| other.ip() != place.ip());
+        if self.places.len() >= PLACES_MOST {
+            let oldest = self.places.iter().enumerate().min_by_key(|(_, it)| it.1);
+            if let Some((at, _)) = oldest {
+                self.places.remove(at);
+            }
+        }
+        self.places.push((place, now));
+        true
+    }
+
+    /// Its addresses of the widest reach: those that others can be told, else those of the link,
+    /// else those of this machine alone.
+    fn best(&self) -> Vec<SocketAddr> {
+        let best = self.places.iter().map(|it| reach(it.0.ip())).max();
+        let best = self.places.iter().filter(|it| Some(reach(it.0.ip())) == best);
+        best.map(|it| it.0).collect()
+    }
+}
+
+/// The more, the wider an address reaches.
+const fn reach(address: IpAddr) -> u8 {
+    match address {
+        IpAddr::V4(v4) if v4.is_loopback() => 0,
+        IpAddr::V6(v6) if v6.is_loopback() => 0,
+        IpAddr::V4(v4) if v4.is_link_local() => 1,
+        IpAddr::V6(v6) if v6.is_unicast_link_local() => 1,
+        IpAddr::V4(_) | IpAddr::V6(_) => 2,
+    }
+}
+
+/// How far one clock goes before the other.
+fn apart_ms(one: Wall, other: Wall) -> i64 {
+    let apart = i128::from(one.as_ms()) - i128::from(other.as_ms());
+    i64::try_from(apart).unwrap_or(if apart < 0 { i64::MIN / 4 } else { i64::MAX / 4 })
+}

@@ -1,0 +1,424 @@
+//! The room: which identities are announced where and when, and what comes of what is heard.
+
+use alloc::{collections::VecDeque, vec::Vec};
+use core::net::SocketAddr;
+
+use zeroize::Zeroizing;
+
+use super::{
+    Announcement, Capabilities, Config, Found, Heard, LocalNetwork, PORTS, TagKey, Unheard, Verify,
+    known::{Change, Known},
+    rhythm::Rhythm,
+};
+use crate::{
+    base::{Bucket, Effects, Finder, Rng, Time, Wall},
+    identity::{Hashname, Keys, SecretKey, SpaceId},
+    wire::{Path, Route},
+};
+
+/// Networks that are announced on, at most; of more, the first count.
+pub const NETWORKS_MOST: usize = 64;
+/// Announcements that wait to be sent; beyond it all of them are dropped for newer ones.
+const OUT_MOST: usize = 4_096;
+/// Longest pauses after which somebody is not there any more.
+const SILENT_PAUSES: u64 = 3;
+/// Purses for those who are heard: a sender has one of them, by a hash that only we know.
+const PURSES: usize = 64;
+/// How many bursts of answers may follow each other at once; then there is one a second.
+const ANSWERS_AT_ONCE: u32 = 8;
+/// From so many switches on, an answer may take its whole time.
+const CROWD: usize = 8;
+/// How often it is looked who has been silent for too long.
+const LOOK_MS: u64 = 1_000;
+
+/// What the switch learns.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Effect {
+    /// Others came, went, or are to be reached elsewhere.
+    Changed {
+        /// Whose neighbours.
+        local: Hashname,
+    },
+}
+
+/// One of our identities that is announced.
+#[derive(Debug)]
+pub struct Member {
+    /// Its name.
+    pub local: Hashname,
+    /// Its space.
+    pub space: SpaceId,
+    /// It signs the announcements.
+    pub secret: SecretKey,
+    /// What the space knows its announcements by, the one that is used first.
+    pub tag_keys: Vec<Zeroizing<TagKey>>,
+}
+
+/// What is said of an identity beside where it is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Own {
+    /// How much it has to do already.
+    pub load: u8,
+    /// It takes part in the tree of its space.
+    pub tree: bool,
+    /// It takes nobody below itself there.
+    pub leaf: bool,
+}
+
+/// Where an announcement came from.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Came {
+    /// The system's index of the interface, 0 if it does not say.
+    pub interface: u32,
+    /// Its sender.
+    pub from: SocketAddr,
+}
+
+/// A network, and the port at which lines are taken there.
+type Station = (LocalNetwork, u16);
+
+/// Announcements of one switch.
+#[derive(Debug)]
+pub struct Lan {
+    config: Config,
+    rng: Rng,
+    instance: u32,
+    members: Vec<Member>,
+    stations: Vec<Station>,
+    rhythm: Option<Rhythm>,
+    known: Known,
+    /// Who is to learn that we heard it just now, by its instance.
+    echo: u32,
+    /// Somebody was heard since the burst began.
+    is_answered: bool,
+    /// The time that our last announcement bears.
+    said_ms: u64,
+    /// The rounds of announcements so far.
+    rounds: u64,
+    checks: Bucket,
+    answers: Bucket,
+    purses: Vec<Bucket>,
+    finder: Finder,
+    looked: Time,
+    out: VecDeque<(Route, Vec<u8>)>,
+}
+
+impl Lan {
+    /// Nobody is announced yet.
+    pub fn new(config: &Config, mut rng: Rng) -> Self {
+        Self {
+            // 0 stands for nobody.
+            instance: rng.u32().max(1),
+            finder: Finder::new(&mut rng),
+            rng,
+            members: Vec::new(),
+            stations: Vec::new(),
+            rhythm: None,
+            known: Known::default(),
+            echo: 0,
+            is_answered: false,
+            said_ms: 0,
+            rounds: 0,
+            checks: Bucket::new(config.checks_per_s, config.checks_per_s),
+            answers: Bucket::new(1, ANSWERS_AT_ONCE),
+            purses: Vec::new(),
+            looked: Time::ZERO,
+            out: VecDeque::new(),
+            config: config.clone(),
+        }
+    }
+
+    /// True if somebody is announced.
+    pub const fn is_announcing(&self) -> bool {
+        !self.members.is_empty()
+    }
+
+    /// True if this identity is announced.
+    pub fn has(&self, local: Hashname) -> bool {
+        self.members.iter().any(|member| member.local == local)
+    }
+
+    /// The identities that are announced.
+    pub fn locals(&self) -> impl Iterator<Item = Hashname> + '_ {
+        self.members.iter().map(|member| member.local)
+    }
+
+    /// The networks to announce on, each with the port at which lines are taken there. If they are
+    /// others than before, a burst begins.
+    pub fn set_stations(&mut self, now: Time, stations: impl Iterator<Item = Station>) {
+        let stations: Vec<Station> = stations.take(NETWORKS_MOST).collect();
+        if stations == self.stations {
+            return;
+        }
+        self.stations = stations;
+        self.wake(now);
+    }
+
+    /// Others are to learn of us again: the machine slept, say.
+    pub fn wake(&mut self, now: Time) {
+        self.is_answered = false;
+        if let Some(rhythm) = &mut self.rhythm {
+            rhythm.begin(now);
+        }
+    }
+
+    /// Announces an identity from now on.
+    pub fn announce(&mut self, now: Time, member: Member) {
+        self.members.push(member);
+        self.rhythm
+            .get_or_insert_with(|| Rhythm::new(now, &mut self.rng));
+        if self.purses.is_empty() {
+            let most = self.config.heard_per_s.saturating_mul(3);
+            let purse = || Bucket::new(self.config.heard_per_s, most);
+            self.purses = core::iter::repeat_with(purse).take(PURSES).collect();
+        }
+        self.wake(now);
+    }
+
+    /// The space of an identity has other keys for its tags.
+    pub fn set_tag_keys(&mut self, local: Hashname, tag_keys: Vec<Zeroizing<TagKey>>) {
+        let member = self.members.iter_mut().find(|it| it.local == local);
+        if let Some(member) = member {
+            member.tag_keys = tag_keys;
+        }
+    }
+
+    /// Announces an identity no more, and says so.
+    pub fn hush(&mut self, now: Time, wall: Option<Wall>, local: Hashname) {
+        let Some(at) = self.members.iter().position(|it| it.local == local) else {
+            return;
+        };
+        let capabilities = Capabilities {
+            leaves: true,
+            ..Capabilities::default()
+        };
+        let said = (Own::default(), capabilities);
+        self.say(now, wall, at, said);
+        self.members.remove(at);
+        self.known.forget(local);
+        if self.members.is_empty() {
+            self.rhythm = None;
+        }
+    }
+
+    /// Those of the space of `local` who are there.
+    pub fn found(&self, local: Hashname) -> impl Iterator<Item = Found> + '_ {
+        self.known.found(local)
+    }
+
+    /// When something is due.
+    pub fn deadline(&self) -> Option<Time> {
+        let rhythm = self.rhythm.as_ref()?;
+        let says = !self.stations.is_empty();
+        let next = if says { rhythm.next() } else { Time::NEVER };
+        let look = if self.known.is_empty() {
+            Time::NEVER
+        } else {
+            self.looked.plus_ms(LOOK_MS)
+        };
+        Some(next.min(look)).filter(|at| *at < Time::NEVER)
+    }
+
+    /// Announces if that is due, and forgets who was silent for long. `own` tells what is to be said
+    /// of each identity.
+    pub fn on_deadline(
+        &mut self,
+        now: Time,
+        wall: Option<Wall>,
+        own: &dyn Fn(Hashname) -> Own,
+        fx: &mut Effects<Effect>,
+    ) {
+        if now >= self.looked.plus_ms(LOOK_MS) && !self.known.is_empty() {
+            self.looked = now;
+            let pause_ms = Rhythm::longest_ms(self.known.switches());
+            let changed = self
+                .known
+                .expire(now, pause_ms * SILENT_PAUSES, &self.config);
+            for local in changed {
+                fx.push(Effect::Changed { local });
+            }
+        }
+        let due = self.rhythm.as_ref().is_some_and(|it| it.next() <= now);
+        if !due || self.stations.is_empty() {
+            return;
+        }
+        if self.out.len() > OUT_MOST {
+            // Nobody fetches it.
+            self.out.clear();
+        }
+        let is_news = self.rhythm.as_ref().is_some_and(Rhythm::is_news);
+        for at in 0..self.members.len() {
+            let own = own(self.members[at].local);
+            let capabilities = Capabilities {
+                leaves: false,
+                asks: is_news && !self.is_answered,
+                leaf: own.leaf,
+                tree: own.tree,
+            };
+            self.say(now, wall, at, (own, capabilities));
+        }
+        self.rounds += 1;
+        self.echo = 0;
+        let switches = self.known.switches();
+        if let Some(rhythm) = &mut self.rhythm {
+            rhythm.on_said(now, switches);
+        }
+    }
+
+    /// Queues what is said of an identity, on every network. Each network hears another moment, and
+    /// each time another network the first, so that whoever is on several hears of all.
+    fn say(
+        &mut self,
+        now: Time,
+        wall: Option<Wall>,
+        at: usize,
+        (own, capabilities): (Own, Capabilities),
+    ) {
+        let wall_ms = wall.map_or(now.as_us() / 1000, Wall::as_ms);
+        let turn = (now.as_us() / 1000 / u64::from(self.config.port_ms)) as usize;
+        let port = PORTS[turn % PORTS.len()];
+        let count = self.stations.len();
+        let member = &self.members[at];
+        for n in 0..count {
+            let (network, lines_port) = self.stations[(n + self.rounds as usize) % count];
+            self.said_ms = wall_ms.max(self.said_ms + 1);
+            let announcement = Announcement {
+                key: member.secret.public(),
+                instance: self.instance,
+                echo: self.echo,
+                wall: Wall::from_ms(self.said_ms),
+                port: lines_port,
+                load: own.load,
+                capabilities,
+            };
+            let Some(tag_key) = member.tag_keys.first() else {
+                return;
+            };
+            let bytes = announcement.write(tag_key, &member.space, &member.secret);
+            for to in network.destinations(port) {
+                let route = Route {
+                    socket: network.socket,
+                    path: Path::new(Some(network.local), to),
+                };
+                self.out.push_back((route, bytes.clone()));
+            }
+        }
+    }
+
+    /// True if something is to be sent.
+    pub fn has_output(&self) -> bool {
+        !self.out.is_empty()
+    }
+
+    /// Writes the next announcement, if `buf` has room for it.
+    pub fn poll(&mut self, buf: &mut [u8]) -> Option<(Route, usize)> {
+        let (_, bytes) = self.out.front()?;
+        buf.get_mut(..bytes.len())?.copy_from_slice(bytes);
+        let (route, bytes) = self.out.pop_front()?;
+        Some((route, bytes.len()))
+    }
+
+    /// An announcement came, the body of a packet that [`is_announcement`](super::is_announcement).
+    ///
+    /// # Errors
+    /// [`Unheard`] if it comes to nothing.
+    pub fn on_packet(
+        &mut self,
+        (now, wall): (Time, Option<Wall>),
+        came: Came,
+        body: &[u8],
+        (keys, verify): (Keys, Verify<'_>),
+        fx: &mut Effects<Effect>,
+    ) -> Result<(), Unheard> {
+        let heard = Heard::parse(body)?;
+        if heard.instance() == self.instance {
+            // What we said comes back to us.
+            return Ok(());
+        }
+        if !self.is_near(came) {
+            return Err(Unheard::Network);
+        }
+        let purse = self.finder.hash(&came.from) as usize % PURSES;
+        let purse = self.purses.get_mut(purse).ok_or(Unheard::Strange)?;
+        if !purse.take(now, 1, 0) {
+            return Err(Unheard::Crowd);
+        }
+        let mut members = self.members.iter();
+        let member = members.find(|it| it.tag_keys.iter().any(|key| heard.is_of(key)));
+        let Some(member) = member else {
+            self.known.pass(now, heard.instance());
+            return Err(Unheard::Strange);
+        };
+        let (local, space) = (member.local, member.space);
+        if self.known.is_old(local, heard.key(), heard.wall()) {
+            return Err(Unheard::Replayed);
+        }
+        // Those who are not known yet go before those who only say that they are still there.
+        let spare = if self.known.is_there(local, heard.key()) {
+            self.config.checks_per_s / 2
+        } else {
+            0
+        };
+        if !self.checks.take(now, 1, spare) {
+            return Err(Unheard::Crowd);
+        }
+        let key = keys(&heard.key()).map_err(|_illegal| Unheard::Forged)?;
+        let said = heard.check(&space, key, verify)?;
+        self.hear((now, wall), local, (&said, came.from), fx)
+    }
+
+    /// An announcement that its key has signed.
+    fn hear(
+        &mut self,
+        (now, wall): (Time, Option<Wall>),
+        local: Hashname,
+        (said, from): (&Announcement, SocketAddr),
+        fx: &mut Effects<Effect>,
+    ) -> Result<(), Unheard> {
+        let echoed = said.echo == self.instance;
+        let at = (now, wall);
+        let heard = self
+            .known
+            .hear(at, local, (said, from), echoed, &self.config);
+        let change = match heard {
+            Ok(change) => change,
+            Err(Unheard::Untimely) => {
+                self.echo = said.instance;
+                self.answer(now);
+                return Err(Unheard::Untimely);
+            }
+            Err(unheard) => return Err(unheard),
+        };
+        self.is_answered = true;
+        if let Some(rhythm) = &mut self.rhythm {
+            rhythm.on_heard(self.config.answers_enough);
+        }
+        if change != Change::None {
+            fx.push(Effect::Changed { local });
+        }
+        if change == Change::Came || said.capabilities.asks {
+            self.answer(now);
+        }
+        Ok(())
+    }
+
+    /// Lets somebody new learn of us, a little later than others perhaps.
+    fn answer(&mut self, now: Time) {
+        let most_us = u64::from(self.config.answer_ms) * 1000;
+        let crowd = self.known.switches().min(CROWD) as u64;
+        let delay_us = self.rng.below(most_us * crowd / CROWD as u64 + 1);
+        let rhythm = self.rhythm.as_mut().filter(|it| !it.is_answering());
+        if let Some(rhythm) = rhythm.filter(|_| self.answers.take(now, 1, 0)) {
+            rhythm.answer(now.plus_us(delay_us));
+        }
+    }
+
+    /// True if it came by a network that is announced on, from an address of that.
+    fn is_near(&self, came: Came) -> bool {
+        let is_it = |network: &LocalNetwork| {
+            let is_there = came.interface == 0 || came.interface == network.interface;
+            is_there && network.has(came.from.ip())
+        };
+        self.stations.iter().any(|(network, _)| is_it(network))
+    }
+}

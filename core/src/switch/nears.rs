@@ -1,0 +1,254 @@
+//! What follows from who is on the local network: those who are not in our tree are asked into it,
+//! and lines are kept to some of those who have least to do, one more than is needed.
+
+use alloc::{collections::BTreeMap, vec::Vec};
+use core::cmp::Reverse;
+
+use super::{
+    Switch,
+    link::Phase,
+    wants::{Rank, Reason},
+};
+use crate::{
+    base::{Slot, Time},
+    identity::{Hashname, PublicKey},
+    lan::Found,
+};
+
+/// Whoever stands alone waits so long after it has found somebody, to see who else is there.
+const GATHER_MS: u64 = 20;
+/// Of a tree so many members ask somebody from outside at a time, whatever its size.
+const ASKERS: u64 = 4;
+/// How often it is looked whether lines are missing, while some are.
+const SHORT_MS: u64 = 250;
+
+/// What is kept for one identity.
+#[derive(Debug)]
+pub(super) struct Near {
+    pub(super) local: Hashname,
+    /// The caller was told that its neighbours are others, and has not taken it.
+    pub(super) is_told: bool,
+    /// When it is looked next who is there.
+    pub(super) look_at: Option<Time>,
+    /// Since when there is anybody.
+    since: Option<Time>,
+    /// Since when those are outside of our tree who are.
+    outside: BTreeMap<[u8; 32], Time>,
+    /// Since when there are more lines than are wanted.
+    surplus: Option<Time>,
+}
+
+impl Near {
+    pub(super) const fn new(local: Hashname) -> Self {
+        Self {
+            local,
+            is_told: false,
+            look_at: None,
+            since: None,
+            outside: BTreeMap::new(),
+            surplus: None,
+        }
+    }
+
+    /// Looks then, if not before.
+    fn look_by(&mut self, at: Time) {
+        self.look_at = Some(self.look_at.map_or(at, |other| other.min(at)));
+    }
+}
+
+impl Switch {
+    /// Others are there than before.
+    pub(super) fn on_near_changed(&mut self, now: Time, local: Hashname) {
+        let tree = self.trees.find_staying(local);
+        let waits = tree.is_some().then_some(GATHER_MS);
+        let is_placed = tree.is_some_and(|tree| tree.standing().members > 1);
+        let meet_ms = u64::from(self.lan.config.meet_ms);
+        let wait_ms = waits.map_or(0, |ms| if is_placed { meet_ms } else { ms });
+        if let Some(near) = self.lan.near(local) {
+            near.look_by(now.plus_ms(wait_ms));
+        }
+    }
+
+    /// Looks who is there, for every identity for which that is due.
+    pub(super) fn look_near(&mut self, now: Time) {
+        let is_due = |at: Option<Time>| at.is_some_and(|at| at <= now);
+        let due = self.lan.nears.iter().filter(|near| is_due(near.look_at));
+        for local in due.map(|near| near.local).collect::<Vec<_>>() {
+            let found: Vec<Found> = self.lan.room.found(local).collect();
+            let meet_ms = u64::from(self.lan.config.meet_ms);
+            // Not all at once.
+            let next_ms = meet_ms - meet_ms / 4 + self.lan.rng.below(meet_ms / 2 + 1);
+            let Some(near) = self.lan.near(local) else {
+                continue;
+            };
+            near.look_at = (!found.is_empty()).then(|| now.plus_ms(next_ms));
+            near.since = (!found.is_empty()).then(|| near.since.unwrap_or(now));
+            self.meet_near(now, local, &found);
+            self.hold_near(now, local, &found);
+        }
+    }
+
+    /// Asks somebody who is not in our tree into it.
+    fn meet_near(&mut self, now: Time, local: Hashname, found: &[Found]) {
+        let Some(tree) = self.trees.find_staying(local) else {
+            return;
+        };
+        let (members, image, me) = (tree.standing().members, tree.image(), tree.me().key);
+        let is_outside = |it: &&Found| {
+            let known = image.find(&it.key).filter(|it| it.depth.is_some());
+            it.tree && known.is_none()
+        };
+        let outside: Vec<&Found> = found.iter().filter(is_outside).collect();
+        let Some(near) = self.lan.nears.iter_mut().find(|it| it.local == local) else {
+            return;
+        };
+        let is_there = |key: &[u8; 32]| outside.iter().any(|it| it.key.as_bytes() == key);
+        near.outside.retain(|key, _| is_there(key));
+        for it in &outside {
+            near.outside.entry(*it.key.as_bytes()).or_insert(now);
+        }
+        let meet_us = u64::from(self.lan.config.meet_ms) * 1000;
+        let is_long = |it: &&&Found| {
+            let since = near.outside.get(it.key.as_bytes());
+            since.is_some_and(|since| now.since_us(*since) >= meet_us)
+        };
+        let chosen = if members <= 1 {
+            // Those who stand in a tree go first, and of those who stand alone the least key, which
+            // waits for the others.
+            let rank = |it: &&&Found| (it.leaf, it.load == 0, it.load, it.key);
+            let best = outside.iter().min_by_key(rank);
+            let waits = |it: &&Found| it.load == 0 && me < it.key && !is_long(&it);
+            best.copied().filter(|it| !waits(it))
+        } else {
+            let long: Vec<_> = outside.iter().filter(is_long).collect();
+            let is_asker = self.lan.rng.below(members.into()) < ASKERS;
+            let at = self.lan.rng.below(long.len() as u64) as usize;
+            long.get(at).filter(|_| is_asker).map(|it| **it)
+        };
+        if let Some(it) = chosen {
+            let contact = [(it.key, it.addresses.clone())];
+            self.command_tree_with(now, local, |tree, fx| tree.join(now, &contact, fx));
+        }
+    }
+
+    /// Sees to it that there are as many lines as are wanted, and no more for long.
+    fn hold_near(&mut self, now: Time, local: Hashname, found: &[Found]) {
+        let gone = |key: &PublicKey| found.iter().all(|it| it.key != *key);
+        self.unwant_near(now, local, gone);
+        let lines = self.lan.config.lines as usize;
+        let meet_us = u64::from(self.lan.config.meet_ms) * 1000;
+        let in_tree = self.trees.find_staying(local).is_some();
+        let Some(near) = self.lan.near(local) else {
+            return;
+        };
+        let is_long = near
+            .since
+            .is_some_and(|since| now.since_us(since) >= meet_us);
+        if in_tree && !is_long {
+            // The tree makes lines of its own first.
+            return;
+        }
+        let (linked, spare): (Vec<&Found>, Vec<&Found>) =
+            found.iter().partition(|it| self.is_linked(local, &it.key));
+        if linked.len() < lines {
+            self.want_near(now, local, spare, lines - linked.len());
+            if let Some(near) = self.lan.near(local) {
+                near.surplus = None;
+                near.look_by(now.plus_ms(SHORT_MS));
+            }
+        } else {
+            self.trim_near(now, local, &linked, lines);
+        }
+    }
+
+    /// Dials those who have least to do; of those alike, each identity others.
+    fn want_near(&mut self, now: Time, local: Hashname, mut spare: Vec<&Found>, most: usize) {
+        let own = self.lines.identity(local).map(|it| it.0);
+        let apart = |key: &PublicKey| {
+            let own = own.as_ref().map_or(&[0; 32], PublicKey::as_bytes);
+            let pairs = own.iter().zip(key.as_bytes());
+            pairs.map(|(a, b)| a ^ b).collect::<Vec<u8>>()
+        };
+        spare.sort_by_cached_key(|it| (it.load, apart(&it.key)));
+        let kept = self.config.life.kept_addresses_max;
+        let wanted = |switch: &Self, it: &Found| {
+            let slot = switch.known.find(&(local, it.key))?;
+            let want = switch.known.get(slot)?.want.as_ref()?;
+            want.is_for(Reason::Near).then_some(())
+        };
+        let fresh: Vec<&Found> = spare
+            .into_iter()
+            .filter(|it| wanted(self, it).is_none())
+            .take(most)
+            .collect();
+        for it in fresh {
+            let rank = Rank(u8::MAX - it.load.max(1));
+            let Some(slot) = self.want((local, it.key), Reason::Near, rank) else {
+                return;
+            };
+            if let Some(record) = self.known.get_mut(slot) {
+                record.give(&it.addresses, kept);
+            }
+            self.dial(now, slot, false);
+        }
+    }
+
+    /// Lets the line go whose peer has most to do, if there have been too many for long.
+    fn trim_near(&mut self, now: Time, local: Hashname, linked: &[&Found], lines: usize) {
+        let surplus_us = u64::from(self.lan.config.surplus_ms) * 1000;
+        let Some(near) = self.lan.near(local) else {
+            return;
+        };
+        if linked.len() <= lines {
+            near.surplus = None;
+            return;
+        }
+        let since = *near.surplus.get_or_insert(now);
+        if now.since_us(since) < surplus_us {
+            return;
+        }
+        let wanted = self.wanted_near(local);
+        let held = linked
+            .iter()
+            .filter(|it| wanted.iter().any(|(_, key)| *key == it.key));
+        let busiest = held.max_by_key(|it| (it.load, Reverse(it.key)));
+        if let Some(key) = busiest.map(|it| it.key) {
+            self.unwant_near(now, local, |other| *other == key);
+        }
+    }
+
+    /// True if there is a line to this peer, or will be.
+    fn is_linked(&self, local: Hashname, key: &PublicKey) -> bool {
+        let peer = self.peer_of(local, key).ok();
+        let at = peer.and_then(|peer| self.link_to(local, peer.hashname));
+        let link = at.and_then(|at| self.links.get(at));
+        link.is_some_and(|link| match link.phase {
+            Phase::Connecting { .. } | Phase::Up { .. } => true,
+            Phase::Closing { .. } | Phase::Down(_) => false,
+        })
+    }
+
+    /// Whom lines are wanted to on the local network.
+    fn wanted_near(&self, local: Hashname) -> Vec<(Slot, PublicKey)> {
+        let all = self.known.newest_first();
+        let wanted = all.filter(|(_, record)| {
+            let want = record.want.as_ref();
+            record.pair.0 == local && want.is_some_and(|want| want.is_for(Reason::Near))
+        });
+        wanted.map(|(slot, record)| (slot, record.pair.1)).collect()
+    }
+
+    /// Wants no line on the local network any more to those whom `which` names.
+    pub(super) fn unwant_near(
+        &mut self,
+        now: Time,
+        local: Hashname,
+        which: impl Fn(&PublicKey) -> bool,
+    ) {
+        for (slot, key) in self.wanted_near(local) {
+            if which(&key) {
+                self.unwant(now, slot, Reason::Near);
+            }
+        }
+    }
+}
