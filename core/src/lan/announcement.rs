@@ -75,7 +75,10 @@ pub struct Heard<'a> {
 impl Capabilities {
     fn byte(self) -> u8 {
         let flags = [self.leaves, self.asks, self.leaf, self.tree];
-        let bits = flags.iter().zip(0..).map(|(flag, at)| u8::from(*flag) << at);
+        let bits = flags
+            .iter()
+            .zip(0..)
+            .map(|(flag, at)| u8::from(*flag) << at);
         bits.sum()
     }
 
@@ -90,7 +93,7 @@ impl Capabilities {
 }
 
 /// What only somebody who knows the key of the space can write, and another one each time.
-fn tag(key: &TagKey, signed: &[u8; SIGNED]) -> [u8; TAG] {
+pub(super) fn tag(key: &TagKey, signed: &[u8; SIGNED]) -> [u8; TAG] {
     let mut hash = Sha256::new();
     hash.update(b"hydroid/1 announcement\0");
     hash.update(key);
@@ -261,7 +264,11 @@ mod tests {
     fn lan_announcement_that_was_changed_or_cut_is_not_heard() {
         let bytes = announcement().write(&TAG_KEY, &SPACE, &secret());
         for at in 0..bytes.len() {
-            assert_eq!(hear(&bytes[..at], &SPACE), Err(Unheard::Form), "cut at {at}");
+            assert_eq!(
+                hear(&bytes[..at], &SPACE),
+                Err(Unheard::Form),
+                "cut at {at}"
+            );
             let mut changed = bytes.clone();
             changed[at] ^= 0x10;
             assert!(hear(&changed, &SPACE).is_err(), "changed at {at}");

@@ -1,10 +1,7 @@
 //! Who was heard: when last, where, and whether it is believed. Of each key only what is newer than
 //! everything before it counts, so that nothing that was recorded is heard again.
 
-use alloc::{
-    collections::{BTreeMap, BTreeSet},
-    vec::Vec,
-};
+use alloc::{collections::BTreeMap, vec::Vec};
 use core::net::{IpAddr, SocketAddr};
 
 use super::{Announcement, Config, Unheard};
@@ -71,6 +68,8 @@ pub struct Found {
 #[derive(Debug, Default)]
 pub(super) struct Known {
     records: BTreeMap<(Hashname, [u8; 32]), Record>,
+    /// Instances of those who are there, and how many records each has.
+    instances: BTreeMap<u32, u32>,
     /// Instances of other spaces, as far as they can be told without knowing them.
     strangers: BTreeMap<u32, Time>,
 }
@@ -130,6 +129,7 @@ impl Known {
         });
         record.wall_ms = said.wall.as_ms();
         record.heard = now;
+        self.strangers.remove(&said.instance);
         if !is_believed {
             return Err(Unheard::Untimely);
         }
@@ -138,13 +138,22 @@ impl Known {
         (record.leaf, record.tree) = (said.capabilities.leaf, said.capabilities.tree);
         let was_there = record.is_believed && !record.is_gone;
         let is_other = record.instance != said.instance;
-        (record.is_believed, record.instance) = (true, said.instance);
+        let was = core::mem::replace(&mut record.instance, said.instance);
+        record.is_believed = true;
+        if was_there {
+            uncount(&mut self.instances, was);
+        }
         if leaves {
             record.is_gone = true;
             record.places.clear();
-            return Ok(if was_there { Change::Went } else { Change::None });
+            return Ok(if was_there {
+                Change::Went
+            } else {
+                Change::None
+            });
         }
         record.is_gone = false;
+        *self.instances.entry(said.instance).or_default() += 1;
         if is_other {
             record.places.clear();
         }
@@ -173,7 +182,9 @@ impl Known {
 
     /// Somebody of a space that we are not in announces itself.
     pub(super) fn pass(&mut self, now: Time, instance: u32) {
-        if self.strangers.len() < STRANGERS_MOST || self.strangers.contains_key(&instance) {
+        let is_known = self.instances.contains_key(&instance);
+        let has_room = self.strangers.len() < STRANGERS_MOST;
+        if !is_known && (has_room || self.strangers.contains_key(&instance)) {
             self.strangers.insert(instance, now);
         }
     }
@@ -193,10 +204,7 @@ impl Known {
 
     /// How many switches announce themselves, of whatever space.
     pub(super) fn switches(&self) -> usize {
-        let there = self.records.values().filter(|record| !record.is_gone);
-        let own: BTreeSet<u32> = there.map(|record| record.instance).collect();
-        let strange = self.strangers.keys().filter(|it| !own.contains(it));
-        own.len() + strange.count()
+        self.instances.len() + self.strangers.len()
     }
 
     /// Forgets those who were silent for so long, and tells whose neighbours are others now. What is
@@ -207,6 +215,7 @@ impl Known {
             .retain(|_, heard| now.since_us(*heard) < silent_ms.saturating_mul(1000));
         // Longer than an announcement counts, whichever way the clocks differ.
         let keep_ms = silent_ms.max(u64::from(config.window_ms).saturating_mul(2));
+        let instances = &mut self.instances;
         self.records.retain(|(local, _), record| {
             let silent_us = now.since_us(record.heard);
             let is_silent = silent_us >= silent_ms.saturating_mul(1000);
@@ -216,7 +225,10 @@ impl Known {
                 .places
                 .retain(|(_, seen)| now.since_us(*seen) < silent_ms.saturating_mul(1000));
             if was_there && (is_silent || record.places.len() < places) {
-                record.is_gone |= is_silent;
+                if is_silent {
+                    record.is_gone = true;
+                    uncount(instances, record.instance);
+                }
                 changed.push(*local);
             }
             silent_us < keep_ms.saturating_mul(1000)
@@ -227,7 +239,13 @@ impl Known {
 
     /// Nobody of this space matters any more.
     pub(super) fn forget(&mut self, local: Hashname) {
-        self.records.retain(|(of, _), _| *of != local);
+        let instances = &mut self.instances;
+        self.records.retain(|(of, _), record| {
+            if *of == local && record.is_believed && !record.is_gone {
+                uncount(instances, record.instance);
+            }
+            *of != local
+        });
     }
 
     /// True if nobody is remembered.
@@ -259,8 +277,21 @@ impl Record {
     /// else those of this machine alone.
     fn best(&self) -> Vec<SocketAddr> {
         let best = self.places.iter().map(|it| reach(it.0.ip())).max();
-        let best = self.places.iter().filter(|it| Some(reach(it.0.ip())) == best);
+        let best = self
+            .places
+            .iter()
+            .filter(|it| Some(reach(it.0.ip())) == best);
         best.map(|it| it.0).collect()
+    }
+}
+
+/// One of an instance's records is there no more.
+fn uncount(instances: &mut BTreeMap<u32, u32>, instance: u32) {
+    if let Some(count) = instances.get_mut(&instance) {
+        *count -= 1;
+        if *count == 0 {
+            instances.remove(&instance);
+        }
     }
 }
 
@@ -278,5 +309,9 @@ const fn reach(address: IpAddr) -> u8 {
 /// How far one clock goes before the other.
 fn apart_ms(one: Wall, other: Wall) -> i64 {
     let apart = i128::from(one.as_ms()) - i128::from(other.as_ms());
-    i64::try_from(apart).unwrap_or(if apart < 0 { i64::MIN / 4 } else { i64::MAX / 4 })
+    i64::try_from(apart).unwrap_or(if apart < 0 {
+        i64::MIN / 4
+    } else {
+        i64::MAX / 4
+    })
 }

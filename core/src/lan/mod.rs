@@ -13,9 +13,7 @@ mod room;
 mod tests;
 mod unheard;
 
-pub use announcement::{
-    Announcement, Capabilities, Heard, TagKey, Verify, is_announcement,
-};
+pub use announcement::{Announcement, Capabilities, Heard, TagKey, Verify, is_announcement};
 pub use config::Config;
 pub use known::Found;
 pub use network::{GROUP_V4, GROUP_V6, LocalNetwork, NetworkError, PORTS};

@@ -201,13 +201,10 @@ impl Switch {
     ) -> Result<(), Unheard> {
         let wall = self.wall_if_told(now);
         let provider = self.trees.provider;
-        let verify = |space: &SpaceId,
-                      key: &PublicKey,
-                      kind: &str,
-                      bytes: &[u8],
-                      signature: &Signature| {
-            provider.verify(key, kind, space, bytes, signature)
-        };
+        let verify =
+            |space: &SpaceId, key: &PublicKey, kind: &str, bytes: &[u8], signature: &Signature| {
+                provider.verify(key, kind, space, bytes, signature)
+            };
         let (room, fx) = (&mut self.lan.room, &mut self.lan.fx);
         room.on_packet((now, wall), came, body, (provider.keys(), &verify), fx)
     }

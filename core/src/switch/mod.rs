@@ -40,8 +40,8 @@ use kept::Kept;
 use known::Known;
 use lans::Lans;
 use link::{Carried, Fates, Link, Periods, Phase};
-use trees::Trees;
 use redial::Redials;
+use trees::Trees;
 
 pub use self::{
     config::{Config, Life},

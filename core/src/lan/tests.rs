@@ -1,0 +1,553 @@
+//! The room alone: rooms on one wire, with neither switch nor socket.
+
+use std::{collections::BTreeMap, net::SocketAddr, vec, vec::Vec};
+
+use zeroize::Zeroizing;
+
+use super::*;
+use crate::{
+    base::{Effects, Rng, Seed, Time, Wall},
+    identity::{Hashname, Keys, PublicKey, SecretKey, Signature, SpaceId},
+    wire::{Head, Packet, SocketId},
+};
+
+const SPACE: SpaceId = SpaceId::from_bytes([7; 32]);
+const WALL_MS: u64 = 1_700_000_000_000;
+
+fn verify(
+    space: &SpaceId,
+    key: &PublicKey,
+    kind: &str,
+    bytes: &[u8],
+    signature: &Signature,
+) -> bool {
+    key.verify(kind, space, bytes, signature)
+}
+
+/// A room with one identity and one network.
+struct Host {
+    lan: Lan,
+    local: Hashname,
+    key: PublicKey,
+    address: SocketAddr,
+    /// How far its clock goes before the others'; `None` if nobody told it the time.
+    ahead_ms: Option<i64>,
+    own: Own,
+    changed: u32,
+    dropped: BTreeMap<&'static str, u64>,
+    /// It takes every signature for a good one, which costs nothing.
+    trusts: bool,
+}
+
+fn name(n: u16) -> Hashname {
+    let mut bytes = [0; 20];
+    bytes[..2].copy_from_slice(&n.to_be_bytes());
+    Hashname::from_bytes(bytes)
+}
+
+fn secret(n: u16) -> SecretKey {
+    let mut bytes = [1; 32];
+    bytes[..2].copy_from_slice(&n.to_be_bytes());
+    SecretKey::from_bytes(&bytes)
+}
+
+fn network(n: u16) -> LocalNetwork {
+    let [a, b] = n.to_be_bytes();
+    LocalNetwork {
+        interface: 1,
+        socket: SocketId(9),
+        local: [10, 0, a, b].into(),
+        prefix_bits: 8,
+        broadcast: Some([10, 255, 255, 255].into()),
+        multicast: true,
+    }
+}
+
+fn member(n: u16, tag_key: TagKey) -> Member {
+    Member {
+        local: name(n),
+        space: SPACE,
+        secret: secret(n),
+        tag_keys: vec![Zeroizing::new(tag_key)],
+    }
+}
+
+impl Host {
+    fn new(seed: u64, n: u16, config: &Config) -> Self {
+        let mut bytes = [0; 32];
+        bytes[..8].copy_from_slice(&seed.to_be_bytes());
+        bytes[8..10].copy_from_slice(&n.to_be_bytes());
+        let mut lan = Lan::new(config, Rng::new(&Seed::new(bytes)));
+        lan.announce(Time::ZERO, member(n, [3; 32]));
+        Self {
+            lan,
+            local: name(n),
+            key: secret(n).public(),
+            address: SocketAddr::from((network(n).local, 40_000)),
+            ahead_ms: Some(0),
+            own: Own::default(),
+            changed: 0,
+            dropped: BTreeMap::new(),
+            trusts: false,
+        }
+    }
+
+    fn wall(&self, now: Time) -> Option<Wall> {
+        let right = i128::from(WALL_MS + now.as_us() / 1000);
+        let ahead_ms = self.ahead_ms?;
+        let shown = u64::try_from(right + i128::from(ahead_ms)).unwrap();
+        Some(Wall::from_ms(shown))
+    }
+
+    fn hear(&mut self, now: Time, from: SocketAddr, packet: &[u8]) -> Result<(), Unheard> {
+        let packet = Packet::decode(packet).expect("it is one");
+        assert!(matches!(packet.head, Head::Binary(head) if is_announcement(head)));
+        let mut fx = Effects::new(8);
+        let at = (now, self.wall(now));
+        let came = Came { interface: 1, from };
+        let trusting = |_: &SpaceId, _: &PublicKey, _: &str, _: &[u8], _: &Signature| true;
+        let verify: Verify<'_> = if self.trusts { &trusting } else { &verify };
+        let keys = (PublicKey::from_bytes as Keys, verify);
+        let heard = self.lan.on_packet(at, came, packet.body, keys, &mut fx);
+        while fx.pop().is_some() {
+            self.changed += 1;
+        }
+        if let Err(unheard) = heard {
+            *self.dropped.entry(unheard.code()).or_default() += 1;
+        }
+        heard
+    }
+
+    fn knows(&self, other: &Self) -> bool {
+        self.lan.found(self.local).any(|it| it.key == other.key)
+    }
+
+    fn neighbours(&self) -> usize {
+        self.lan.found(self.local).count()
+    }
+}
+
+/// Hosts on one wire.
+struct Wire {
+    hosts: Vec<Host>,
+    now: Time,
+    dice: Rng,
+    /// Of a thousand packets so many reach nobody, each for itself.
+    loss: u64,
+    /// What is under way: when it arrives, from whom, to whom, and its bytes.
+    flying: BTreeMap<(Time, u64), (usize, usize, Vec<u8>)>,
+    flown: u64,
+    /// Logical announcements: those of one host at one instant are one.
+    said: Vec<Time>,
+    recorded: Vec<(SocketAddr, Vec<u8>)>,
+    /// Hosts that do not run yet, or any more.
+    off: Vec<usize>,
+}
+
+impl Wire {
+    fn new(seed: u64, count: u16, config: &Config) -> Self {
+        let mut wire = Self {
+            hosts: (0..count).map(|n| Host::new(seed, n, config)).collect(),
+            now: Time::ZERO,
+            dice: Rng::new(&Seed::new([seed as u8; 32])),
+            loss: 0,
+            flying: BTreeMap::new(),
+            flown: 0,
+            said: Vec::new(),
+            recorded: Vec::new(),
+            off: Vec::new(),
+        };
+        for n in 0..count {
+            wire.start(n);
+        }
+        wire
+    }
+
+    fn start(&mut self, n: u16) {
+        self.off.retain(|off| *off != usize::from(n));
+        let stations = [(network(n), 40_000)].into_iter();
+        self.hosts[usize::from(n)]
+            .lan
+            .set_stations(self.now, stations);
+    }
+
+    /// Runs until `done`, or for so long; true if it was done.
+    fn until(&mut self, ms: u64, mut done: impl FnMut(&Self) -> bool) -> bool {
+        let end = self.now.plus_ms(ms);
+        loop {
+            self.speak();
+            if done(self) {
+                return true;
+            }
+            let due = self.hosts.iter().enumerate();
+            let due = due.filter(|(n, _)| !self.off.contains(n));
+            let due = due.filter_map(|(_, host)| host.lan.deadline()).min();
+            let arrives = self.flying.keys().next().map(|it| it.0);
+            let next = due.into_iter().chain(arrives).min().unwrap_or(Time::NEVER);
+            if next > end {
+                self.now = end;
+                return false;
+            }
+            self.now = self.now.max(next);
+            self.step();
+        }
+    }
+
+    fn step(&mut self) {
+        let now = self.now;
+        while let Some(entry) = self.flying.first_entry() {
+            if entry.key().0 > now {
+                break;
+            }
+            let (from, to, bytes) = entry.remove();
+            if self.off.contains(&to) {
+                continue;
+            }
+            let from = self.hosts[from].address;
+            let _heard = self.hosts[to].hear(now, from, &bytes);
+        }
+        for (n, host) in self.hosts.iter_mut().enumerate() {
+            if self.off.contains(&n) || host.lan.deadline().is_none_or(|at| at > now) {
+                continue;
+            }
+            let (wall, own) = (host.wall(now), host.own);
+            let mut fx = Effects::new(8);
+            host.lan.on_deadline(now, wall, &|_| own, &mut fx);
+            while fx.pop().is_some() {
+                host.changed += 1;
+            }
+        }
+    }
+
+    fn speak(&mut self) {
+        let mut buf = [0; 256];
+        for from in 0..self.hosts.len() {
+            let mut spoke = false;
+            while let Some((route, len)) = self.hosts[from].lan.poll(&mut buf) {
+                spoke = true;
+                assert_eq!(route.socket, SocketId(9));
+                if route.path.remote.ip().is_multicast() {
+                    self.send(from, &buf[..len]);
+                }
+            }
+            if spoke {
+                self.said.push(self.now);
+            }
+        }
+    }
+
+    fn send(&mut self, from: usize, bytes: &[u8]) {
+        self.recorded
+            .push((self.hosts[from].address, bytes.to_vec()));
+        for to in 0..self.hosts.len() {
+            if to == from || self.dice.below(1_000) < self.loss {
+                continue;
+            }
+            self.flown += 1;
+            let at = self.now.plus_us(100 + self.dice.below(400));
+            let flight = (from, to, bytes.to_vec());
+            self.flying.insert((at, self.flown), flight);
+        }
+    }
+
+    fn all_know_all(&self) -> bool {
+        let most = self.hosts.len() - 1;
+        self.hosts.iter().all(|host| host.neighbours() == most)
+    }
+
+    fn ms(&self) -> u64 {
+        self.now.as_us() / 1000
+    }
+}
+
+#[test]
+fn lan_two_that_start_find_each_other_at_once() {
+    for seed in 0..50 {
+        let mut wire = Wire::new(seed, 2, &Config::default());
+        wire.off.push(1);
+        let later = wire.dice.below(3_000);
+        assert!(!wire.until(later, Wire::all_know_all));
+        let from = wire.now;
+        wire.start(1);
+        assert!(wire.until(1_000, Wire::all_know_all));
+        let took_us = wire.now.since_us(from);
+        assert!(took_us <= 15_000, "seed {seed}: {took_us} us");
+    }
+}
+
+#[test]
+fn lan_those_who_start_at_the_same_moment_on_the_same_port_find_each_other() {
+    for seed in 0..1_000 {
+        let mut wire = Wire::new(seed, 2, &Config::default());
+        assert!(wire.until(100, Wire::all_know_all), "seed {seed}");
+    }
+}
+
+#[test]
+fn lan_loss_of_a_third_delays_and_hides_nobody() {
+    let mut took = Vec::new();
+    for seed in 0..300 {
+        let mut wire = Wire::new(seed, 2, &Config::default());
+        wire.loss = 300;
+        assert!(wire.until(60_000, Wire::all_know_all), "seed {seed}");
+        took.push(wire.ms());
+    }
+    took.sort_unstable();
+    assert!(took[took.len() * 99 / 100] <= 3_000, "{took:?}");
+}
+
+#[test]
+fn lan_fifty_that_start_together_all_know_each_other_soon() {
+    for seed in 0..3 {
+        let mut wire = Wire::new(seed, 50, &Config::default());
+        assert!(wire.until(1_500, Wire::all_know_all), "seed {seed}");
+        // One more is told of enough of them, and they all learn of it.
+        let mut more = Wire::new(seed, 51, &Config::default());
+        more.off.push(50);
+        more.until(30_000, |_| false);
+        more.start(50);
+        let before = more.said.len();
+        assert!(more.until(300, |it| it.hosts[50].neighbours() >= 5));
+        assert!(more.until(1_500, |it| {
+            it.hosts[..50].iter().all(|host| host.knows(&it.hosts[50]))
+        }));
+        let said = more.said.len() - before;
+        assert!(said <= 40, "{said} answers");
+    }
+}
+
+#[test]
+fn lan_settled_network_says_five_things_a_second_at_most() {
+    for count in [2_u16, 13, 200] {
+        let mut wire = Wire::new(1, count, &Config::default());
+        for host in &mut wire.hosts {
+            host.trusts = count > 50;
+        }
+        // Until all know each other, and each has paused.
+        let pause_ms = rhythm::Rhythm::longest_ms(count.into());
+        wire.until(60_000 + 2 * pause_ms, |_| false);
+        assert!(wire.all_know_all(), "{count}");
+        let from = wire.said.len();
+        let ms = 60_000 + pause_ms;
+        wire.until(ms, |_| false);
+        let said = (wire.said.len() - from) as u64;
+        assert!(said * 1_000 <= 5 * ms, "{count}: {said} in {ms} ms");
+        assert!(wire.all_know_all(), "{count}: nobody is taken for gone");
+    }
+}
+
+#[test]
+fn lan_whoever_leaves_says_so_and_whoever_falls_silent_is_missed() {
+    let mut wire = Wire::new(4, 3, &Config::default());
+    assert!(wire.until(100, Wire::all_know_all));
+    wire.until(5_000, |_| false);
+    let (now, wall) = (wire.now, wire.hosts[2].wall(wire.now));
+    let local = wire.hosts[2].local;
+    wire.hosts[2].lan.hush(now, wall, local);
+    assert!(wire.until(2, |it| !it.hosts[0].knows(&it.hosts[2])));
+    wire.off.push(2);
+    wire.until(10_000, |_| false);
+    assert!(wire.hosts[0].knows(&wire.hosts[1]));
+    assert_eq!(wire.hosts[0].neighbours(), 1);
+    wire.off.push(1);
+    let changed = wire.hosts[0].changed;
+    assert!(wire.until(30_000, |it| it.hosts[0].neighbours() == 0));
+    assert_eq!(wire.hosts[0].changed, changed + 1);
+}
+
+#[test]
+fn lan_nothing_that_was_recorded_is_heard_again() {
+    let mut wire = Wire::new(5, 4, &Config::default());
+    wire.until(20_000, |_| false);
+    assert!(wire.all_know_all());
+    // One leaves, one falls silent, one starts again.
+    let (now, wall) = (wire.now, wire.hosts[1].wall(wire.now));
+    let local = wire.hosts[1].local;
+    wire.hosts[1].lan.hush(now, wall, local);
+    wire.until(100, |_| false);
+    wire.off.extend([1, 2]);
+    wire.hosts[3] = Host::new(77, 3, &Config::default());
+    wire.start(3);
+    // For as long as anybody could believe it, everything that was ever said is said again.
+    for _ in 0..120 {
+        wire.until(1_000, |_| false);
+        let now = wire.now;
+        for (from, bytes) in wire.recorded.clone() {
+            let victim = &mut wire.hosts[0];
+            let before = (victim.neighbours(), victim.changed);
+            let heard = victim.hear(now, from, &bytes);
+            assert!(
+                heard.is_err() || from == victim.address,
+                "{heard:?} at {now:?}"
+            );
+            assert_eq!((victim.neighbours(), victim.changed), before);
+        }
+    }
+    // Somebody who starts now hears nothing of it either, once it is a minute old.
+    let mut late = Host::new(99, 9, &Config::default());
+    late.lan
+        .set_stations(wire.now, [(network(9), 40_000)].into_iter());
+    for (from, bytes) in &wire.recorded {
+        let _untimely = late.hear(wire.now.plus_ms(60_000), *from, bytes);
+    }
+    assert_eq!(late.neighbours(), 0);
+}
+
+#[test]
+fn lan_forged_announcements_are_not_heard_and_cost_little() {
+    let mut wire = Wire::new(6, 2, &Config::default());
+    assert!(wire.until(100, Wire::all_know_all));
+    let from = wire.hosts[1].address;
+    let own = wire.recorded.iter().rev().find(|it| it.0 == from);
+    let real = own.expect("it said something").1.clone();
+    let now = wire.now;
+    let before = wire.hosts[0].changed;
+    for n in 0_u32..10_000 {
+        let mut forged = real.clone();
+        let at = 11 + n as usize % (real.len() - 11);
+        forged[at] ^= 1 << (n % 8);
+        // Whoever knows the space can write a tag; all others fail there already.
+        let signed: [u8; 52] = forged[11..63].try_into().unwrap();
+        let tag = announcement_tag(&signed);
+        forged[3..11].copy_from_slice(&tag);
+        let [_, a, b, c] = n.to_be_bytes();
+        let source = SocketAddr::from(([10, a, b, c], 7));
+        let heard = wire.hosts[0].hear(now.plus_us(u64::from(n) * 100), source, &forged);
+        assert!(heard.is_err(), "{n}");
+    }
+    assert_eq!(wire.hosts[0].changed, before);
+    assert_eq!(wire.hosts[0].neighbours(), 1);
+    // In that second no more signatures were checked than one may cost us, twice: the purse was full.
+    let checked = wire.hosts[0].dropped["announcement_forged"];
+    assert!(
+        checked <= 2 * u64::from(Config::default().checks_per_s),
+        "{checked}"
+    );
+    // And the others are heard as before.
+    wire.until(8_000, |_| false);
+    assert!(wire.all_know_all());
+}
+
+fn announcement_tag(signed: &[u8; 52]) -> [u8; 8] {
+    announcement::tag(&[3; 32], signed)
+}
+
+#[test]
+fn lan_clocks_that_are_off_only_cost_a_word_more() {
+    for (one, other) in [
+        (Some(0), Some(3_600_000)),
+        (Some(-40_000_000), Some(9_000_000)),
+        (None, Some(0)),
+        (None, None),
+    ] {
+        let mut wire = Wire::new(7, 2, &Config::default());
+        (wire.hosts[0].ahead_ms, wire.hosts[1].ahead_ms) = (one, other);
+        assert!(wire.until(1_000, Wire::all_know_all), "{one:?} {other:?}");
+        wire.until(60_000, |_| false);
+        assert!(wire.all_know_all(), "{one:?} {other:?} for good");
+        // A clock that is set right meanwhile is no other host.
+        wire.hosts[0].ahead_ms = Some(0);
+        wire.until(60_000, |_| false);
+        assert!(wire.all_know_all(), "{one:?} {other:?} set");
+    }
+}
+
+#[test]
+fn lan_announcements_from_elsewhere_are_not_heard() {
+    let mut wire = Wire::new(8, 2, &Config::default());
+    wire.until(1, |_| false);
+    let said = wire.recorded[0].1.clone();
+    let now = wire.now;
+    let host = &mut wire.hosts[1];
+    let far = "192.0.2.1:9".parse().unwrap();
+    assert_eq!(host.hear(now, far, &said), Err(Unheard::Network));
+    let packet = Packet::decode(&said).unwrap();
+    let mut fx = Effects::new(8);
+    let came = Came {
+        interface: 2,
+        from: "10.0.0.9:9".parse().unwrap(),
+    };
+    let keys = (PublicKey::from_bytes as Keys, &verify as Verify<'_>);
+    let at = (now, None);
+    let heard = host.lan.on_packet(at, came, packet.body, keys, &mut fx);
+    assert_eq!(heard, Err(Unheard::Network));
+    let other = host
+        .lan
+        .on_packet(at, came, &packet.body[1..], keys, &mut fx);
+    assert_eq!(other, Err(Unheard::Form));
+}
+
+#[test]
+fn lan_known_ones_are_bounded_in_all_and_for_each_address() {
+    let config = Config {
+        known_max: 20,
+        known_per_address_max: 5,
+        checks_per_s: 1_000,
+        heard_per_s: 1_000,
+        ..Config::default()
+    };
+    let mut host = Host::new(9, 0, &config);
+    host.lan
+        .set_stations(Time::ZERO, [(network(0), 1)].into_iter());
+    for n in 1..100_u16 {
+        let said = Announcement {
+            key: secret(n).public(),
+            instance: n.into(),
+            echo: 0,
+            wall: Wall::from_ms(WALL_MS),
+            port: 1,
+            load: 0,
+            capabilities: Capabilities::default(),
+        };
+        let bytes = said.write(&[3; 32], &SPACE, &secret(n));
+        // The first ten are of one address.
+        let source = if n <= 10 { 200 } else { n };
+        let from = SocketAddr::from((network(source).local, 9));
+        let heard = host.hear(Time::ZERO, from, &bytes);
+        let is_full = (6..=10).contains(&n) || n > 25;
+        assert_eq!(heard == Err(Unheard::Full), is_full, "{n}: {heard:?}");
+    }
+    assert_eq!(host.neighbours(), 20);
+}
+
+#[test]
+fn lan_port_that_is_sent_to_changes_and_every_network_is_said_to() {
+    let config = Config {
+        port_ms: 10_000,
+        ..Config::default()
+    };
+    let mut host = Host::new(10, 0, &config);
+    let networks = [
+        (network(0), 1),
+        (
+            LocalNetwork {
+                interface: 2,
+                socket: SocketId(5),
+                broadcast: None,
+                local: "fe80::1".parse().unwrap(),
+                ..network(0)
+            },
+            2,
+        ),
+    ];
+    host.lan.set_stations(Time::ZERO, networks.into_iter());
+    let mut ports = BTreeMap::new();
+    let mut buf = [0; 256];
+    let end = Time::ZERO.plus_ms(60_000);
+    let mut short = [0; 100];
+    while let Some(now) = host.lan.deadline().filter(|at| *at < end) {
+        let mut fx = Effects::new(8);
+        host.lan
+            .on_deadline(now, host.wall(now), &|_| Own::default(), &mut fx);
+        assert!(host.lan.has_output());
+        assert_eq!(host.lan.poll(&mut short), None, "it waits for room");
+        let mut to = Vec::new();
+        while let Some((route, _)) = host.lan.poll(&mut buf) {
+            *ports.entry(route.path.remote.port()).or_insert(0) += 1;
+            to.push((route.socket.0, route.path.remote.ip().is_multicast()));
+        }
+        to.sort_unstable();
+        assert_eq!(to, [(5, true), (9, false), (9, true)]);
+    }
+    assert!(ports.keys().eq(PORTS.iter()), "{ports:?}");
+}
