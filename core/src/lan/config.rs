@@ -28,7 +28,7 @@ pub struct Config {
     /// Lines that are kept to members on the local network, those of the tree counted: one, and one
     /// to fall back on. 0 keeps none.
     pub lines: u32,
-    /// A line more than that is let go after so long.
+    /// Where there are two lines more than that, one that was made for it is let go after so long.
     pub surplus_ms: u32,
     /// Whoever stands in a tree asks a member that is not in it into it after so long.
     pub meet_ms: u32,

@@ -9,7 +9,7 @@ use super::{Event, LanEvent, Neighbour, Peer, SpaceCommandError, Switch, Transmi
 use crate::{
     base::{Deadline, Effects, Rng, Time, Wall, Why},
     identity::{Hashname, PublicKey, SecretKey, Signature, SpaceId},
-    lan::{self, Came, Effect, Lan, LocalNetwork, Member, NETWORKS_MOST, TagKey, Unheard},
+    lan::{self, Came, Effect, Found, Lan, LocalNetwork, Member, NETWORKS_MOST, TagKey, Unheard},
     tree::Tree,
 };
 
@@ -130,7 +130,7 @@ impl Switch {
     /// their keys. That they hold these keys is proven, and nothing else of them.
     pub fn neighbours(&self, local: Hashname) -> impl Iterator<Item = Neighbour> + '_ {
         let identity = self.lines.identity(local);
-        let found = self.lan.room.found(local);
+        let found = self.found_near(local);
         found.filter_map(move |found| {
             let (_, space) = identity?;
             Some(Neighbour {
@@ -142,6 +142,17 @@ impl Switch {
                 load: found.load,
             })
         })
+    }
+
+    /// Those who are there and whom the space has not put out.
+    pub(super) fn found_near(&self, local: Hashname) -> impl Iterator<Item = Found> + '_ {
+        let admission = self.lines.admission(local);
+        let is_out = move |key: &PublicKey| {
+            let statement = admission.map(|it| it.document().statement());
+            statement.is_some_and(|it| it.revoked.contains(key))
+        };
+        let found = self.lan.room.found(local);
+        found.filter(move |it| !is_out(&it.key))
     }
 
     /// What it kept on the local network for this identity ends.

@@ -74,7 +74,7 @@ impl Switch {
         let is_due = |at: Option<Time>| at.is_some_and(|at| at <= now);
         let due = self.lan.nears.iter().filter(|near| is_due(near.look_at));
         for local in due.map(|near| near.local).collect::<Vec<_>>() {
-            let found: Vec<Found> = self.lan.room.found(local).collect();
+            let found: Vec<Found> = self.found_near(local).collect();
             let meet_ms = u64::from(self.lan.config.meet_ms);
             // Not all at once.
             let next_ms = meet_ms - meet_ms / 4 + self.lan.rng.below(meet_ms / 2 + 1);
@@ -169,7 +169,11 @@ impl Switch {
             let pairs = own.iter().zip(key.as_bytes());
             pairs.map(|(a, b)| a ^ b).collect::<Vec<u8>>()
         };
-        spare.sort_by_cached_key(|it| (it.load, apart(&it.key)));
+        // Loads of the usual size say nothing, and are old when they are heard.
+        let usual = u8::try_from(self.lan.config.lines)
+            .unwrap_or(u8::MAX)
+            .saturating_mul(2);
+        spare.sort_by_cached_key(|it| (it.load / usual.max(1), apart(&it.key)));
         let kept = self.config.life.kept_addresses_max;
         let wanted = |switch: &Self, it: &Found| {
             let slot = switch.known.find(&(local, it.key))?;
@@ -199,7 +203,7 @@ impl Switch {
         let Some(near) = self.lan.near(local) else {
             return;
         };
-        if linked.len() <= lines {
+        if linked.len() <= lines + 1 {
             near.surplus = None;
             return;
         }
@@ -214,6 +218,11 @@ impl Switch {
         let busiest = held.max_by_key(|it| (it.load, Reverse(it.key)));
         if let Some(key) = busiest.map(|it| it.key) {
             self.unwant_near(now, local, |other| *other == key);
+            // Until it is gone, unless its peer wants it, it does not count as one too many.
+            let gone_ms = self.config.life.unheld_timeout_ms;
+            if let Some(near) = self.lan.near(local) {
+                near.surplus = Some(now.plus_ms(gone_ms));
+            }
         }
     }
 

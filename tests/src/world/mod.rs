@@ -8,6 +8,7 @@ mod dice;
 mod disk;
 mod faults;
 mod hosts;
+mod hub;
 mod link;
 mod network;
 mod node;
@@ -91,6 +92,7 @@ pub struct World {
     ways: BTreeMap<(SocketAddr, SocketAddr), Link>,
     pipes: BTreeMap<(usize, usize), link::Pipe>,
     partitions: Vec<Partition>,
+    hubs: Vec<hub::Hub>,
     /// Nodes whose outputs are to be taken.
     busy: VecDeque<usize>,
     /// Nodes that have told something since somebody asked.
@@ -172,6 +174,7 @@ impl World {
             ways: BTreeMap::new(),
             pipes: BTreeMap::new(),
             partitions: Vec::new(),
+            hubs: Vec::new(),
             busy: VecDeque::new(),
             heard: VecDeque::new(),
             strides: None,
@@ -336,7 +339,12 @@ impl World {
         let mut step = Step::begin(&self.nodes.all[n].switch, now);
         while let Some((transmit, from)) = self.nodes.all[n].give_out(now, buf, &mut step) {
             for datagram in buf[..transmit.len].chunks(transmit.segment) {
-                self.send((n, from), transmit.path.remote, datagram);
+                let to = transmit.path.remote;
+                if hub::is_everybody(to.ip()) {
+                    self.say_to_all((n, from), datagram);
+                } else {
+                    self.send((n, from), to, datagram);
+                }
             }
         }
         let node = &mut self.nodes.all[n];

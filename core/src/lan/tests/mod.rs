@@ -1,5 +1,7 @@
 //! The room alone: rooms on one wire, with neither switch nor socket.
 
+mod protocol;
+
 use std::{collections::BTreeMap, net::SocketAddr, vec, vec::Vec};
 
 use zeroize::Zeroizing;
