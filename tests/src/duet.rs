@@ -1,6 +1,8 @@
 //! Two switches that are recorded and do with each other whatever a switch can be asked to do, so
 //! that their tapes hold every call.
 
+mod near;
+
 use std::{collections::BTreeMap, collections::VecDeque, net::SocketAddr};
 
 use hydroid_core::{
@@ -300,6 +302,7 @@ pub fn everything(
         .handle_sent_error(now, &lost, SentError::TooLarge);
     duet.run(5_000);
     trees(&mut duet, &keys, &open);
+    near::near(&mut duet, &keys, &open);
     let again = again(&mut duet, providers[0], tape, (&keys[0], &open));
     closed(&mut duet, &keys);
     last(&mut duet, me, &keys[1]);

@@ -86,13 +86,13 @@ fn told(world: &mut World, n: usize) -> bool {
     told.is_some()
 }
 
-// S3.1, S3.4, S4.2, S4.3, S4.4: whoever starts announces itself, finds and is found.
+// S3.1, S3.2, S3.4, S4.5: whoever starts announces itself, finds and is found, and has a line.
 #[test]
 fn lan_two_switches_find_each_other_and_have_one_line() {
     for seed in 0..20 {
         let mut world = room(seed, 2, &Config::default(), NEAR);
         announce(&mut world, 0);
-        // S3.2: the first finds nobody, makes no line, and announces itself.
+        // The first finds nobody, makes no line, and announces itself.
         world.run(3_000);
         assert_eq!((neighbours(&world, 0), lines(&world).0.len()), (0, 0));
         assert!(world.nodes[0].switch.stats().datagrams_out >= 5);
@@ -105,7 +105,7 @@ fn lan_two_switches_find_each_other_and_have_one_line() {
         let took_us = found.expect("they find each other").since_us(from);
         assert!(took_us <= 20_000, "seed {seed}: {took_us} us");
         assert!(told(&mut world, 0) && told(&mut world, 1));
-        // S3.8, S4.5: a line, and one only, though both may ask for it at once.
+        // A line, and one only, though both may ask for it at once.
         world.run(1_000);
         let (pairs, _) = lines(&world);
         assert_eq!(pairs, BTreeMap::from([((0, 1), 2)]));
@@ -130,7 +130,7 @@ fn lan_switches_that_start_at_one_moment_find_each_other() {
     }
 }
 
-// S3.3, S3.6, S3.7: lines go to those with little to do, each has one to fall back on, and nobody
+// S3.3, S3.7: lines go to those with little to do, each has one to fall back on, and nobody
 // serves much more than others do.
 #[test]
 fn lan_lines_spread_over_those_who_are_there() {
@@ -186,8 +186,7 @@ fn lan_surplus_lines_are_trimmed() {
     assert!((1..=3).contains(&left), "{left} lines are left");
 }
 
-// S3.5, S3.6, S4.13: those who take part in the tree of their space are one tree, and a crash is
-// healed.
+// S4.1, S4.13: members of a tree become one, and a crash is healed.
 #[test]
 fn lan_members_grow_one_tree_without_being_told_of_each_other() {
     for (seed, apart_ms) in [(5, 0), (6, 300)] {
@@ -360,6 +359,7 @@ fn lan_members_of_a_closed_space_are_found_by_members_alone() {
     assert!(!knows(&world, 0, 2) && !knows(&world, 1, 2));
 }
 
+// S4.13: a leaver says so.
 #[test]
 fn lan_goodbye_is_heard_at_once_and_a_line_is_not_held_for_it() {
     let mut world = room(10, 3, &Config::default(), NEAR);

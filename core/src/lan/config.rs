@@ -70,3 +70,30 @@ impl Config {
         ])
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lan_settings_that_cannot_be_are_refused() {
+        type Change = fn(&mut Config);
+        let changes: [(Change, &str); 8] = [
+            (|it| it.known_max = 0, "known_max"),
+            (|it| it.known_per_address_max = 0, "known_per_address_max"),
+            (|it| it.checks_per_s = 0, "checks_per_s"),
+            (|it| it.heard_per_s = 0, "heard_per_s"),
+            (|it| it.window_ms = 0, "window_ms"),
+            (|it| it.answers_enough = 0, "answers_enough"),
+            (|it| it.port_ms = 0, "port_ms"),
+            (|it| it.meet_ms = 0, "meet_ms"),
+        ];
+        assert_eq!(Config::default().check(), Ok(()));
+        for (change, field) in changes {
+            let mut config = Config::default();
+            change(&mut config);
+            let error = config.check().expect_err(field);
+            assert_eq!(error, std::format!("lan.{field}"));
+        }
+    }
+}

@@ -112,7 +112,6 @@ impl Known {
         if record.is_none() {
             self.admit(local, from.ip(), config)?;
         }
-        let leaves = said.capabilities.leaves;
         let record = self.records.entry(id).or_insert_with(|| Record {
             key: said.key,
             from: from.ip(),
@@ -134,37 +133,7 @@ impl Known {
             return Err(Unheard::Untimely);
         }
         record.ahead_ms = ahead_ms.unwrap_or(0);
-        record.load = said.load;
-        (record.leaf, record.tree) = (said.capabilities.leaf, said.capabilities.tree);
-        let was_there = record.is_believed && !record.is_gone;
-        let is_other = record.instance != said.instance;
-        let was = core::mem::replace(&mut record.instance, said.instance);
-        record.is_believed = true;
-        if was_there {
-            uncount(&mut self.instances, was);
-        }
-        if leaves {
-            record.is_gone = true;
-            record.places.clear();
-            return Ok(if was_there {
-                Change::Went
-            } else {
-                Change::None
-            });
-        }
-        record.is_gone = false;
-        *self.instances.entry(said.instance).or_default() += 1;
-        if is_other {
-            record.places.clear();
-        }
-        let mut place = from;
-        place.set_port(said.port);
-        let moved = record.visit(now, place);
-        Ok(match (was_there && !is_other, moved) {
-            (false, _) => Change::Came,
-            (true, true) => Change::Moved,
-            (true, false) => Change::None,
-        })
+        Ok(record.take(now, (said, from), &mut self.instances))
     }
 
     /// Whether somebody new finds room.
@@ -255,6 +224,44 @@ impl Known {
 }
 
 impl Record {
+    /// Takes what is said by somebody who is believed.
+    fn take(
+        &mut self,
+        now: Time,
+        (said, from): (&Announcement, SocketAddr),
+        instances: &mut BTreeMap<u32, u32>,
+    ) -> Change {
+        let was_there = self.is_believed && !self.is_gone;
+        let was = core::mem::replace(&mut self.instance, said.instance);
+        let is_other = was != said.instance;
+        if was_there {
+            uncount(instances, was);
+        }
+        self.is_believed = true;
+        self.load = said.load;
+        (self.leaf, self.tree) = (said.capabilities.leaf, said.capabilities.tree);
+        self.is_gone = said.capabilities.leaves;
+        if is_other || self.is_gone {
+            self.places.clear();
+        }
+        if self.is_gone {
+            return if was_there {
+                Change::Went
+            } else {
+                Change::None
+            };
+        }
+        *instances.entry(said.instance).or_default() += 1;
+        let mut place = from;
+        place.set_port(said.port);
+        let moved = self.visit(now, place);
+        match (was_there && !is_other, moved) {
+            (false, _) => Change::Came,
+            (true, true) => Change::Moved,
+            (true, false) => Change::None,
+        }
+    }
+
     /// It was heard from there. True if it was not before.
     fn visit(&mut self, now: Time, place: SocketAddr) -> bool {
         if let Some(known) = self.places.iter_mut().find(|it| it.0 == place) {

@@ -184,6 +184,7 @@ mod tests {
         }
     }
 
+    // S4.3.
     #[test]
     fn lan_network_is_announced_to_its_group_and_to_everybody() {
         let all = "192.0.2.255".parse().unwrap();

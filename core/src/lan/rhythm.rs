@@ -189,6 +189,7 @@ mod tests {
         moments
     }
 
+    // S4.12.
     #[test]
     fn lan_rhythm_begins_with_a_burst_and_goes_on_like_a_wave() {
         let moments = moments(1, 1, 640_000);

@@ -1,8 +1,9 @@
 //! What a switch tells its owner, and the ids it uses for that.
 
-use alloc::{string::String, vec::Vec};
+use alloc::string::String;
 use core::{fmt, net::SocketAddr};
 
+use super::LanEvent;
 use crate::{
     base::Wall,
     identity::{Hashname, PublicKey, Refusal},
@@ -210,31 +211,6 @@ pub enum TreeEvent {
         /// The identity.
         local: Hashname,
     },
-}
-
-/// What happened to an identity of ours on the local network. It is not told again before it was
-/// taken.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[non_exhaustive]
-pub enum LanEvent {
-    /// Others came, went, or are to be reached elsewhere: [`Switch::neighbours`] has them.
-    ///
-    /// [`Switch::neighbours`]: super::Switch::neighbours
-    Neighbours {
-        /// The identity.
-        local: Hashname,
-    },
-}
-
-/// A member of the space of one of our identities that announces itself on the local network.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Neighbour {
-    /// Who, as its signature says.
-    pub peer: Peer,
-    /// Where it takes lines, those on the best networks first.
-    pub addresses: Vec<SocketAddr>,
-    /// How much it has to do already, from 0 to 255.
-    pub load: u8,
 }
 
 /// What was read of broadcasts.

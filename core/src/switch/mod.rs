@@ -20,6 +20,7 @@ mod lans;
 mod ledger;
 mod link;
 mod nears;
+mod neighbour;
 mod packets;
 mod paths;
 mod redial;
@@ -50,11 +51,12 @@ pub use self::{
         ReadBroadcastError, ReadError, RestoreError, SpaceCommandError, WriteError,
     },
     event::{
-        Broadcasted, DownReason, Ecn, Event, Interface, LanEvent, LineEvent, LineId, Meta,
-        Misbehaviour, Neighbour, Peer, SpaceEvent, StreamEvent, StreamId, Transmit, TreeEvent,
+        Broadcasted, DownReason, Ecn, Event, Interface, LineEvent, LineId, Meta, Misbehaviour,
+        Peer, SpaceEvent, StreamEvent, StreamId, Transmit, TreeEvent,
     },
     kept::Need,
     known::KnownPeer,
+    neighbour::{LanEvent, Neighbour},
     service::Part,
     stats::{DropReason, Stats},
 };
@@ -68,8 +70,10 @@ use crate::{
     stream,
 };
 pub use crate::{
+    lan::LocalNetwork,
     line::{PathInfo, PeerState, Provider, PureRust, Suite, Who},
     stream::{REFUSED as STREAM_REFUSED, Read},
+    tree::Tree,
     wire::{Path, Route, SocketId},
 };
 

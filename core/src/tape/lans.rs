@@ -4,8 +4,7 @@ use super::{recorded::Recorded, recorder::Body};
 use crate::{
     base::Time,
     identity::{Hashname, SecretKey},
-    lan::LocalNetwork,
-    switch::SpaceCommandError,
+    switch::{LocalNetwork, SpaceCommandError},
 };
 
 impl Recorded {

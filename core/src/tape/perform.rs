@@ -11,8 +11,10 @@ use super::{
 use crate::{
     base::{Time, Wall},
     identity::{Admission, Hashname, PublicKey, SecretKey, Space},
-    lan::LocalNetwork,
-    switch::{Ecn, Interface, LineId, Meta, Part, Path, SentError, SocketId, StreamId, Transmit},
+    switch::{
+        Ecn, Interface, LineId, LocalNetwork, Meta, Part, Path, SentError, SocketId, StreamId,
+        Transmit,
+    },
 };
 
 /// Room that a call may have had; a reader refuses more.

@@ -178,6 +178,11 @@ fn determinism_join() {
 }
 
 #[test]
+fn determinism_lan() {
+    golden("lan", trees::lan, 1);
+}
+
+#[test]
 fn determinism_plug() {
     golden("plug", trees::plugs, 1);
 }

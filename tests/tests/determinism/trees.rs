@@ -26,6 +26,33 @@ fn join(world: &mut World, n: usize, contact: Option<usize>) {
     }
 }
 
+/// Two on a local network who are told nothing of each other become a tree, and one goes.
+pub(crate) fn lan(provider: &'static dyn Provider) -> Tapes {
+    let mut world = world(provider, 2);
+    let places = [0, 1].map(|n| (n, world.nodes[n].address));
+    world.hub(&places);
+    for n in [0, 1] {
+        join(&mut world, n, None);
+        let now = world.now;
+        let node = &mut world.nodes[n];
+        let (local, secret) = (node.hashname, node.secret.clone());
+        let announced = node.switch.announce(now, local, &secret);
+        announced.expect("it is installed");
+        world.run(30);
+    }
+    world.run(300);
+    assert!(parent(&world, 0).or(parent(&world, 1)).is_some());
+    let now = world.now;
+    let node = &mut world.nodes[1];
+    node.switch
+        .hush(now, node.hashname)
+        .expect("it is announced");
+    world.run(100);
+    let node = &world.nodes[0];
+    assert_eq!(node.switch.neighbours(node.hashname).count(), 0);
+    world.tapes()
+}
+
 fn meet(world: &mut World, n: usize, contact: usize) {
     let now = world.now;
     let (key, at) = (world.nodes[contact].key, world.nodes[contact].seen());

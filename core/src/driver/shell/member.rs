@@ -12,9 +12,8 @@ use crate::{
     identity::{Hashname, SecretKey, Ticket},
     switch::{
         BroadcastError, Broadcasted, LanEvent, Neighbour, Part, ReadBroadcastError,
-        SpaceCommandError, TreeEvent,
+        SpaceCommandError, Tree, TreeEvent,
     },
-    tree::Tree,
 };
 
 impl<S> Endpoint<S> {
