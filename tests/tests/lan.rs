@@ -429,6 +429,47 @@ fn lan_commands_say_why_they_cannot_be() {
     assert!(!switch.is_announcing());
 }
 
+// Announcements are hints: whoever does not answer does not keep others from being met.
+#[test]
+fn lan_those_who_cannot_be_reached_hide_nobody() {
+    for tree in [false, true] {
+        let mut world = room(14, 8, &Config::default(), NEAR);
+        let own = world.nodes[0].address;
+        for n in 2..8 {
+            let mute = world.nodes[n].address;
+            world.cut(own, mute, [true, false]);
+            // They seem to have less to do than the one that is there.
+            if tree {
+                join(&mut world, n);
+            }
+            announce(&mut world, n);
+        }
+        world.run(30_000);
+        for n in [1, 0] {
+            if tree {
+                join(&mut world, n);
+            }
+            announce(&mut world, n);
+            if n == 1 {
+                // It is cut off from the others, too, and has nobody.
+                for other in 2..8 {
+                    let (one, other) = (world.nodes[1].address, world.nodes[other].address);
+                    world.cut(one, other, [true, false]);
+                }
+            }
+        }
+        let key = world.nodes[1].key;
+        let met = world.until(90_000, |world| {
+            let node = &world.nodes[0];
+            let mut known = node.switch.peers(node.hashname);
+            let line = known.any(|it| it.line && it.peer.key == key);
+            let placed = !tree || members(world, 0) >= 2;
+            (line && placed).then_some(())
+        });
+        assert!(met.is_some(), "tree: {tree}");
+    }
+}
+
 // A switch that is bound to one address is announced on that network alone.
 #[test]
 fn lan_switch_is_announced_only_where_it_takes_lines() {

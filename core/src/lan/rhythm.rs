@@ -32,6 +32,8 @@ struct Answer {
     said: usize,
     /// How many of others came since.
     heard: u32,
+    /// One announcement is enough.
+    is_once: bool,
 }
 
 /// The announcements of one switch.
@@ -88,12 +90,14 @@ impl Rhythm {
         self.answer.is_some()
     }
 
-    /// Somebody new is to be answered from then on, unless enough others do before.
-    pub(super) const fn answer(&mut self, at: Time) {
+    /// Somebody new is to be answered from then on, unless enough others do before; by one
+    /// announcement, if it may be none that somebody recorded.
+    pub(super) const fn answer(&mut self, at: Time, is_once: bool) {
         self.answer = Some(Answer {
             from: at,
             said: 0,
             heard: 0,
+            is_once,
         });
     }
 
@@ -114,7 +118,7 @@ impl Rhythm {
         if let Some(answer) = &mut self.answer {
             let said = said_by(now, answer.from, answer.said);
             // What is said for its own sake answers the rest.
-            let is_over = is_news && said > answer.said;
+            let is_over = (is_news || answer.is_once) && said > answer.said;
             answer.said = if is_over { BURST_MS.len() } else { said };
         }
         self.news = self.news.filter(|(_, said)| *said < BURST_MS.len());
@@ -234,7 +238,7 @@ mod tests {
         let mut rhythm = settled(3);
         let usual = rhythm.next();
         let at = Time::from_us(1_500_000);
-        rhythm.answer(at);
+        rhythm.answer(at, false);
         assert!(rhythm.is_answering());
         assert_eq!(rhythm.next(), at);
         rhythm.on_heard(3);
@@ -244,6 +248,9 @@ mod tests {
         assert_eq!(rhythm.next(), at.plus_ms(BURST_MS[1]));
         rhythm.on_heard(3);
         assert!(rhythm.next() > usual);
+        rhythm.answer(at.plus_ms(100), true);
+        rhythm.on_said(at.plus_ms(100), 1);
+        assert!(!rhythm.is_answering());
     }
 
     #[test]
@@ -253,7 +260,7 @@ mod tests {
         rhythm.begin(from);
         rhythm.on_said(from, 1);
         let at = from.plus_ms(10);
-        rhythm.answer(at);
+        rhythm.answer(at, false);
         assert_eq!(rhythm.next(), at);
         rhythm.on_said(at, 1);
         // The burst that is under way does the rest.

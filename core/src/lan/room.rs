@@ -384,7 +384,7 @@ impl Lan {
             Ok(change) => change,
             Err(Unheard::Untimely) => {
                 self.echo = said.instance;
-                self.answer(now);
+                self.answer(now, true);
                 return Err(Unheard::Untimely);
             }
             Err(unheard) => return Err(unheard),
@@ -397,19 +397,19 @@ impl Lan {
             fx.push(Effect::Changed { local });
         }
         if change == Change::Came || said.capabilities.asks {
-            self.answer(now);
+            self.answer(now, false);
         }
         Ok(())
     }
 
     /// Lets somebody new learn of us, a little later than others perhaps.
-    fn answer(&mut self, now: Time) {
+    fn answer(&mut self, now: Time, is_once: bool) {
         let most_us = u64::from(self.config.answer_ms) * 1000;
         let crowd = self.known.switches().min(CROWD) as u64;
         let delay_us = self.rng.below(most_us * crowd / CROWD as u64 + 1);
         let rhythm = self.rhythm.as_mut().filter(|it| !it.is_answering());
         if let Some(rhythm) = rhythm.filter(|_| self.answers.take(now, 1, 0)) {
-            rhythm.answer(now.plus_us(delay_us));
+            rhythm.answer(now.plus_us(delay_us), is_once);
         }
     }
 

@@ -19,6 +19,8 @@ use crate::{
 const GATHER_MS: u64 = 20;
 /// Of a tree so many members ask somebody from outside at a time, whatever its size.
 const ASKERS: u64 = 4;
+/// No line is wanted for so long to somebody who did not answer.
+const MUTE_MS: u64 = 60_000;
 /// How often it is looked whether lines are missing, while some are.
 const SHORT_MS: u64 = 250;
 
@@ -32,8 +34,10 @@ pub(super) struct Near {
     pub(super) look_at: Option<Time>,
     /// Since when there is anybody.
     since: Option<Time>,
-    /// Since when those are outside of our tree who are.
-    outside: BTreeMap<[u8; 32], Time>,
+    /// Since when those are outside of our tree who are, and how often they were asked into it.
+    outside: BTreeMap<[u8; 32], (Time, u32)>,
+    /// Until when no line is wanted to those who did not answer.
+    mute: BTreeMap<[u8; 32], Time>,
     /// Since when there are more lines than are wanted.
     surplus: Option<Time>,
 }
@@ -46,6 +50,7 @@ impl Near {
             look_at: None,
             since: None,
             outside: BTreeMap::new(),
+            mute: BTreeMap::new(),
             surplus: None,
         }
     }
@@ -105,17 +110,18 @@ impl Switch {
         let is_there = |key: &[u8; 32]| outside.iter().any(|it| it.key.as_bytes() == key);
         near.outside.retain(|key, _| is_there(key));
         for it in &outside {
-            near.outside.entry(*it.key.as_bytes()).or_insert(now);
+            near.outside.entry(*it.key.as_bytes()).or_insert((now, 0));
         }
         let meet_us = u64::from(self.lan.config.meet_ms) * 1000;
         let is_long = |it: &&&Found| {
             let since = near.outside.get(it.key.as_bytes());
-            since.is_some_and(|since| now.since_us(*since) >= meet_us)
+            since.is_some_and(|(since, _)| now.since_us(*since) >= meet_us)
         };
         let chosen = if members <= 1 {
-            // Those who stand in a tree go first, and of those who stand alone the least key, which
-            // waits for the others.
-            let rank = |it: &&&Found| (it.leaf, it.load == 0, it.load, it.key);
+            // Those who were not asked in vain go first, then those who stand in a tree, and of those
+            // who stand alone the least key, which waits for the others.
+            let asked = |it: &Found| near.outside.get(it.key.as_bytes()).map(|it| it.1);
+            let rank = |it: &&&Found| (asked(it), it.leaf, it.load == 0, it.load, it.key);
             let best = outside.iter().min_by_key(rank);
             let waits = |it: &&Found| it.load == 0 && me < it.key && !is_long(&it);
             best.copied().filter(|it| !waits(it))
@@ -126,6 +132,9 @@ impl Switch {
             long.get(at).filter(|_| is_asker).map(|it| **it)
         };
         if let Some(it) = chosen {
+            if let Some((_, asked)) = near.outside.get_mut(it.key.as_bytes()) {
+                *asked += 1;
+            }
             let contact = [(it.key, it.addresses.clone())];
             self.command_tree_with(now, local, |tree, fx| tree.join(now, &contact, fx));
         }
@@ -135,6 +144,7 @@ impl Switch {
     fn hold_near(&mut self, now: Time, local: Hashname, found: &[Found]) {
         let gone = |key: &PublicKey| found.iter().all(|it| it.key != *key);
         self.unwant_near(now, local, gone);
+        self.forget_mute(now, local);
         let lines = self.lan.config.lines as usize;
         let meet_us = u64::from(self.lan.config.meet_ms) * 1000;
         let in_tree = self.trees.find_staying(local).is_some();
@@ -161,6 +171,24 @@ impl Switch {
         }
     }
 
+    /// Wants no line any more to those who did not answer, nor for a while.
+    fn forget_mute(&mut self, now: Time, local: Hashname) {
+        let mute = self.wanted_near(local).into_iter().filter(|(slot, key)| {
+            let want = self.known.get(*slot).and_then(|it| it.want.as_ref());
+            want.is_some_and(|want| want.waited_ms > 0) && !self.is_linked(local, key)
+        });
+        let mute: Vec<(Slot, PublicKey)> = mute.collect();
+        for (slot, key) in mute {
+            self.unwant(now, slot, Reason::Near);
+            if let Some(near) = self.lan.near(local) {
+                near.mute.insert(*key.as_bytes(), now.plus_ms(MUTE_MS));
+            }
+        }
+        if let Some(near) = self.lan.near(local) {
+            near.mute.retain(|_, until| now < *until);
+        }
+    }
+
     /// Dials those who have least to do; of those alike, each identity others.
     fn want_near(&mut self, now: Time, local: Hashname, mut spare: Vec<&Found>, most: usize) {
         let own = self.lines.identity(local).map(|it| it.0);
@@ -180,9 +208,14 @@ impl Switch {
             let want = switch.known.get(slot)?.want.as_ref()?;
             want.is_for(Reason::Near).then_some(())
         };
+        let mute = |it: &Found| {
+            let mut nears = self.lan.nears.iter();
+            let near = nears.find(|near| near.local == local);
+            near.is_some_and(|near| near.mute.contains_key(it.key.as_bytes()))
+        };
         let fresh: Vec<&Found> = spare
             .into_iter()
-            .filter(|it| wanted(self, it).is_none())
+            .filter(|it| wanted(self, it).is_none() && !mute(it))
             .take(most)
             .collect();
         for it in fresh {
