@@ -75,6 +75,11 @@ fn corpora_there_are_for_every_target_and_no_other() {
 }
 
 #[test]
+fn corpora_announcements_at_a_live_switch() {
+    replay(target("announcement"));
+}
+
+#[test]
 fn corpora_datagrams_into_a_live_switch() {
     replay(target("datagram"));
 }

@@ -2,6 +2,7 @@
 //! the committed corpora go through in every test run. It owns what is demanded of any input, and
 //! never draws anything by itself: the same bytes do the same again.
 
+mod announcement;
 mod datagram;
 mod operations;
 mod packet;
@@ -9,14 +10,16 @@ mod tape;
 mod ticket;
 
 pub use self::{
-    datagram::datagram, operations::operations, packet::packet, tape::tape, ticket::ticket,
+    announcement::announcement, datagram::datagram, operations::operations, packet::packet,
+    tape::tape, ticket::ticket,
 };
 
 /// A target: the name of its folder in the corpora, and its body.
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: [Target; 5] = [
+pub const TARGETS: [Target; 6] = [
+    ("announcement", announcement),
     ("datagram", datagram),
     ("operations", operations),
     ("packet", packet),

@@ -333,7 +333,7 @@ fn lan_answers_come_the_sooner_and_the_fewer_the_less_is_allowed() {
     let before = wire.said.len();
     wire.start(20);
     assert!(
-        wire.until(5, |it| it.hosts[20].neighbours() == 20),
+        wire.until(5, |it| it.hosts[20].neighbours() >= 15),
         "at once"
     );
     // Whoever hears one of these first answers has nothing to add.
