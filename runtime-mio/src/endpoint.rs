@@ -29,6 +29,10 @@ pub struct Endpoint {
     engine: Engine<UdpSocket>,
     waker: Waker,
     is_over: bool,
+    /// Who watches the sockets. Those of the local networks come and go in turns.
+    watch: Option<(Registry, Token)>,
+    /// So many of those are watched.
+    watched: usize,
 }
 
 impl Endpoint {
@@ -48,6 +52,8 @@ impl Endpoint {
             engine,
             waker: Waker::noop().clone(),
             is_over: false,
+            watch: None,
+            watched: 0,
         })
     }
 
@@ -61,6 +67,7 @@ impl Endpoint {
     pub fn turn(&mut self) -> io::Result<()> {
         let rest = self.engine.turn(&self.waker, attempt_io);
         self.is_over = rest == Rest::Over;
+        self.watch_listeners();
         if self.common.is_broken() {
             return Err(io::ErrorKind::NotConnected.into());
         }
@@ -87,6 +94,7 @@ impl Endpoint {
         }
         let rest = self.engine.flush(&self.waker, attempt_io);
         self.is_over = rest == Rest::Over;
+        self.watch_listeners();
         self.common.next_news()
     }
 
@@ -180,6 +188,7 @@ fn attempt_io(socket: &UdpSocket, _: Side, attempt: &mut Attempt<'_>) -> Poll<io
 /// All sockets under one token. It wants to know of both directions, whatever `interests` says.
 impl Source for Endpoint {
     fn register(&mut self, registry: &Registry, token: Token, _: Interest) -> io::Result<()> {
+        let watch = registry.try_clone()?;
         let mut done = 0;
         let registered = self.each(|socket| {
             registry.register(socket, token, BOTH)?;
@@ -191,15 +200,27 @@ impl Source for Endpoint {
             for socket in self.engine.sockets().iter_mut().take(done) {
                 let _gone = registry.deregister(socket);
             }
+            return registered;
         }
-        registered
+        self.watch = Some((watch, token));
+        self.watched = 0;
+        self.watch_listeners();
+        Ok(())
     }
 
     fn reregister(&mut self, registry: &Registry, token: Token, _: Interest) -> io::Result<()> {
+        self.watch = Some((registry.try_clone()?, token));
+        for socket in self.engine.listeners() {
+            registry.reregister(socket, token, Interest::READABLE)?;
+        }
         self.each(|socket| registry.reregister(socket, token, BOTH))
     }
 
     fn deregister(&mut self, registry: &Registry) -> io::Result<()> {
+        self.watch = None;
+        for socket in self.engine.listeners() {
+            registry.deregister(socket)?;
+        }
         self.each(|socket| registry.deregister(socket))
     }
 }
@@ -209,6 +230,23 @@ const BOTH: Interest = Interest::READABLE.add(Interest::WRITABLE);
 impl Endpoint {
     fn each(&mut self, change: impl FnMut(&mut UdpSocket) -> io::Result<()>) -> io::Result<()> {
         self.engine.sockets().iter_mut().try_for_each(change)
+    }
+
+    /// Has the sockets watched at which announcements are heard, if there are others than before.
+    fn watch_listeners(&mut self) {
+        let Some((registry, token)) = &self.watch else {
+            return;
+        };
+        let listeners = self.engine.listeners().count();
+        if listeners == self.watched {
+            return;
+        }
+        self.watched = listeners;
+        for socket in self.engine.listeners() {
+            // Those that were there before are watched already. One that cannot be is listened to
+            // in turns that other sockets bring about.
+            let _already = registry.register(socket, *token, Interest::READABLE);
+        }
     }
 }
 

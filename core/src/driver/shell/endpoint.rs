@@ -17,9 +17,10 @@ use std::{
 use zeroize::Zeroizing;
 
 use super::{
-    Config, ConnectError, Engine, Line, RecordEnd, Recorder, Runtime, Shell, Sockets, Stream,
+    AsHandle, Config, ConnectError, Engine, Line, RecordEnd, Recorder, Runtime, Shell, Sockets, Stream,
     engine,
     error::packet_error,
+    lan::Lan,
     shared::{Handle, Life, Shared},
 };
 use crate::{
@@ -42,14 +43,17 @@ pub struct Endpoint<S> {
 }
 
 /// An endpoint, and the engine that somebody has to run for it. `watch` makes of each socket,
-/// which does not block, what the engine is to hold.
+/// which does not block, what the engine is to hold; it does so later, too, in turns of the engine.
 ///
 /// # Errors
 /// If an address cannot be bound, a socket not be watched, or the config is illegal.
 pub fn bind<S, I>(
     mut config: Config,
-    watch: impl FnMut(UdpSocket) -> io::Result<I>,
-) -> io::Result<(Endpoint<S>, Engine<I>)> {
+    watch: fn(UdpSocket) -> io::Result<I>,
+) -> io::Result<(Endpoint<S>, Engine<I>)>
+where
+    I: AsHandle,
+{
     let seed = match config.seed {
         Some(seed) => seed,
         None => Seed::new(*random()?),
@@ -76,7 +80,9 @@ pub fn bind<S, I>(
     // What is commanded before the first turn is ordered by the wall time, too.
     driver.tick(Time::ZERO, engine::wall());
     let shared = Arc::new(Shared::new(driver, recorder, Instant::now()));
-    let engine = Engine::new(Arc::clone(&shared), sockets, config.linger);
+    let buffer_bytes = config.socket_buffer_bytes as usize;
+    let lan = Lan::new(config.lan, addresses.to_vec(), buffer_bytes, watch);
+    let engine = Engine::new(Arc::clone(&shared), sockets, lan, config.linger);
     let handle = Arc::new(Handle { shared });
     let shell = PhantomData;
     let endpoint = Endpoint {

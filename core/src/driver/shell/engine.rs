@@ -1,5 +1,8 @@
 //! What moves datagrams between the sockets and the driver, one turn after another.
 
+mod local;
+mod receiving;
+
 use std::{
     fmt,
     future::poll_fn,
@@ -12,8 +15,9 @@ use std::{
 
 use super::{
     AsHandle, Attempt, Runtime, Side,
+    lan::Lan,
     shared::{Life, Shared, State},
-    sockets::{Inbox, Socket, Sockets},
+    sockets::{Inbox, Sockets},
 };
 use crate::{
     base::{Time, Wall},
@@ -40,6 +44,8 @@ const WALL_US: u64 = 10_000;
 pub struct Engine<I> {
     shared: Arc<Shared>,
     sockets: Sockets<I>,
+    /// The sockets of the local networks.
+    lan: Lan<I>,
     inbox: Inbox,
     outbox: Outbox,
     woken: Vec<Waker>,
@@ -74,12 +80,18 @@ pub enum Rest {
 }
 
 impl<I> Engine<I> {
-    pub(super) fn new(shared: Arc<Shared>, sockets: Sockets<I>, linger: Duration) -> Self {
+    pub(super) fn new(
+        shared: Arc<Shared>,
+        sockets: Sockets<I>,
+        lan: Lan<I>,
+        linger: Duration,
+    ) -> Self {
         let budget = shared.lock().driver.turn();
         Self {
             budget,
             shared,
             sockets,
+            lan,
             inbox: Inbox::new(),
             outbox: Outbox::new(SEND_BYTES),
             woken: Vec::new(),
@@ -97,6 +109,12 @@ impl<I> Engine<I> {
     /// The sockets, to be watched.
     pub const fn sockets(&mut self) -> &mut Sockets<I> {
         &mut self.sockets
+    }
+
+    /// The sockets of the local networks, to be watched for what comes in: they come and go with the
+    /// turns.
+    pub fn listeners(&mut self) -> impl Iterator<Item = &mut I> {
+        self.lan.iter_mut()
     }
 
     /// How long it may rest from now on, as far as no socket becomes ready. A command that makes
@@ -122,10 +140,11 @@ impl<I> Engine<I> {
         if self.written_by.is_some() {
             return LOOK_US;
         }
-        if self.crowded {
+        if self.crowded || self.is_unheeded(state) {
             return 0;
         }
-        state.driver.wait(now, self.flushed).min(REST_US)
+        let lan_us = self.lan.next().since_us(now);
+        state.driver.wait(now, self.flushed).min(lan_us).min(REST_US)
     }
 }
 
@@ -183,7 +202,7 @@ impl<I: AsHandle> Engine<I> {
         io: &mut impl FnMut(&I, Side, &mut Attempt<'_>) -> Poll<io::Result<usize>>,
     ) -> Rest {
         let wall = self.wall_at(now);
-        let (mut turn, now) = {
+        let (mut turn, now, announces) = {
             let mut state = self.shared.lock();
             if state.life != Life::Running {
                 return Rest::Over;
@@ -193,13 +212,21 @@ impl<I: AsHandle> Engine<I> {
             if self.written_by.is_none() {
                 state.driver.tick(now, wall);
             }
-            (self.budget.clone(), now)
+            let announces = state.driver.switch().is_announcing();
+            (self.budget.clone(), now, announces)
         };
         if self.written_by.is_some() {
             return self.rest_at(now, waker);
         }
+        if announces && self.lan.is_due(now) {
+            self.look(now);
+        }
         let (flushed, now) = self.send(now, io, &mut turn);
         self.flushed = flushed;
+        if !announces && self.lan.is_open() {
+            // What is said on leaving has gone out.
+            self.lan.close();
+        }
         self.rest_at(now, waker)
     }
 
@@ -213,50 +240,6 @@ impl<I: AsHandle> Engine<I> {
         self.seen.1
     }
 
-    /// Takes what has come in, and gives when that was, if there was anything. A turn that does
-    /// little is mostly clock if it asks for every step of it, so there is one look for what came at
-    /// once.
-    fn receive(
-        &mut self,
-        io: &mut impl FnMut(&I, Side, &mut Attempt<'_>) -> Poll<io::Result<usize>>,
-    ) -> Option<Time> {
-        let mut turn = self.budget.clone();
-        let mut seen = None;
-        self.looked = self.ending;
-        self.first = self.first.wrapping_add(1);
-        for (id, socket) in self.sockets.from(self.first) {
-            while turn.may_receive() {
-                let inbox = &mut self.inbox;
-                let (buffers, more) = receive(inbox, |attempt| {
-                    io(socket.io(), Side::Receive, &mut || attempt(socket))
-                });
-                if buffers == 0 && more {
-                    // An error is what an earlier send met; it says nothing about what comes in.
-                    turn.on_received(0, 0);
-                    continue;
-                }
-                if buffers > 0 {
-                    let now = self.shared.now();
-                    let mut state = self.shared.lock();
-                    if state.life != Life::Running {
-                        return seen;
-                    }
-                    let now = state.latest(now);
-                    state.armed = Time::ZERO;
-                    for (meta, datagrams) in self.inbox.received(id, buffers) {
-                        state.driver.received(now, &meta, datagrams, &mut turn);
-                    }
-                    seen = Some(now);
-                }
-                if !more {
-                    break;
-                }
-            }
-        }
-        self.crowded = !turn.may_receive();
-        seen
-    }
-
     /// Sends outside of the lock: only the next run is taken under it. What a call of the system
     /// took shows in the time that it tells.
     fn send(
@@ -266,12 +249,16 @@ impl<I: AsHandle> Engine<I> {
         turn: &mut Turn,
     ) -> (Flushed, Time) {
         let (sockets, outbox, shared) = (&self.sockets, &mut self.outbox, &self.shared);
+        let lan = &mut self.lan;
         loop {
             let is_more = !outbox.is_empty();
             if is_more {
                 let progress = outbox.send(sockets.segments(), |piece, bytes| {
-                    sockets.send(piece, bytes, |socket, attempt| {
-                        io(socket, Side::Send, attempt)
+                    let announced = lan.send(piece, bytes);
+                    announced.unwrap_or_else(|| {
+                        sockets.send(piece, bytes, |socket, attempt| {
+                            io(socket, Side::Send, attempt)
+                        })
                     })
                 });
                 match progress {
@@ -315,6 +302,7 @@ impl<I: AsHandle> Engine<I> {
         }
         state.driver.dispatch(now);
         state.record(now);
+        self.tell_lan(&mut state);
         // What came before the end may be a line that is to be told of it: no end without a look.
         self.ending = state.driver.is_ending();
         let is_over = self.looked && state.driver.is_over(now, self.flushed);
@@ -381,32 +369,6 @@ impl<I> fmt::Debug for Engine<I> {
         f.debug_struct("Engine")
             .field("sockets", &self.sockets)
             .finish_non_exhaustive()
-    }
-}
-
-/// Takes what has come to a socket, as `io` tries it: the number of buffers that are filled, and
-/// whether there may be more. A batch that had room left says so by itself; the runtime learns that
-/// the socket is empty with it, and not by another call of the system that finds nothing.
-fn receive<I: AsHandle>(
-    inbox: &mut Inbox,
-    io: impl FnOnce(&mut dyn FnMut(&Socket<I>) -> io::Result<usize>) -> Poll<io::Result<usize>>,
-) -> (usize, bool) {
-    let mut last = None;
-    let received = io(&mut |socket| {
-        // What came is not dealt with yet.
-        if let Some(buffers) = last.take() {
-            return Ok(buffers);
-        }
-        let (buffers, more) = socket.try_receive(inbox)?;
-        if more {
-            return Ok(buffers);
-        }
-        last = Some(buffers);
-        Err(io::ErrorKind::WouldBlock.into())
-    });
-    match received {
-        Poll::Ready(received) => (received.unwrap_or(0), true),
-        Poll::Pending => (last.unwrap_or(0), false),
     }
 }
 

@@ -6,7 +6,7 @@ use std::{
     vec::Vec,
 };
 
-use super::{Endpoint, Runtime};
+use super::{Endpoint, LanStatus, Runtime};
 use crate::{
     driver::Driver,
     identity::{Hashname, SecretKey, Ticket},
@@ -126,6 +126,11 @@ impl<S> Endpoint<S> {
     pub fn neighbours(&self, local: Hashname) -> Vec<Neighbour> {
         let state = self.handle.shared.lock();
         state.driver.switch().neighbours(local).collect()
+    }
+
+    /// Where identities are announced, and what hinders that.
+    pub fn lan_status(&self) -> LanStatus {
+        self.handle.shared.lock().lan.clone()
     }
 
     /// As [`Endpoint::lan_event`]; `waker` is woken to look again.

@@ -14,6 +14,7 @@ mod endpoint;
 mod engine;
 mod error;
 mod half;
+mod lan;
 mod line;
 mod member;
 pub mod recorder;
@@ -41,6 +42,7 @@ pub use self::{
     engine::{Engine, Rest},
     error::{ConnectError, Ended},
     half::{ReadHalf, WriteHalf},
+    lan::{LanAddress, LanStatus},
     line::Line,
     recorder::{RecordEnd, Recorder, Unrecorded},
     sockets::{Inbox, Socket, Sockets},

@@ -10,7 +10,7 @@ use std::{
     vec::Vec,
 };
 
-use super::{Recorder, error::Ended};
+use super::{LanStatus, Recorder, error::Ended};
 use crate::{
     base::Time,
     driver::{Driver, Flushed},
@@ -33,6 +33,10 @@ pub(super) struct State {
     /// When somebody looked at the clock last.
     pub(super) seen: Time,
     pub(super) task: Waker,
+    /// The task knows that somebody is announced on the local networks.
+    pub(super) heeded: bool,
+    /// How it stands there.
+    pub(super) lan: LanStatus,
     /// Who writes the tape, if there is one.
     pub(super) recorder: Option<Arc<Recorder>>,
 }
@@ -45,6 +49,11 @@ impl State {
     pub(super) fn latest(&mut self, now: Time) -> Time {
         self.seen = self.seen.max(now);
         self.seen
+    }
+
+    /// True if sockets are to be opened or closed, as somebody is announced now, or nobody is.
+    pub(super) fn is_unheeded(&self) -> bool {
+        self.driver.switch().is_announcing() != self.heeded
     }
 
     /// Hands what was recorded to who writes it.
@@ -82,6 +91,8 @@ impl Shared {
             armed: Time::ZERO,
             seen: Time::ZERO,
             task: Waker::noop().clone(),
+            heeded: false,
+            lan: LanStatus::default(),
             recorder: recorder.map(Arc::new),
         };
         Self {
@@ -188,7 +199,8 @@ impl Shared {
         state.record_much(now);
         let mut woken = Vec::new();
         state.driver.waiters().take_fired(&mut woken);
-        if now.plus_us(state.driver.wait(now, Flushed::Idle)) < state.armed {
+        let is_sooner = now.plus_us(state.driver.wait(now, Flushed::Idle)) < state.armed;
+        if is_sooner || (state.is_unheeded() && state.armed > Time::ZERO) {
             state.armed = Time::ZERO;
             woken.push(state.task.clone());
         }
@@ -232,7 +244,10 @@ mod tests {
 
     use crate::{
         base::Seed,
-        driver::{self, shell::Engine, shell::Sockets},
+        driver::{
+            self,
+            shell::{Engine, LanConfig, Sockets, lan::Lan},
+        },
         switch::{self, PureRust},
         tape::{self, Reader, Recorded},
     };
@@ -292,7 +307,8 @@ mod tests {
         let driver = Driver::new(switch, driver::Config::default());
         let shared = Arc::new(Shared::new(driver, Some(recorder), Instant::now()));
         let sockets = Sockets::<std::net::UdpSocket>::bind(&[], 0).unwrap();
-        let engine = Engine::new(Arc::clone(&shared), sockets, Duration::ZERO);
+        let lan = Lan::new(LanConfig::default(), Vec::new(), 0, Ok);
+        let engine = Engine::new(Arc::clone(&shared), sockets, lan, Duration::ZERO);
         let panicked = thread::scope(|scope| {
             let command = || {
                 shared.command(|driver, now| {

@@ -76,11 +76,8 @@ impl Sockets<UdpSocket> {
         self,
         mut watch: impl FnMut(UdpSocket) -> io::Result<I>,
     ) -> io::Result<Sockets<I>> {
-        let watched = self.all.into_iter().map(|socket| {
-            let Socket { io, state, local } = socket;
-            let io = watch(io)?;
-            Ok(Socket { io, state, local })
-        });
+        let watched = self.all.into_iter();
+        let watched = watched.map(|socket| socket.watched(&mut watch));
         let all = watched.collect::<io::Result<_>>()?;
         Ok(Sockets { all })
     }
@@ -123,6 +120,15 @@ impl<I> Sockets<I> {
 impl Socket<UdpSocket> {
     fn bind(address: SocketAddr, buffer_bytes: usize) -> io::Result<Self> {
         let raw = RawSocket::new(Domain::for_address(address), Type::DGRAM, None)?;
+        Self::bind_raw(raw, address, buffer_bytes)
+    }
+
+    /// The same of a socket with options of its own.
+    pub(super) fn bind_raw(
+        raw: RawSocket,
+        address: SocketAddr,
+        buffer_bytes: usize,
+    ) -> io::Result<Self> {
         if address.is_ipv6() {
             raw.set_only_v6(true)?;
         }
@@ -134,6 +140,16 @@ impl Socket<UdpSocket> {
         let state = UdpSocketState::new((&io).into())?;
         let local = io.local_addr()?;
         Ok(Self { io, state, local })
+    }
+
+    /// The same socket, as what `watch` makes of it.
+    pub(super) fn watched<I>(
+        self,
+        watch: impl FnOnce(UdpSocket) -> io::Result<I>,
+    ) -> io::Result<Socket<I>> {
+        let Self { io, state, local } = self;
+        let io = watch(io)?;
+        Ok(Socket { io, state, local })
     }
 }
 
@@ -160,6 +176,10 @@ impl<I> Socket<I> {
     /// The runtime's socket.
     pub const fn io(&self) -> &I {
         &self.io
+    }
+
+    pub(super) const fn io_mut(&mut self) -> &mut I {
+        &mut self.io
     }
 
     /// The address that it is bound to.

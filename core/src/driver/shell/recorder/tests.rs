@@ -12,7 +12,7 @@ use std::{
 };
 
 use super::{
-    super::{Attempt, Engine, Rest, Sockets, shared::Shared},
+    super::{Attempt, Engine, LanConfig, Rest, Sockets, lan::Lan, shared::Shared},
     *,
 };
 use crate::{
@@ -358,7 +358,8 @@ fn recorder_with_a_stuck_disk_holds_up_the_end_and_no_turn() {
     let driver = Driver::new(switch, driver::Config::default());
     let shared = Arc::new(Shared::new(driver, Some(recorder), Instant::now()));
     let sockets = Sockets::bind(&[], 0).unwrap();
-    let mut engine = Engine::new(Arc::clone(&shared), sockets, Duration::ZERO);
+    let lan = Lan::new(LanConfig::default(), Vec::new(), 0, Ok);
+    let mut engine = Engine::new(Arc::clone(&shared), sockets, lan, Duration::ZERO);
     let none = |_: &UdpSocket, _, _: &mut Attempt<'_>| Poll::Pending;
     shared.lock().driver.shut_down(Time::ZERO, 0);
     // There is no end without a look at what came.
