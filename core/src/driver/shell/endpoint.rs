@@ -17,8 +17,8 @@ use std::{
 use zeroize::Zeroizing;
 
 use super::{
-    AsHandle, Config, ConnectError, Engine, Line, RecordEnd, Recorder, Runtime, Shell, Sockets, Stream,
-    engine,
+    AsHandle, Config, ConnectError, Engine, Line, RecordEnd, Recorder, Runtime, Shell, Sockets,
+    Stream, engine,
     error::packet_error,
     lan::Lan,
     shared::{Handle, Life, Shared},

@@ -2,6 +2,8 @@
 
 mod local;
 mod receiving;
+#[cfg(test)]
+mod tests;
 
 use std::{
     fmt,
@@ -144,7 +146,11 @@ impl<I> Engine<I> {
             return 0;
         }
         let lan_us = self.lan.next().since_us(now);
-        state.driver.wait(now, self.flushed).min(lan_us).min(REST_US)
+        state
+            .driver
+            .wait(now, self.flushed)
+            .min(lan_us)
+            .min(REST_US)
     }
 }
 

@@ -16,17 +16,17 @@ use std::{
     vec::Vec,
 };
 
+pub use self::status::{LanAddress, LanStatus};
 use self::{
     listening::{LISTENERS, Listening},
     places::{Place, chosen, is_routed, places},
     sending::Sending,
 };
-pub use self::status::{LanAddress, LanStatus};
 use super::{AsHandle, LanConfig, sockets::Socket};
 use crate::{
     base::Time,
     driver::Sent,
-    lan::LocalNetwork,
+    lan::{LocalNetwork, PORTS},
     switch::{SentError, SocketId, Transmit},
 };
 
@@ -41,6 +41,7 @@ pub(super) struct Lan<I> {
     /// What the endpoint's own sockets are bound to; theirs are the ids below `first`.
     bound: Vec<SocketAddr>,
     first: u32,
+    ports: [u16; PORTS.len()],
     open: Option<Open<I>>,
     /// The status was not told yet.
     changed: bool,
@@ -87,6 +88,7 @@ impl<I: AsHandle> Lan<I> {
             buffer_bytes,
             bound,
             first,
+            ports: PORTS,
             open: None,
             changed: false,
         }
@@ -94,9 +96,9 @@ impl<I: AsHandle> Lan<I> {
 
     /// Looks which networks there are, and opens and closes sockets until they are those of them.
     pub(super) fn look(&mut self, now: Time) -> Changes {
-        let (first, is_first) = (self.first, self.open.is_none());
+        let (first, ports, is_first) = (self.first, self.ports, self.open.is_none());
         let open = self.open.get_or_insert_with(|| Open {
-            listening: Listening::new(first),
+            listening: Listening::new(first, ports),
             sending: Sending::new(first + LISTENERS),
             networks: Vec::new(),
             places: Vec::new(),

@@ -19,26 +19,27 @@ use std::{
 use super::*;
 use crate::{
     base::Seed,
-    identity::{Hashname, Space, Ticket},
+    identity::{Hashname, SecretKey, Space, Ticket},
     switch::{DownReason, LineEvent},
 };
 
 /// The shell of nobody.
 #[derive(Clone, Copy, Debug)]
-struct Bare;
+pub(super) struct Bare;
 
 impl Shell for Bare {
     type Stream = Stream<Self>;
 }
 
-struct Member {
-    endpoint: Endpoint<Bare>,
-    engine: Engine<UdpSocket>,
-    hashname: Hashname,
+pub(super) struct Member {
+    pub(super) endpoint: Endpoint<Bare>,
+    pub(super) engine: Engine<UdpSocket>,
+    pub(super) secret: SecretKey,
+    pub(super) hashname: Hashname,
     ticket: Ticket,
 }
 
-fn config(seed: u8) -> Config {
+pub(super) fn config(seed: u8) -> Config {
     Config {
         listen: vec![(Ipv4Addr::LOCALHOST, 0).into()],
         seed: Some(Seed::new([seed; 32])),
@@ -48,7 +49,7 @@ fn config(seed: u8) -> Config {
 }
 
 impl Member {
-    fn new(config: Config) -> Self {
+    pub(super) fn new(config: Config) -> Self {
         let (endpoint, engine) = bind::<Bare, _>(config, Ok).unwrap();
         let (secret, space) = (fresh_secret().unwrap(), Space::open("test").unwrap());
         let hashname = endpoint.install(&secret, &space).unwrap();
@@ -57,12 +58,13 @@ impl Member {
         Self {
             endpoint,
             engine,
+            secret,
             hashname,
             ticket,
         }
     }
 
-    fn turn(&mut self) -> Rest {
+    pub(super) fn turn(&mut self) -> Rest {
         self.engine.turn(Waker::noop(), once)
     }
 }

@@ -53,10 +53,10 @@ struct Member {
 
 impl<I: AsHandle> Listening<I> {
     /// No sockets; those to come have ids from `first`.
-    pub(super) fn new(first: u32) -> Self {
+    pub(super) fn new(first: u32, ports: [u16; PORTS.len()]) -> Self {
         let ports = [Family::V4, Family::V6]
             .into_iter()
-            .flat_map(|family| PORTS.map(|port| (family, port)));
+            .flat_map(|family| ports.map(|port| (family, port)));
         let listeners = (first..).map(SocketId).zip(ports);
         let listeners = listeners.map(|(id, (family, port))| Listener {
             id,
@@ -120,7 +120,8 @@ impl<I> Listening<I> {
     pub(super) fn errors(&self) -> impl Iterator<Item = String> {
         self.listeners.iter().flat_map(|it| {
             let error = it.socket.as_ref().err().filter(|error| !error.is_empty());
-            let unbound = error.map(|error| format!("{} port {}: {error}", it.family.name(), it.port));
+            let unbound =
+                error.map(|error| format!("{} port {}: {error}", it.family.name(), it.port));
             unbound.into_iter().chain(it.refused.iter().cloned())
         })
     }
@@ -134,7 +135,10 @@ impl<I: AsHandle> Listener<I> {
             return;
         };
         let raw = SockRef::from(socket.io());
-        for left in self.joined.extract_if(.., |it| !wanted.iter().any(|other| other.is(it))) {
+        for left in self
+            .joined
+            .extract_if(.., |it| !wanted.iter().any(|other| other.is(it)))
+        {
             // An interface that is gone has taken it along.
             let _gone = leave(&raw, &left);
         }
@@ -172,7 +176,9 @@ impl Member {
 
 /// The interfaces of a family, each once.
 fn members(places: &[&Place], family: Family) -> Vec<Member> {
-    let of_family = places.iter().filter(|it| it.ip.is_ipv6() == (family == Family::V6));
+    let of_family = places
+        .iter()
+        .filter(|it| it.ip.is_ipv6() == (family == Family::V6));
     let mut members: Vec<Member> = Vec::new();
     for place in of_family {
         if members.iter().all(|it| it.index != place.index) {

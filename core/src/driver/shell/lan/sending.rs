@@ -2,8 +2,7 @@
 //! interface, and what goes wrong on one concerns no other.
 
 use std::{
-    fmt, format, io,
-    mem,
+    fmt, format, io, mem,
     net::{IpAddr, SocketAddr, SocketAddrV6},
     string::{String, ToString as _},
     vec::Vec,

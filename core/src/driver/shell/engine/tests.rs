@@ -1,0 +1,88 @@
+//! Engines whose identities are announced on loopback.
+
+use std::{
+    cell::Cell,
+    net::{Ipv4Addr, UdpSocket},
+    sync::atomic::{AtomicBool, Ordering},
+    task::Wake,
+    vec,
+};
+
+use super::*;
+use crate::driver::shell::{
+    Config, LanConfig, LanStatus,
+    tests::{Member, config},
+};
+
+struct Flag(AtomicBool);
+
+impl Wake for Flag {
+    fn wake(self: Arc<Self>) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+}
+
+fn announcer(seed: u8, hear_us: u32) -> Member {
+    // An endpoint that takes lines on loopback is announced there alone.
+    Member::new(Config {
+        lan: LanConfig {
+            hear_us,
+            ..LanConfig::default()
+        },
+        ..config(seed)
+    })
+}
+
+#[test]
+fn lan_sockets_are_there_while_somebody_is_announced() {
+    let mut one = announcer(1, 0);
+    while one.turn() == Rest::Again {}
+    assert_eq!(one.engine.listeners().count(), 0);
+    assert_eq!(one.endpoint.lan_status(), LanStatus::default());
+    let flag = Arc::new(Flag(AtomicBool::new(false)));
+    one.engine.wake_by(&Arc::clone(&flag).into());
+    one.endpoint.announce(one.hashname, &one.secret).unwrap();
+    assert!(flag.0.load(Ordering::SeqCst), "the task is to open them");
+    assert_eq!(one.engine.wait(), Duration::ZERO);
+    one.turn();
+    let status = one.endpoint.lan_status();
+    let there = status.networks.iter().map(|it| it.address);
+    let there: Vec<_> = there.collect();
+    assert_eq!(there, [Ipv4Addr::LOCALHOST], "{status:?}");
+    assert_eq!(one.engine.listeners().count(), status.ports.len());
+    one.endpoint.hush(one.hashname).unwrap();
+    assert_eq!(one.engine.wait(), Duration::ZERO);
+    one.turn();
+    assert_eq!(one.engine.listeners().count(), 0);
+    assert_eq!(one.endpoint.lan_status(), LanStatus::default());
+}
+
+#[test]
+fn lan_sockets_are_not_looked_at_in_every_turn() {
+    const HOUR_US: u32 = 3_600_000_000;
+    let looks = |one: &mut Member| {
+        let own = one.endpoint.local_addresses();
+        let others = Cell::new(0);
+        let io = |socket: &UdpSocket, side, attempt: &mut Attempt<'_>| {
+            let is_own = own.contains(&socket.local_addr().unwrap());
+            if side == Side::Receive && !is_own {
+                others.set(others.get() + 1);
+            }
+            match attempt() {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => Poll::Pending,
+                done => Poll::Ready(done),
+            }
+        };
+        one.engine.turn(Waker::noop(), io);
+        others.get()
+    };
+    let mut one = announcer(2, 0);
+    one.endpoint.announce(one.hashname, &one.secret).unwrap();
+    // The turn that opens them has looked already at what was there.
+    assert_eq!(looks(&mut one), 0);
+    assert!(looks(&mut one) > 0 && looks(&mut one) > 0);
+    let mut one = announcer(3, HOUR_US);
+    one.endpoint.announce(one.hashname, &one.secret).unwrap();
+    assert_eq!([0; 3].map(|_| looks(&mut one)), [0; 3]);
+    assert!(one.engine.wait() <= Duration::from_micros(HOUR_US.into()));
+}
