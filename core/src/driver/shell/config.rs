@@ -63,8 +63,6 @@ pub struct LanConfig {
     /// How often it is looked which interfaces there are, and what their addresses. Lower finds a
     /// change sooner; a look takes some 50 us.
     pub look_ms: u32,
-    /// So many addresses are announced from at most, those over IPv4 first. Each costs a socket.
-    pub networks_max: u32,
     /// Where announcements are heard is looked at this often at most, however much else there is to
     /// do. Lower hears of somebody sooner, and takes 3 us more often.
     pub hear_us: u32,
@@ -75,7 +73,6 @@ impl Default for LanConfig {
         Self {
             interfaces: Vec::new(),
             look_ms: 2_000,
-            networks_max: 64,
             hear_us: 5_000,
         }
     }

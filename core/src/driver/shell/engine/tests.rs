@@ -5,7 +5,6 @@ use std::{
     net::{Ipv4Addr, UdpSocket},
     sync::atomic::{AtomicBool, Ordering},
     task::Wake,
-    vec,
 };
 
 use super::*;

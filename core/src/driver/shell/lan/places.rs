@@ -10,7 +10,7 @@ use std::{
 
 use if_addrs::{IfAddr, Interface, get_if_addrs};
 
-use crate::driver::shell::LanConfig;
+use crate::{driver::shell::LanConfig, lan::NETWORKS_MOST};
 
 /// A network of fewer addresses has none that means everybody.
 const PREFIX_MOST: u8 = 30;
@@ -62,16 +62,10 @@ impl Place {
     }
 
     /// True if whoever hears of a socket from here can reach it: one that is bound to another
-    /// network's address is of no use here, nor is one of the other family.
+    /// address is of no use here, nor is one of the other family.
     fn is_served_by(&self, bound: SocketAddr) -> bool {
-        match (self.ip, bound.ip()) {
-            (IpAddr::V4(own), IpAddr::V4(bound)) => {
-                let apart = own.to_bits() ^ bound.to_bits();
-                bound.is_unspecified() || apart.leading_zeros() >= self.prefix_bits.into()
-            }
-            (IpAddr::V6(own), IpAddr::V6(bound)) => bound.is_unspecified() || own == bound,
-            (IpAddr::V4(_), IpAddr::V6(_)) | (IpAddr::V6(_), IpAddr::V4(_)) => false,
-        }
+        let is_any = bound.ip().is_unspecified() && bound.is_ipv4() == self.ip.is_ipv4();
+        is_any || bound.ip() == self.ip
     }
 }
 
@@ -103,13 +97,16 @@ pub(super) fn chosen(
         .collect();
     let used = all.iter().filter(is_named).filter(is_served);
     let used: Vec<_> = used.filter(|it| it.is_local()).cloned().collect();
-    let most = config.networks_max as usize;
-    if let Some(left_out) = used.len().checked_sub(most).filter(|more| *more > 0) {
+    if let Some(more) = used
+        .len()
+        .checked_sub(NETWORKS_MOST)
+        .filter(|more| *more > 0)
+    {
         errors.push(format!(
-            "{left_out} addresses are left out: lan.networks_max is {most}"
+            "{more} addresses beyond {NETWORKS_MOST} are left out: name the interfaces to use"
         ));
     }
-    (used.into_iter().take(most).collect(), errors)
+    (used.into_iter().take(NETWORKS_MOST).collect(), errors)
 }
 
 /// True if lines know a change of the machine's addresses by this one. Those of one link come and
@@ -191,7 +188,7 @@ mod tests {
             ),
             (&["0.0.0.0:1"], &["127.0.0.1", "192.0.2.7"]),
             (&["127.0.0.1:1"], &["127.0.0.1"]),
-            (&["127.0.0.9:1"], &["127.0.0.1"]),
+            (&["127.0.0.9:1"], &[]),
             (&["[::1]:1"], &["::1"]),
             (&["192.0.2.7:1"], &["192.0.2.7"]),
             (&["[2001:db8::1]:1"], &[]),
@@ -205,20 +202,26 @@ mod tests {
 
     #[test]
     fn lan_places_are_those_of_the_named_interfaces() {
-        let named = |names: &[&str], networks_max| LanConfig {
+        let named = |names: &[&str]| LanConfig {
             interfaces: names.iter().copied().map(String::from).collect(),
-            networks_max,
             ..LanConfig::default()
         };
         let bound = ["0.0.0.0:1", "[::]:1"];
-        let (used, errors) = ips(&named(&["lo"], 9), &bound);
+        let (used, errors) = ips(&named(&["lo"]), &bound);
         assert_eq!((used.len(), errors.len()), (2, 0), "{used:?} {errors:?}");
-        let (used, errors) = ips(&named(&["wlan7", "lo"], 9), &bound);
+        let (used, errors) = ips(&named(&["wlan7", "lo"]), &bound);
         assert_eq!((used.len(), errors.len()), (2, 1), "{used:?} {errors:?}");
         assert!(errors[0].starts_with("wlan7: "), "{errors:?}");
-        let (used, errors) = ips(&named(&[], 3), &bound);
-        assert_eq!(used, ["127.0.0.1", "192.0.2.7", "::1"]);
-        assert!(errors[0].contains("networks_max is 3"), "{errors:?}");
+    }
+
+    #[test]
+    fn lan_places_beyond_what_a_switch_takes_are_left_out() {
+        let ips = (1..=70).map(|n| format!("192.0.2.{n}"));
+        let all: Vec<_> = ips.map(|ip| place("eth0", 2, &ip, 24)).collect();
+        let any = [(Ipv4Addr::UNSPECIFIED, 1).into()];
+        let (used, errors) = chosen(&all, &LanConfig::default(), &any);
+        assert_eq!(used.len(), NETWORKS_MOST);
+        assert!(errors[0].starts_with("6 addresses"), "{errors:?}");
     }
 
     #[test]

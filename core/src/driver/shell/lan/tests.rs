@@ -48,7 +48,6 @@ fn on(name: &str, ports: [u16; 4]) -> Lan<UdpSocket> {
     let config = LanConfig {
         interfaces: vec![name.into()],
         look_ms: 1_000,
-        networks_max: 8,
         hear_us: 5_000,
     };
     let bound = vec![
