@@ -16,7 +16,7 @@ use async_std::{
 use hydroid_async_std::{Config, Endpoint};
 use hydroid_core::{
     identity::{Hashname, SecretKey, Space, Ticket},
-    switch::{self, DownReason, LineEvent, LineId, Stats, Status},
+    switch::{self, DownReason, LanEvent, LineEvent, LineId, Neighbour, Stats, Status},
 };
 
 use crate::node::{Line, Node, Shell, Stream};
@@ -56,6 +56,24 @@ impl Node for Own<(Endpoint, Hashname)> {
 
     fn line_event(&self) -> io::Result<LineEvent> {
         Ok(block_on(self.0.0.line_event()).ok_or(io::ErrorKind::NotConnected)?)
+    }
+
+    fn announce(&self, secret: &SecretKey) -> io::Result<()> {
+        let (endpoint, local) = &self.0;
+        endpoint.announce(*local, secret).map_err(io::Error::other)
+    }
+
+    fn hush(&self) -> io::Result<()> {
+        let (endpoint, local) = &self.0;
+        endpoint.hush(*local).map_err(io::Error::other)
+    }
+
+    fn neighbours(&self) -> Vec<Neighbour> {
+        self.0.0.neighbours(self.0.1)
+    }
+
+    fn lan_event(&self) -> io::Result<LanEvent> {
+        Ok(block_on(self.0.0.lan_event()).ok_or(io::ErrorKind::NotConnected)?)
     }
 
     fn stats(&self) -> Stats {

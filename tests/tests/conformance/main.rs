@@ -2,6 +2,7 @@
 //! sockets on loopback. The script is in `script`; a shell has one adapter to `node`.
 
 mod async_std_node;
+mod found;
 mod lives;
 mod mio_loop;
 mod mio_node;
@@ -80,4 +81,13 @@ fn conformance_async_std_to_async_std() {
 fn conformance_mio_to_async_std_beside_a_stranger() {
     let test = "conformance_mio_to_async_std_beside_a_stranger";
     run(MIO, ASYNC_STD, true, test.into());
+}
+
+/// Every pair of shells finds each other with nothing but a space that both know.
+#[test]
+fn conformance_of_those_on_one_network() {
+    found::run(
+        "conformance_of_those_on_one_network",
+        [TOKIO, MIO, ASYNC_STD],
+    );
 }

@@ -9,17 +9,18 @@ use std::{
     time::{Duration, Instant},
 };
 
-use hydroid_core::switch::LineEvent;
+use hydroid_core::switch::{LanEvent, LineEvent};
 use hydroid_mio::{Endpoint, Event};
 use mio::{Events, Interest, Poll, Token, Waker};
 
 /// Longer than any test.
 const FOREVER: Duration = Duration::from_secs(3_600);
 
-/// The endpoint, and what its loop was told of lines.
+/// The endpoint, and what its loop was told of lines and of the local network.
 pub(crate) struct State {
     pub(crate) endpoint: Endpoint,
     pub(crate) lines: VecDeque<LineEvent>,
+    pub(crate) lans: VecDeque<LanEvent>,
     over: bool,
 }
 
@@ -44,6 +45,7 @@ impl Loop {
         let state = State {
             endpoint,
             lines: VecDeque::new(),
+            lans: VecDeque::new(),
             over: false,
         };
         let shared = Arc::new(Shared {
@@ -88,6 +90,8 @@ impl Shared {
             while let Some(event) = state.endpoint.next_event() {
                 if let Event::Line(event) = event {
                     state.lines.push_back(event);
+                } else if let Event::Lan(event) = event {
+                    state.lans.push_back(event);
                 }
                 self.told.notify_all();
             }

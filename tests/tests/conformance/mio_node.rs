@@ -9,7 +9,7 @@ use std::{
 
 use hydroid_core::{
     identity::{Hashname, SecretKey, Space, Ticket},
-    switch::{self, DownReason, LineEvent, LineId, Stats, Status},
+    switch::{self, DownReason, LanEvent, LineEvent, LineId, Neighbour, Stats, Status},
 };
 use hydroid_mio::{Config, Endpoint};
 
@@ -55,6 +55,28 @@ impl Node for (Loop, Hashname) {
     fn line_event(&self) -> io::Result<LineEvent> {
         self.0.shared.wait(|state| {
             let event = state.lines.pop_front();
+            event.ok_or_else(|| state.none())
+        })
+    }
+
+    fn announce(&self, secret: &SecretKey) -> io::Result<()> {
+        let state = self.0.shared.lock();
+        let announced = state.endpoint.announce(self.1, secret);
+        announced.map_err(io::Error::other)
+    }
+
+    fn hush(&self) -> io::Result<()> {
+        let state = self.0.shared.lock();
+        state.endpoint.hush(self.1).map_err(io::Error::other)
+    }
+
+    fn neighbours(&self) -> Vec<Neighbour> {
+        self.0.shared.lock().endpoint.neighbours(self.1)
+    }
+
+    fn lan_event(&self) -> io::Result<LanEvent> {
+        self.0.shared.wait(|state| {
+            let event = state.lans.pop_front();
             event.ok_or_else(|| state.none())
         })
     }

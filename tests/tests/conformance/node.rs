@@ -10,7 +10,7 @@ use std::{
 use hydroid_core::{
     identity::{SecretKey, Space, Ticket},
     line::Suite,
-    switch::{self, DownReason, LineEvent, LineId, Stats, Status},
+    switch::{self, DownReason, LanEvent, LineEvent, LineId, Neighbour, Stats, Status},
 };
 
 /// A shell: its name, and how an endpoint of it is made and driven.
@@ -26,6 +26,10 @@ pub(crate) trait Node: Send + Sync {
     fn connect(&self, ticket: &Ticket) -> io::Result<Box<dyn Line>>;
     fn accept(&self) -> io::Result<Box<dyn Stream>>;
     fn line_event(&self) -> io::Result<LineEvent>;
+    fn announce(&self, secret: &SecretKey) -> io::Result<()>;
+    fn hush(&self) -> io::Result<()>;
+    fn neighbours(&self) -> Vec<Neighbour>;
+    fn lan_event(&self) -> io::Result<LanEvent>;
     fn stats(&self) -> Stats;
     fn status(&self) -> Status;
     fn shutdown(&self, within: Duration);
@@ -62,8 +66,13 @@ pub(crate) struct End {
 impl End {
     /// The same `who` is the same identity, in this process and in another.
     pub(crate) fn bind(shell: Shell, who: &str, config: switch::Config) -> Self {
-        let secret = SecretKey::from_bytes(blake3::hash(who.as_bytes()).as_bytes());
         let space = Space::open("conformance").expect("the name is legal");
+        Self::bind_in(&space, shell, who, config)
+    }
+
+    /// The same in a space of its own.
+    pub(crate) fn bind_in(space: &Space, shell: Shell, who: &str, config: switch::Config) -> Self {
+        let (secret, space) = (secret(who), space.clone());
         let node = (shell.bind)(&secret, &space, config).expect("there are ports");
         let ticket = Ticket::new(secret.public(), space, &node.addresses(), None);
         Self { node, ticket }
@@ -97,6 +106,11 @@ impl End {
         assert_eq!(far.head().expect("it is there"), r#"{"conformance":1}"#);
         (near, far)
     }
+}
+
+/// The key of an identity.
+pub(crate) fn secret(who: &str) -> SecretKey {
+    SecretKey::from_bytes(blake3::hash(who.as_bytes()).as_bytes())
 }
 
 /// A line from one to the other, at both ends; and why those that were there before went down.

@@ -9,7 +9,7 @@ use std::{
 
 use hydroid_core::{
     identity::{Hashname, SecretKey, Space, Ticket},
-    switch::{self, DownReason, LineEvent, LineId, Stats, Status},
+    switch::{self, DownReason, LanEvent, LineEvent, LineId, Neighbour, Stats, Status},
 };
 use hydroid_tokio::{Config, Endpoint};
 use tokio::{
@@ -60,6 +60,25 @@ impl Node for Driven<(Endpoint, Hashname)> {
 
     fn line_event(&self) -> io::Result<LineEvent> {
         let event = self.1.block_on(self.0.0.line_event());
+        event.ok_or_else(|| io::ErrorKind::NotConnected.into())
+    }
+
+    fn announce(&self, secret: &SecretKey) -> io::Result<()> {
+        let (endpoint, local) = &self.0;
+        endpoint.announce(*local, secret).map_err(io::Error::other)
+    }
+
+    fn hush(&self) -> io::Result<()> {
+        let (endpoint, local) = &self.0;
+        endpoint.hush(*local).map_err(io::Error::other)
+    }
+
+    fn neighbours(&self) -> Vec<Neighbour> {
+        self.0.0.neighbours(self.0.1)
+    }
+
+    fn lan_event(&self) -> io::Result<LanEvent> {
+        let event = self.1.block_on(self.0.0.lan_event());
         event.ok_or_else(|| io::ErrorKind::NotConnected.into())
     }
 

@@ -73,7 +73,7 @@ impl Default for LanConfig {
         Self {
             interfaces: Vec::new(),
             look_ms: 2_000,
-            hear_us: 5_000,
+            hear_us: 2_000,
         }
     }
 }
