@@ -2,10 +2,13 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-/// The addresses of this machine's interfaces.
+/// The addresses of this machine's interfaces, but those that say nothing without the link they are
+/// on.
 pub(crate) fn of_interfaces() -> Vec<IpAddr> {
     let interfaces = if_addrs::get_if_addrs().unwrap_or_default();
-    interfaces.iter().map(if_addrs::Interface::ip).collect()
+    let ips = interfaces.iter().map(if_addrs::Interface::ip);
+    ips.filter(|ip| !matches!(ip, IpAddr::V6(v6) if v6.is_unicast_link_local()))
+        .collect()
 }
 
 /// The addresses by which others may reach the sockets that are bound to `bound`: those of one
