@@ -32,7 +32,10 @@ pub use hydroid_core::{
     base::Seed,
     driver::{
         self,
-        shell::{Config, ConnectError, LanConfig, RecordEnd, Unrecorded, fresh_secret},
+        shell::{
+            Config, ConnectError, LanAddress, LanConfig, LanStatus, RecordEnd, Unrecorded,
+            fresh_secret,
+        },
     },
     identity,
     line::{Provider, PureRust},

@@ -4,11 +4,10 @@
 use std::{collections::BTreeMap, io, process, thread, time::Duration};
 
 use hydroid_core::{
-    driver::shell::LanStatus,
     identity::{Hashname, Space},
     switch::{Neighbour, Part},
 };
-use hydroid_tokio::{Config, Endpoint, fresh_secret};
+use hydroid_tokio::{Config, Endpoint, LanStatus, fresh_secret};
 use tokio::{
     runtime::Builder,
     sync::mpsc::{UnboundedReceiver, unbounded_channel},
@@ -67,7 +66,6 @@ async fn live(space: &str, mut told: UnboundedReceiver<String>) {
                 }
                 Some(LEAVE) => {
                     say("leaves", "");
-                    endpoint.hush(local).expect("it was announced");
                     endpoint.shutdown(END).await;
                     return;
                 }
