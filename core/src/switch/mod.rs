@@ -70,7 +70,10 @@ use crate::{
     stream,
 };
 pub use crate::{
-    lan::LocalNetwork,
+    lan::{
+        GROUP_V4 as LAN_GROUP_V4, GROUP_V6 as LAN_GROUP_V6, LocalNetwork,
+        NETWORKS_MOST as LAN_NETWORKS_MOST, PORTS as LAN_PORTS,
+    },
     line::{PathInfo, PeerState, Provider, PureRust, Suite, Who},
     stream::{REFUSED as STREAM_REFUSED, Read},
     tree::Tree,

@@ -26,8 +26,7 @@ use super::{AsHandle, LanConfig, sockets::Socket};
 use crate::{
     base::Time,
     driver::Sent,
-    lan::{LocalNetwork, PORTS},
-    switch::{SentError, SocketId, Transmit},
+    switch::{LAN_PORTS, LocalNetwork, SentError, SocketId, Transmit},
 };
 
 /// Makes of a socket what the runtime watches.
@@ -41,7 +40,7 @@ pub(super) struct Lan<I> {
     /// What the endpoint's own sockets are bound to; theirs are the ids below `first`.
     bound: Vec<SocketAddr>,
     first: u32,
-    ports: [u16; PORTS.len()],
+    ports: [u16; LAN_PORTS.len()],
     open: Option<Open<I>>,
     /// The status was not told yet.
     changed: bool,
@@ -88,7 +87,7 @@ impl<I: AsHandle> Lan<I> {
             buffer_bytes,
             bound,
             first,
-            ports: PORTS,
+            ports: LAN_PORTS,
             open: None,
             changed: false,
         }

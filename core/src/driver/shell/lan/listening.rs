@@ -13,12 +13,11 @@ use socket2::{Domain, SockRef, Socket as RawSocket, Type};
 use super::{Watch, places::Place};
 use crate::{
     driver::shell::{AsHandle, sockets::Socket},
-    lan::{GROUP_V4, GROUP_V6, PORTS},
-    switch::SocketId,
+    switch::{LAN_GROUP_V4, LAN_GROUP_V6, LAN_PORTS, SocketId},
 };
 
 /// How many sockets there may be.
-pub(super) const LISTENERS: u32 = 2 * PORTS.len() as u32;
+pub(super) const LISTENERS: u32 = 2 * LAN_PORTS.len() as u32;
 
 /// Every socket to listen by.
 pub(super) struct Listening<I> {
@@ -53,7 +52,7 @@ struct Member {
 
 impl<I: AsHandle> Listening<I> {
     /// No sockets; those to come have ids from `first`.
-    pub(super) fn new(first: u32, ports: [u16; PORTS.len()]) -> Self {
+    pub(super) fn new(first: u32, ports: [u16; LAN_PORTS.len()]) -> Self {
         let ports = [Family::V4, Family::V6]
             .into_iter()
             .flat_map(|family| ports.map(|port| (family, port)));
@@ -221,14 +220,14 @@ fn share(socket: &RawSocket) -> io::Result<()> {
 fn join(socket: &RawSocket, member: &Member) -> io::Result<()> {
     match member.ip {
         IpAddr::V4(ip) => v4::join(socket, member.index, ip),
-        IpAddr::V6(_) => socket.join_multicast_v6(&GROUP_V6, member.index),
+        IpAddr::V6(_) => socket.join_multicast_v6(&LAN_GROUP_V6, member.index),
     }
 }
 
 fn leave(socket: &RawSocket, member: &Member) -> io::Result<()> {
     match member.ip {
         IpAddr::V4(ip) => v4::leave(socket, member.index, ip),
-        IpAddr::V6(_) => socket.leave_multicast_v6(&GROUP_V6, member.index),
+        IpAddr::V6(_) => socket.leave_multicast_v6(&LAN_GROUP_V6, member.index),
     }
 }
 
@@ -246,11 +245,11 @@ mod v4 {
     use super::*;
 
     pub(super) fn join(socket: &RawSocket, index: u32, _: Ipv4Addr) -> io::Result<()> {
-        socket.join_multicast_v4_n(&GROUP_V4, &Index(index))
+        socket.join_multicast_v4_n(&LAN_GROUP_V4, &Index(index))
     }
 
     pub(super) fn leave(socket: &RawSocket, index: u32, _: Ipv4Addr) -> io::Result<()> {
-        socket.leave_multicast_v4_n(&GROUP_V4, &Index(index))
+        socket.leave_multicast_v4_n(&LAN_GROUP_V4, &Index(index))
     }
 }
 
@@ -266,10 +265,10 @@ mod v4 {
     use super::*;
 
     pub(super) fn join(socket: &RawSocket, _: u32, ip: Ipv4Addr) -> io::Result<()> {
-        socket.join_multicast_v4(&GROUP_V4, &ip)
+        socket.join_multicast_v4(&LAN_GROUP_V4, &ip)
     }
 
     pub(super) fn leave(socket: &RawSocket, _: u32, ip: Ipv4Addr) -> io::Result<()> {
-        socket.leave_multicast_v4(&GROUP_V4, &ip)
+        socket.leave_multicast_v4(&LAN_GROUP_V4, &ip)
     }
 }

@@ -10,7 +10,7 @@ use std::{
 
 use if_addrs::{IfAddr, Interface, get_if_addrs};
 
-use crate::{driver::shell::LanConfig, lan::NETWORKS_MOST};
+use crate::{driver::shell::LanConfig, switch::LAN_NETWORKS_MOST};
 
 /// A network of fewer addresses has none that means everybody.
 const PREFIX_MOST: u8 = 30;
@@ -99,14 +99,14 @@ pub(super) fn chosen(
     let used: Vec<_> = used.filter(|it| it.is_local()).cloned().collect();
     if let Some(more) = used
         .len()
-        .checked_sub(NETWORKS_MOST)
+        .checked_sub(LAN_NETWORKS_MOST)
         .filter(|more| *more > 0)
     {
         errors.push(format!(
-            "{more} addresses beyond {NETWORKS_MOST} are left out: name the interfaces to use"
+            "{more} addresses beyond {LAN_NETWORKS_MOST} are left out: name the interfaces to use"
         ));
     }
-    (used.into_iter().take(NETWORKS_MOST).collect(), errors)
+    (used.into_iter().take(LAN_NETWORKS_MOST).collect(), errors)
 }
 
 /// True if lines know a change of the machine's addresses by this one. Those of one link come and
@@ -220,7 +220,7 @@ mod tests {
         let all: Vec<_> = ips.map(|ip| place("eth0", 2, &ip, 24)).collect();
         let any = [(Ipv4Addr::UNSPECIFIED, 1).into()];
         let (used, errors) = chosen(&all, &LanConfig::default(), &any);
-        assert_eq!(used.len(), NETWORKS_MOST);
+        assert_eq!(used.len(), LAN_NETWORKS_MOST);
         assert!(errors[0].starts_with("6 addresses"), "{errors:?}");
     }
 

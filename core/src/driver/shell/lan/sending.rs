@@ -13,8 +13,7 @@ use socket2::{Domain, Socket as RawSocket, Type};
 use super::places::Place;
 use crate::{
     driver::Sent,
-    lan::{GROUP_V4, GROUP_V6, LocalNetwork, PORTS},
-    switch::{SentError, SocketId, Transmit},
+    switch::{LAN_GROUP_V4, LAN_GROUP_V6, LAN_PORTS, LocalNetwork, SentError, SocketId, Transmit},
 };
 
 /// An announcement never leaves the network that it is made on.
@@ -226,8 +225,8 @@ fn probe(place: &Place) -> io::Result<()> {
     let (socket, set) = open(place)?;
     set?;
     let group: SocketAddr = match place.ip {
-        IpAddr::V4(_) => (GROUP_V4, PORTS[0]).into(),
-        IpAddr::V6(_) => SocketAddrV6::new(GROUP_V6, PORTS[0], 0, place.index).into(),
+        IpAddr::V4(_) => (LAN_GROUP_V4, LAN_PORTS[0]).into(),
+        IpAddr::V6(_) => SocketAddrV6::new(LAN_GROUP_V6, LAN_PORTS[0], 0, place.index).into(),
     };
     socket.connect(&group.into())
 }

@@ -12,8 +12,7 @@ use std::{
 use super::*;
 use crate::{
     driver::shell::sockets::Inbox,
-    lan::{GROUP_V4, GROUP_V6},
-    switch::{Ecn, Path},
+    switch::{Ecn, LAN_GROUP_V4, LAN_GROUP_V6, Path},
 };
 
 const AWAKE: Time = Time::from_us(10_000_000);
@@ -61,8 +60,8 @@ fn on(name: &str, ports: [u16; 4]) -> Lan<UdpSocket> {
 
 fn group(network: &LocalNetwork) -> IpAddr {
     match network.local {
-        IpAddr::V4(_) => GROUP_V4.into(),
-        IpAddr::V6(_) => GROUP_V6.into(),
+        IpAddr::V4(_) => LAN_GROUP_V4.into(),
+        IpAddr::V6(_) => LAN_GROUP_V6.into(),
     }
 }
 
