@@ -85,3 +85,30 @@ fn lan_sockets_are_not_looked_at_in_every_turn() {
     assert_eq!([0; 3].map(|_| looks(&mut one)), [0; 3]);
     assert!(one.engine.wait() <= Duration::from_micros(HOUR_US.into()));
 }
+
+#[test]
+fn lan_sockets_that_are_flooded_take_no_turn_from_the_others() {
+    const MOST: u32 = 8;
+    let mut config = config(4);
+    config.driver.received_per_turn = MOST;
+    let mut one = Member::new(config);
+    one.endpoint.announce(one.hashname, &one.secret).unwrap();
+    one.turn();
+    let flood = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    flood.set_broadcast(true).unwrap();
+    let everybody = Ipv4Addr::new(127, 255, 255, 255);
+    let port = one.endpoint.lan_status().ports[0];
+    let flooded = |one: &Member| one.endpoint.stats().datagrams_in;
+    let before = flooded(&one);
+    while flooded(&one) < before + 10 * u64::from(MOST) {
+        for _datagram in 0..4 * MOST {
+            // What finds no room is lost.
+            let _sent = flood.send_to(b"no announcement", (everybody, port));
+        }
+        let seen = flooded(&one);
+        let rest = one.turn();
+        // One batch of the system's may begin within the bound and end beyond it.
+        assert!(flooded(&one) - seen <= u64::from(MOST) + 64);
+        assert!(!one.engine.crowded && rest != Rest::Over);
+    }
+}
