@@ -9,7 +9,7 @@ use std::{
 use hydroid_core::{
     identity::{Admission, Gate, Roles, SecretKey},
     lan::Unheard,
-    switch::{Config, DropReason, Event, Interface, LanEvent, Part, SocketId, SpaceCommandError},
+    switch::{Config, DropReason, Event, Interface, Part, SocketId, SpaceCommandError},
     tape::Recorded,
 };
 use hydroid_tests::world::{Link, World};
@@ -79,10 +79,7 @@ fn lines(world: &World) -> (BTreeMap<(usize, usize), u32>, Vec<u32>) {
 }
 
 fn told(world: &mut World, n: usize) -> bool {
-    let told = world.nodes[n].take(|event| match event {
-        Event::Lan(LanEvent::Neighbours { .. }) => Some(()),
-        _ => None,
-    });
+    let told = world.nodes[n].take(|event| matches!(event, Event::Lan(_)).then_some(()));
     told.is_some()
 }
 

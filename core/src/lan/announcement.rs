@@ -248,7 +248,7 @@ mod tests {
     fn lan_announcement_says_who_is_where_in_few_bytes() {
         let bytes = announcement().write(&TAG_KEY, &SPACE, &secret());
         assert_eq!(bytes.len(), LEN);
-        assert!(LEN <= 220);
+        const { assert!(LEN <= 220) };
         assert_eq!(hear(&bytes, &SPACE), Ok(announcement()));
         // The next one bears another tag: nobody outside can tell that it is of the same space.
         let mut next = announcement();

@@ -87,7 +87,7 @@ impl Known {
         record.is_some_and(|record| record.is_believed && !record.is_gone)
     }
 
-    /// Takes an announcement whose signature was checked. `wall` is our time, if it is known, and
+    /// Takes an announcement that is not old and whose signature was checked. `wall` is our time, if it is known, and
     /// `echoed` says whether the announcement names us.
     pub(super) fn hear(
         &mut self,
@@ -98,9 +98,6 @@ impl Known {
         config: &Config,
     ) -> Result<Change, Unheard> {
         let id = (local, *said.key.as_bytes());
-        if self.is_old(local, id.1, said.wall) {
-            return Err(Unheard::Replayed);
-        }
         let ahead_ms = wall.map(|wall| apart_ms(said.wall, wall));
         let window_ms = i64::from(config.window_ms);
         let record = self.records.get_mut(&id);

@@ -28,9 +28,11 @@ pub(super) fn near(duet: &mut Duet, keys: &[SecretKey; 2], space: &Space) {
     duet.run(500);
     for n in [0, 1] {
         let one = &mut duet.both[n];
-        let told = one.take(|event| match event {
-            Event::Lan(LanEvent::Neighbours { local }) => Some(*local),
-            _ => None,
+        let told = one.take(|event| {
+            let Event::Lan(LanEvent::Neighbours { local }) = event else {
+                return None;
+            };
+            Some(*local)
         });
         assert_eq!(told, Some(names[n]));
         assert_eq!(one.switch.neighbours(names[n]).count(), 1);

@@ -73,6 +73,7 @@ impl Ours {
                     | Event::Stream(_)
                     | Event::Space(_)
                     | Event::Tree(_)
+                    | Event::Lan(_)
                     | Event::Anon
                     | Event::Packet { .. }
                     | Event::MaySend { .. } => {}
