@@ -105,6 +105,9 @@ fn lan_namespaces_two_hosts_find_each_other() {
         together.push(all_know_us(&both).saturating_sub(up_us));
         trees.push(wait_for_tree(&both, 2).saturating_sub(up_us));
     }
+    for machine in &machines {
+        machine.ip(&["route", "add", "default", "dev", "eth0"]);
+    }
     for run in 0..RUNS {
         let mut both = hosts(&machines, "two");
         announce(&mut both[..1]);
@@ -113,9 +116,9 @@ fn lan_namespaces_two_hosts_find_each_other() {
         let up_us = announce(&mut both[1..]);
         later.push(all_know_us(&both).saturating_sub(up_us));
     }
-    many("two hosts at the same moment", together);
+    many("two hosts at the same moment, no default route", together);
     many("two hosts, one after the other", later);
-    many("two hosts, until they are one tree", trees);
+    many("two hosts, no default route, until they are one tree", trees);
 }
 
 #[test]
