@@ -1,6 +1,7 @@
 //! The program's switch. Only this file touches the library's endpoint.
 
 pub(crate) mod member;
+pub(crate) mod space;
 
 use std::{collections::BTreeMap, io, net::SocketAddr, path::PathBuf, time::Duration};
 
@@ -61,12 +62,24 @@ pub(crate) struct Node {
 }
 
 /// Where a switch is to listen.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Listen {
     /// The address; otherwise every interface.
     pub(crate) address: Option<SocketAddr>,
     /// The port, unless the address has one; if it is taken, any.
     pub(crate) port: Option<u16>,
+    /// The interfaces whose local networks are used, once anybody is announced; all, if none.
+    pub(crate) interfaces: Vec<String>,
+}
+
+impl Listen {
+    /// Listens at this address.
+    pub(crate) fn at(address: Option<SocketAddr>) -> Self {
+        Self {
+            address,
+            ..Self::default()
+        }
+    }
 }
 
 /// Where all that a switch does is to be written down.
@@ -118,7 +131,7 @@ impl Node {
         recording: Option<&Recording>,
     ) -> Result<Self, Failure> {
         let node = Self {
-            endpoint: bind(listen, recording)?,
+            endpoint: bind(&listen, recording)?,
             key: secret.public(),
             space: closed.map_or_else(
                 || SpaceRef::Open(space()),
@@ -268,7 +281,7 @@ pub(crate) async fn ask(line: &Line, request: &Request) -> Result<(Stream, Answe
     let mut stream = opened
         .map_err(|_elapsed| no_answer("it takes no stream"))?
         .map_err(|error| Failure::unreachable(format!("the peer takes no stream: {error}")))?;
-    let head = timeout(ANSWER_WITHIN, stream.peer_head())
+    let head = timeout(request.patience(), stream.peer_head())
         .await
         .map_err(|_elapsed| no_answer("it is silent"))?
         .map_err(|error| no_answer(&error.to_string()))?;
@@ -340,7 +353,7 @@ pub(crate) async fn last_bytes(mut stream: Stream) {
 }
 
 /// Binds the sockets; where the port that they had before is taken, on any.
-fn bind(listen: Listen, recording: Option<&Recording>) -> Result<Endpoint, Failure> {
+fn bind(listen: &Listen, recording: Option<&Recording>) -> Result<Endpoint, Failure> {
     let config = |port: Option<u16>| {
         let mut config = Config::default();
         config.listen = listen
@@ -358,6 +371,7 @@ fn bind(listen: Listen, recording: Option<&Recording>) -> Result<Endpoint, Failu
         config.record_to = recording.map(|recording| recording.file.clone());
         config.record_over = recording.is_some_and(|recording| recording.replace);
         config.tape.buffer_bytes = TAPE_BUFFER_BYTES;
+        config.lan.interfaces.clone_from(&listen.interfaces);
         config
     };
     let bound = match Endpoint::bind(config(listen.port)) {

@@ -48,11 +48,14 @@ pub(crate) async fn run(context: &Context) -> Result<(), Failure> {
         began: Instant::now(),
     };
     let source = prepare(&told, &folder.path).await?;
-    let loopback = Listen {
-        address: Some(SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 0)),
-        port: None,
+    let loopback = Listen::at(Some(SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 0)));
+    let start = || {
+        context.start_as(
+            loopback.clone(),
+            &SecretKey::from_bytes(&home::random()?),
+            None,
+        )
     };
-    let start = || context.start_as(loopback, &SecretKey::from_bytes(&home::random()?), None);
     let (giver, taker) = (start()?, start()?);
     let token = home::fresh_token()?;
     let serving = tokio::spawn(serve(giver.clone(), source.clone(), token.clone()));
@@ -295,7 +298,12 @@ async fn serve_one(
             Ok(Some(taker))
         }
         Some(
-            Request::Get { .. } | Request::Put { .. } | Request::Pipe { .. } | Request::Join { .. },
+            Request::Get { .. }
+            | Request::Put { .. }
+            | Request::Offer { .. }
+            | Request::Past {}
+            | Request::Pipe { .. }
+            | Request::Join { .. },
         )
         | None => {
             tokio::spawn(node::turn_down(stream, Why::Refused, "another token"));
