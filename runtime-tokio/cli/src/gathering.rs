@@ -95,7 +95,10 @@ impl Gathering {
         self.asked.retain(|key, _| links.contains(key));
         let asked = &self.asked;
         let is_due = |key: &&PublicKey| asked.get(key).is_none_or(|asked| asked.again);
-        let member = self.room.presence().member(links.iter().find(is_due)?)?;
+        let due = links.iter().filter(is_due);
+        let members = due.filter_map(|key| self.room.presence().member(key));
+        // Those without a name only look, and have heard nothing.
+        let member = members.into_iter().find(|member| member.name.is_some())?;
         let asked = self.asked.entry(member.key).or_default();
         (asked.times, asked.again) = (asked.times + 1, false);
         Some(member)

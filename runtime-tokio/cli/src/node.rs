@@ -3,14 +3,21 @@
 pub(crate) mod member;
 pub(crate) mod space;
 
-use std::{collections::BTreeMap, io, net::SocketAddr, path::PathBuf, time::Duration};
+use std::{
+    collections::BTreeMap,
+    io,
+    net::SocketAddr,
+    path::PathBuf,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use data_encoding::HEXLOWER;
 use hydroid_core::{
     identity::{
         Admission, Hashname, PublicKey, Refusal, SecretKey, Space, SpaceId, SpaceRef, Ticket, Token,
     },
-    switch::{DownReason, LineEvent, Need, RestoreError},
+    switch::{DownReason, LineEvent, LineId, Need, RestoreError},
 };
 use hydroid_tokio::{Config, ConnectError, Endpoint, Unrecorded};
 pub(crate) use hydroid_tokio::{Line, RecordEnd, Stream};
@@ -59,7 +66,11 @@ pub(crate) struct Node {
     key: PublicKey,
     /// That of the tickets which nobody asks for another.
     space: SpaceRef,
+    /// Our end and the other of each line that is up, as far as its events were asked for.
+    lines: Arc<Mutex<Ends>>,
 }
+
+type Ends = BTreeMap<LineId, (Hashname, PublicKey)>;
 
 /// Where a switch is to listen.
 #[derive(Clone, Debug, Default)]
@@ -133,6 +144,7 @@ impl Node {
         let node = Self {
             endpoint: bind(&listen, recording)?,
             key: secret.public(),
+            lines: Arc::default(),
             space: closed.map_or_else(
                 || SpaceRef::Open(space()),
                 |admission| SpaceRef::Id(admission.space().id()),
@@ -183,6 +195,11 @@ impl Node {
     /// # Errors
     /// [`Failure`] if nobody with the ticket's key answers at its addresses.
     pub(crate) async fn connect(&self, ticket: &Ticket, time: Duration) -> Result<Line, Failure> {
+        let local = Hashname::of(&self.key, &ticket.space_id());
+        // One that is not asked for is not closed when it is dropped: a tree may stand on it.
+        if let Some(line) = self.line_to(local, &ticket.key) {
+            return Ok(line);
+        }
         let places: Vec<_> = ticket.addresses.iter().map(SocketAddr::to_string).collect();
         let places = places.join(", ");
         match timeout(time, self.dial(ticket)).await {
@@ -221,7 +238,19 @@ impl Node {
 
     /// The next line that comes up or goes down; `None` when the switch has ended.
     pub(crate) async fn line_event(&self) -> Option<LineEvent> {
-        self.endpoint.line_event().await
+        let event = self.endpoint.line_event().await;
+        match &event {
+            Some(LineEvent::Up {
+                line, local, peer, ..
+            }) => _ = self.lines().insert(*line, (*local, peer.key)),
+            Some(LineEvent::Down { line, .. }) => _ = self.lines().remove(line),
+            Some(_) | None => {}
+        }
+        event
+    }
+
+    fn lines(&self) -> MutexGuard<'_, Ends> {
+        self.lines.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Keeps a line to whom the ticket names: opened again whenever it ends.

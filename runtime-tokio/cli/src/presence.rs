@@ -318,7 +318,13 @@ impl Presence {
                 return;
             }
             let until = if found() { quiet.min(end) } else { end };
-            if let Ok(false) = timeout_at(until, self.node.space_news()).await {
+            let news = async {
+                tokio::select! {
+                    there = self.node.space_news() => there,
+                    event = self.node.line_event() => event.is_some(),
+                }
+            };
+            if let Ok(false) = timeout_at(until, news).await {
                 return;
             }
             let members = self.members();

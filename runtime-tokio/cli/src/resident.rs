@@ -249,9 +249,10 @@ impl Resident {
                 let keys: BTreeSet<_> = there.map(|(_, key)| key.to_string()).collect();
                 Ok(json!(keys))
             }
-            Ask::Members { space } => Ok(self.presence(&space).map_or(Value::Null, |presence| {
-                json!(presence.seen(&self.rtts(presence.local())))
-            })),
+            Ask::Members { space } => {
+                let presence = self.presence(&space);
+                Ok(presence.map_or(Value::Null, |presence| json!(presence.seen())))
+            }
             Ask::Find { space, whom } => self.find(&space, &whom).await,
             Ask::Connect { .. } | Ask::Stream { .. } => Err(Failure::failed("no question")),
         }
@@ -263,14 +264,6 @@ impl Resident {
         let mut all = gatherings.values().map(|it| it.room().presence());
         let found = all.find(|presence| presence.id().to_string() == space);
         found.cloned()
-    }
-
-    /// The ways to those with whom we have a line in a space.
-    fn rtts(&self, local: Hashname) -> BTreeMap<PublicKey, Duration> {
-        let lines = locked(&self.lines).clone();
-        let here = lines.iter().filter(|(_, (own, _))| *own == local);
-        let rtts = here.filter_map(|(line, (_, key))| Some((*key, self.node.rtt(*line)?)));
-        rtts.collect()
     }
 
     /// A ticket to whom a text means; nothing if we are not in the space.

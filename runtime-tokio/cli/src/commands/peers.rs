@@ -56,6 +56,5 @@ pub(super) async fn look(context: &Context, being: &Being) -> Result<(String, Ve
     }
     let (presence, _secret) = context.come(place, being, (None, false))?;
     presence.look(|| !presence.members().is_empty()).await;
-    let rtts = presence.node().rtts().await;
-    Ok((space, presence.seen(&rtts)))
+    Ok((space, presence.seen()))
 }

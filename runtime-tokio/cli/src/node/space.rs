@@ -5,14 +5,13 @@ use std::{collections::BTreeMap, time::Duration};
 use hydroid_core::{
     identity::{Hashname, PublicKey, SecretKey, Space, Ticket},
     switch::{
-        BroadcastError, Broadcasted, InstallError, LineEvent, LineId, Neighbour, Part,
-        ReadBroadcastError, SpaceCommandError,
+        BroadcastError, Broadcasted, InstallError, Neighbour, Part, ReadBroadcastError,
+        SpaceCommandError,
     },
     tree::Tree,
 };
-use tokio::time::timeout;
 
-use super::Node;
+use super::{Line, Node};
 use crate::exit::Failure;
 
 impl Node {
@@ -115,21 +114,24 @@ impl Node {
         self.endpoint.read_broadcast(local, buf)
     }
 
-    /// The ways to those with whom there is a line that has come up since the start, for whoever
-    /// has asked for no events of lines.
-    pub(crate) async fn rtts(&self) -> BTreeMap<PublicKey, Duration> {
-        let mut rtts = BTreeMap::new();
-        while let Ok(Some(event)) = timeout(Duration::ZERO, self.line_event()).await {
-            if let LineEvent::Up { line, peer, .. } = event {
-                rtts.extend(self.rtt(line).map(|rtt| (peer.key, rtt)));
-            }
-        }
-        rtts
+    /// The line that there is from `local` to a member, as far as the events of lines were asked
+    /// for, whoever wants it.
+    pub(crate) fn line_to(&self, local: Hashname, key: &PublicKey) -> Option<Line> {
+        let lines = self.lines();
+        let mut found = lines.iter().filter(|(_, ends)| **ends == (local, *key));
+        let line = *found.next_back()?.0;
+        drop(lines);
+        self.endpoint.line(line)
     }
 
-    /// There and back on a line, if it is there and that is known.
-    pub(crate) fn rtt(&self, line: LineId) -> Option<Duration> {
-        self.endpoint.line(line)?.rtt()
+    /// The ways there and back to those with whom `local` has a line, as far as the events of lines
+    /// were asked for.
+    pub(crate) fn rtts(&self, local: Hashname) -> BTreeMap<PublicKey, Duration> {
+        let lines = self.lines().clone();
+        let here = lines.into_iter().filter(|(_, (own, _))| *own == local);
+        let rtts =
+            here.filter_map(|(line, (_, key))| Some((key, self.endpoint.line(line)?.rtt()?)));
+        rtts.collect()
     }
 
     /// Returns when something happened in the trees or on the local networks that we take part in;

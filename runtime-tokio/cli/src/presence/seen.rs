@@ -88,9 +88,9 @@ impl Seen {
 }
 
 impl Presence {
-    /// Everybody who is there, oneself too, in the order of the keys. `rtts` is what is known of the
-    /// ways to some of them.
-    pub(crate) fn seen(&self, rtts: &BTreeMap<PublicKey, Duration>) -> Vec<Seen> {
+    /// Everybody who is there, oneself too, in the order of the keys.
+    pub(crate) fn seen(&self) -> Vec<Seen> {
+        let rtts = self.node.rtts(self.local);
         let members = self.members();
         let mut seen: Vec<_> = members
             .iter()
@@ -110,7 +110,29 @@ impl Presence {
             ..Seen::of(&own, None)
         });
         seen.extend(own);
+        count_steps(&mut seen);
         seen.sort_by(|one, other| one.key.cmp(&other.key));
         seen
+    }
+}
+
+/// Counts the steps to the root for those who stand in the tree: the picture does so only now and
+/// then.
+fn count_steps(seen: &mut [Seen]) {
+    let parents: BTreeMap<String, Option<String>> = seen
+        .iter()
+        .map(|seen| (seen.key.clone(), seen.parent.clone()))
+        .collect();
+    for member in seen.iter_mut().filter(|member| member.placed) {
+        let mut above = member.parent.as_ref();
+        let mut steps = 0;
+        // One that goes round in a circle hangs on no root.
+        while let Some(key) = above.filter(|_| steps <= parents.len()) {
+            let Some(next) = parents.get(key) else { break };
+            (above, steps) = (next.as_ref(), steps + 1);
+        }
+        member.depth = above
+            .is_none()
+            .then(|| u16::try_from(steps).unwrap_or(u16::MAX));
     }
 }

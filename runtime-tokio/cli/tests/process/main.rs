@@ -4,11 +4,14 @@
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, reason = "what fails here fails its test")]
 
+mod chat;
 mod ends;
 mod folders;
 mod homes;
 mod hostile;
+mod members;
 mod mistakes;
+mod offers;
 mod pipe;
 mod replay;
 mod resume;
@@ -16,5 +19,6 @@ mod roaming;
 mod running;
 mod spaces;
 mod state;
+mod talkers;
 mod through;
 mod transfers;

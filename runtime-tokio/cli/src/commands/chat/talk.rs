@@ -115,6 +115,8 @@ impl Talk {
                 there = node.space_news() => if !there {
                     return Err(Failure::failed("the switch has ended"));
                 },
+                // The node takes note of them.
+                Some(_line) = node.line_event() => {}
                 stream = node.accept() => {
                     let stream = stream.ok_or_else(|| Failure::failed("the switch has ended"))?;
                     // Whoever asks what was said is told what we were told, too.
@@ -138,8 +140,10 @@ impl Talk {
     }
 
     fn due(&self) -> Option<Instant> {
-        let held = self.holds.filter(|_| !self.unsaid.is_empty());
-        [held, self.gathering.due()].into_iter().flatten().min()
+        [self.holds, self.gathering.due()]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     async fn end(self) -> Result<(), Failure> {
@@ -268,8 +272,10 @@ impl Talk {
             self.holds = self.holds.map(|_| quiet.min(self.began + LOOK));
         }
         self.met |= self.gathering.room().presence().standing().members > 1;
-        // Whoever only says something and goes has no use for what was said before.
-        if !(self.input.is_none() && !self.stay) {
+        // Whoever only says something and goes has no use for what was said before; whether that is
+        // so shows once stdin had its time.
+        let listens = self.attended || self.stay;
+        if listens || (self.input.is_some() && self.holds.is_none()) {
             self.ask_past();
         }
         let fresh = self.voices.fresh();
@@ -309,7 +315,10 @@ impl Talk {
         if lines.is_empty() {
             return;
         }
-        let text = format!("{} lines from before:", lines.len());
+        let text = match lines.len() {
+            1 => "one line from before:".into(),
+            many => format!("{many} lines from before:"),
+        };
         let object = json!({ "event": "past", "lines": lines.len(), "from": key.to_string() });
         self.output.note(&text, &object);
         for line in lines {
