@@ -25,9 +25,17 @@ pub(super) struct Log {
     seen: BTreeSet<Mark>,
     /// Lines up to this time may have been seen and forgotten.
     forgotten_ms: Option<u64>,
+    /// The time of our last line.
+    own_ms: u64,
 }
 
 impl Log {
+    /// The time for a line of ours: each has a later one, for that is what they are put in order by.
+    pub(super) fn next_ms(&mut self, now_ms: u64) -> u64 {
+        self.own_ms = now_ms.max(self.own_ms.saturating_add(1));
+        self.own_ms
+    }
+
     /// Takes a line in that was heard just now, or said here; false if it was seen before.
     pub(super) fn hear(&mut self, line: &Line, now_ms: u64) -> bool {
         let keeps =

@@ -88,10 +88,13 @@ impl Room {
     /// # Errors
     /// [`Failure`] if the system has no randomness.
     pub(crate) fn compose(&self, text: &str) -> Result<Line, Failure> {
-        let (now_ms, id) = (now_ms(), home::random()?);
+        let id = home::random()?;
+        let mut log = locked(&self.log);
+        let now_ms = now_ms();
         let said = (&*self.nick, text);
-        let line = Line::say(&self.secret, &self.presence.id(), said, (now_ms, id));
-        locked(&self.log).hear(&line, now_ms);
+        let when = (log.next_ms(now_ms), id);
+        let line = Line::say(&self.secret, &self.presence.id(), said, when);
+        log.hear(&line, now_ms);
         Ok(line)
     }
 

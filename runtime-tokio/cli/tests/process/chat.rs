@@ -24,7 +24,7 @@ fn chat_lines_are_heard_once_by_everybody() {
     let (one, other, space) = (World::new(), World::new(), space());
     let (mut anna, ticket) = Talker::chat(&one, &space, "anna", &[], &["--stay"]);
     let (mut bob, _) = Talker::chat(&other, &space, "bob", &[&ticket], &["--stay"]);
-    let (came, here) = (anna.until("came"), bob.until("here"));
+    let (came, here) = (anna.until("came"), bob.until("came"));
     assert_eq!(
         (&came["name"], &here["name"]),
         (&"bob".into(), &"anna".into())
@@ -55,7 +55,7 @@ fn chat_lines_are_heard_once_by_everybody() {
     // Whoever was met is no stranger the next time.
     let (mut anna, ticket) = Talker::chat(&one, &space, "anna", &[], &["--stay"]);
     let (bob, _) = Talker::chat(&other, &space, "bob", &[&ticket], &["--stay"]);
-    assert_eq!(bob.until("here")["stranger"], false);
+    assert_eq!(bob.until("came")["stranger"], false);
     anna.end_input();
     drop(bob);
 }
@@ -87,7 +87,7 @@ fn chat_newcomers_are_told_the_last_hundred_lines_once() {
     let (one, two, three, space) = (World::new(), World::new(), World::new(), space());
     let (mut anna, ticket) = Talker::chat(&one, &space, "anna", &[], &["--stay"]);
     let (mut bob, _) = Talker::chat(&two, &space, "bob", &[&ticket], &["--stay"]);
-    bob.until("here");
+    bob.until("came");
     for n in 0..130 {
         anna.say(&format!("{n}"));
     }
@@ -224,6 +224,7 @@ fn chat_ends_when_its_terminal_goes_away_or_its_output_takes_nothing() {
         let ended = child.wait_with_output_and_open_stdin();
         assert_eq!(ended.0, Some(1), "{}", ended.1);
         assert!(ended.1.contains("stdout takes nothing more"), "{}", ended.1);
+        assert_eq!(anna.until("went")["name"], "bob");
     }
 }
 

@@ -66,7 +66,10 @@ fn members_are_shown_named_and_drawn_through_an_up() {
         );
     }
     let ping = |whom: &str| two.run(&["ping", whom, "--space", &space]);
-    ping("zoe").by_saying(3, "there are anna~");
+    let nobody = ping("zoe").by_saying(3, "nobody is zoe in test-");
+    for there in ["anna~", "carl~"] {
+        assert!(nobody.stderr.contains(there), "{there}: {}", nobody.stderr);
+    }
     ping("bob").by_saying(2, "itself");
     two.run(&[
         "ping",

@@ -332,12 +332,8 @@ impl Talk {
                 let name = member.name.clone().unwrap_or_default();
                 let who = self.voices.meet(&member.key, &name);
                 let early = self.began.elapsed() < BEGINNING;
-                let (event, words) = if early {
-                    ("here", "is here")
-                } else {
-                    ("came", "came")
-                };
-                (event, member.key, name, format!("{who} {words}"))
+                let words = if early { "is here" } else { "came" };
+                ("came", member.key, name, format!("{who} {words}"))
             }
             Change::Went(key, name) => {
                 let who = self.voices.label(key, name);
