@@ -9,7 +9,7 @@ use crate::{exit::Failure, figures, offers::Accept, spaces};
 
 const EXAMPLES: &str = "\
 Examples:
-  hydroid demo                            two switches on this machine, and a file between them
+  hydroid demo                            what this does, shown on this machine alone
   hydroid send big.bin                    prints a ticket, waits for whoever shows it
   hydroid send photos/                    a whole folder is as good
   hydroid recv TICKET                     fetches it into this folder; again, if it was stopped
@@ -119,8 +119,9 @@ pub(crate) enum Command {
     /// Closed spaces: found one, let others in, join, put somebody out
     #[command(subcommand)]
     Space(Space),
-    /// Two switches on this machine: a handshake, a file, and everything checked
-    Demo,
+    /// Switches on this machine: a handshake, a file, and eight that find each other, grow a tree,
+    /// talk and heal; everything checked
+    Demo(Demo),
     /// Do again what a switch did that was recorded, and see whether it comes to the same
     Replay(Replay),
 }
@@ -137,7 +138,7 @@ impl Command {
             | Self::Send(_)
             | Self::Recv(_)
             | Self::Pipe(_) => true,
-            Self::Space(_) | Self::Id | Self::Demo | Self::Replay(_) => false,
+            Self::Space(_) | Self::Id | Self::Demo(_) | Self::Replay(_) => false,
         }
     }
 }
@@ -271,6 +272,14 @@ pub(crate) struct Pipe {
     /// The address to listen on, which the ticket then names; otherwise every interface
     #[arg(long, value_name = "ADDR")]
     pub(crate) listen: Option<SocketAddr>,
+}
+
+/// `hydroid demo`.
+#[derive(Args, Debug)]
+pub(crate) struct Demo {
+    /// Announce all but this one of the eight: then the demonstration has to fail
+    #[arg(long, hide = true, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=8))]
+    pub(crate) cut: Option<u8>,
 }
 
 /// `hydroid replay`.

@@ -112,7 +112,7 @@ impl Context {
     /// [`Failure`] if it cannot be.
     pub(crate) fn start(&self, listen: Option<SocketAddr>) -> Result<Node, Failure> {
         let closed = self.closed(None)?;
-        self.start_alone(Listen::at(listen), None, closed.as_ref())
+        self.start_alone(&Listen::at(listen), None, closed.as_ref())
     }
 
     /// What reaches the member whom a ticket names: a switch of this command, as nobody in
@@ -124,7 +124,7 @@ impl Context {
     /// it is of a space that the home is no member of.
     pub(crate) async fn dialer(&self, ticket: &Ticket) -> Result<Dialer, Failure> {
         let closed = self.closed(Some(ticket))?;
-        let refused = match self.start_alone(Listen::default(), Some(ticket), closed.as_ref()) {
+        let refused = match self.start_alone(&Listen::default(), Some(ticket), closed.as_ref()) {
             Err(failure) if failure.exit == Exit::Refused => failure,
             started => return started.map(Dialer::Own),
         };
@@ -140,7 +140,7 @@ impl Context {
 
     fn start_alone(
         &self,
-        listen: Listen,
+        listen: &Listen,
         dials: Option<&Ticket>,
         closed: Option<&Admission>,
     ) -> Result<Node, Failure> {
@@ -185,7 +185,7 @@ impl Context {
     /// As [`Context::start`], also if the identity is held by another process.
     pub(crate) fn start_as_home(
         &self,
-        listen: Listen,
+        listen: &Listen,
         dials: Option<&Ticket>,
         closed: Option<&Admission>,
     ) -> Result<Node, Failure> {
@@ -219,7 +219,7 @@ impl Context {
     /// As [`Node::start`].
     pub(crate) fn start_as(
         &self,
-        listen: Listen,
+        listen: &Listen,
         secret: &SecretKey,
         closed: Option<&Admission>,
     ) -> Result<Node, Failure> {

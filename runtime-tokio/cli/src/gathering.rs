@@ -90,7 +90,7 @@ impl Gathering {
     }
 
     /// A new neighbour in the tree, who is to be asked what was said before.
-    pub(crate) fn to_ask(&mut self) -> Option<Member> {
+    pub(crate) fn next_asked(&mut self) -> Option<Member> {
         let links = self.room.presence().links();
         self.asked.retain(|key, _| links.contains(key));
         let asked = &self.asked;

@@ -51,7 +51,7 @@ pub(crate) fn lines(most: usize) -> mpsc::Receiver<Input> {
     thread::spawn(move || {
         read(&mut io::stdin().lock(), most, |line| {
             lines.blocking_send(line).is_ok()
-        })
+        });
     });
     taken
 }

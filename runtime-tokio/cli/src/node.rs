@@ -136,13 +136,13 @@ impl Node {
     /// # Errors
     /// [`Failure`] if the address is taken or not ours, or the admission is of no use.
     pub(crate) fn start(
-        listen: Listen,
+        listen: &Listen,
         secret: &SecretKey,
         closed: Option<&Admission>,
         recording: Option<&Recording>,
     ) -> Result<Self, Failure> {
         let node = Self {
-            endpoint: bind(&listen, recording)?,
+            endpoint: bind(listen, recording)?,
             key: secret.public(),
             lines: Arc::default(),
             space: closed.map_or_else(

@@ -47,6 +47,16 @@ pub(crate) enum Accept {
     None,
 }
 
+impl Accept {
+    /// The same where nobody can be asked.
+    pub(crate) const fn unattended(self) -> Self {
+        match self {
+            Self::Ask | Self::None => Self::None,
+            Self::All => Self::All,
+        }
+    }
+}
+
 /// How a question is put.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Asks {

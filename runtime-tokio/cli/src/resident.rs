@@ -345,7 +345,7 @@ impl Resident {
                     self.expelled(local, why, Some(key));
                 }
             }
-            _ => {}
+            LineEvent::Moved { .. } | _ => {}
         }
     }
 
@@ -374,7 +374,7 @@ impl Resident {
             if let Some(stand) = gathering.moved() {
                 self.on_moved(&room, &stand);
             }
-            while let Some(member) = gathering.to_ask() {
+            while let Some(member) = gathering.next_asked() {
                 let room = Arc::clone(&room);
                 tokio::spawn(async move { room.take_past(&member).await });
             }

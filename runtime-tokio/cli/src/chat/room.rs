@@ -83,29 +83,28 @@ impl Room {
         &self.presence
     }
 
-    /// A line of ours, of a text within the limit. Whoever asks from now on what was said is told it.
+    /// A line of ours, of a text within the limit.
     ///
     /// # Errors
     /// [`Failure`] if the system has no randomness.
     pub(crate) fn compose(&self, text: &str) -> Result<Line, Failure> {
         let id = home::random()?;
-        let mut log = locked(&self.log);
-        let now_ms = now_ms();
+        let when = (locked(&self.log).next_ms(now_ms()), id);
         let said = (&*self.nick, text);
-        let when = (log.next_ms(now_ms), id);
-        let line = Line::say(&self.secret, &self.presence.id(), said, when);
-        log.hear(&line, now_ms);
-        Ok(line)
+        Ok(Line::say(&self.secret, &self.presence.id(), said, when))
     }
 
-    /// Says a line of ours to all who are there.
+    /// Says a line of ours to all who are there, and from now on to whoever asks what was said.
     ///
     /// # Errors
     /// [`Failure`] if nobody listens to us.
     pub(crate) fn say(&self, line: &Line) -> Result<Said, Failure> {
         let node = self.presence.node();
         match node.broadcast(self.presence.local(), &line.broadcast()) {
-            Ok(_sequence) => Ok(Said::Sent),
+            Ok(_sequence) => {
+                locked(&self.log).hear(line, now_ms());
+                Ok(Said::Sent)
+            }
             Err(BroadcastError::Blocked) => Ok(Said::Blocked),
             Err(error) => Err(Failure::failed(format!("nothing can be said: {error}"))),
         }

@@ -11,7 +11,7 @@ use crate::{
     context::{Context, coming::nick},
     exit::Failure,
     input,
-    offers::{Accept, Asks, Offers},
+    offers::{Asks, Offers},
     output::Output,
     presence::Presence,
     spaces::in_home,
@@ -35,9 +35,10 @@ pub(crate) async fn run(context: &Context, args: args::Chat) -> Result<(), Failu
     let taker = Arc::new(Taker::new(output, args.taking.into, args.taking.max_bytes)?);
     context.with_home(|home| taker.check_home(home))?;
     let attended = input::is_attended();
-    let accept = match args.taking.accept {
-        Accept::Ask if !attended => Accept::None,
-        accept => accept,
+    let accept = if attended {
+        args.taking.accept
+    } else {
+        args.taking.accept.unattended()
     };
     let offers = Offers::new(output, taker, accept, Asks::Commands);
     let known = in_home(output, |home| home.known()).await?;

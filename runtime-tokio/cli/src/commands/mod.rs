@@ -34,7 +34,7 @@ pub(crate) async fn run(context: &Context, command: Command) -> Result<(), Failu
         Command::Recv(args) => recv::run(context, args).await,
         Command::Pipe(args) => pipe::run(context, args).await,
         Command::Space(args) => space::run(context, args).await,
-        Command::Demo => demo::run(context).await,
+        Command::Demo(args) => demo::run(context, &args).await,
         Command::Replay(args) => replay::run(context, args).await,
     }
 }

@@ -17,7 +17,7 @@ use crate::{
     exit::Failure,
     input::{self, Input},
     node::{self, Node, Stream},
-    offers::{Accept, Asks, Offers},
+    offers::{Asks, Offers},
     output::{Level, Output},
     presence::Place,
     resident::{Inhabitant, Resident},
@@ -69,9 +69,10 @@ pub(crate) async fn run(context: &Context, args: args::Up) -> Result<(), Failure
         output.aside(&format!("up; files go into {}", taker.folder().display()));
     }
     let attended = input::is_attended();
-    let accept = match taking.accept {
-        Accept::Ask if !attended => Accept::None,
-        accept => accept,
+    let accept = if attended {
+        taking.accept
+    } else {
+        taking.accept.unattended()
     };
     let offers = Arc::new(Offers::new(output, Arc::new(taker), accept, Asks::Prompt));
     let host = Arc::new(Host {
@@ -151,7 +152,7 @@ fn begin(context: &Context, args: &args::Up, taker: &Taker) -> Result<Begun, Fai
     let only = place.admission().map(|admission| admission.space().id());
     taker.check_folder()?;
     let listen = coming::listen(&args.being, port);
-    let node = context.start_as(listen, &secret, None)?;
+    let node = context.start_as(&listen, &secret, None)?;
     let bound = node.local_addresses().first().map_or(0, SocketAddr::port);
     let asked = args.being.listen.is_some_and(|address| address.port() != 0);
     if let Some(port) = port.filter(|port| *port != bound && !asked) {

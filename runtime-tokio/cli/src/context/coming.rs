@@ -102,7 +102,7 @@ impl Context {
             passing: nick.is_none(),
             ..manner(being, nick)?
         };
-        let node = self.start_as(listen(being, None), &secret, place.admission())?;
+        let node = self.start_as(&listen(being, None), &secret, place.admission())?;
         if place.admission().is_some() {
             self.keep(&node, Keeps::Spaces);
         }

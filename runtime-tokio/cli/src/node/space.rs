@@ -65,15 +65,16 @@ impl Node {
     /// # Errors
     /// [`Failure`] of usage if it is no name.
     pub(crate) fn set_name(&self, local: Hashname, name: &str) -> Result<(), Failure> {
-        self.endpoint
-            .set_name(local, name)
-            .map_err(|error| match error {
-                SpaceCommandError::Name => Failure::usage(format!(
-                    "{error}: a name has 1 to 64 bytes, all of them of characters that show; name \
-                 another by --name"
-                )),
-                error => failed(error),
-            })
+        let set = self.endpoint.set_name(local, name);
+        set.map_err(|error| {
+            if error == SpaceCommandError::Name {
+                return Failure::usage(
+                    "a name has at most 64 bytes, and only characters that show, none of them white \
+                     space at either end: name another by --name",
+                );
+            }
+            failed(error)
+        })
     }
 
     /// Announces ourselves on the local networks.

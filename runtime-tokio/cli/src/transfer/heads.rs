@@ -271,7 +271,7 @@ mod tests {
         );
         let offer = Request::Offer {
             from: "anna".into(),
-            file: file.clone(),
+            file,
         };
         same(
             &offer,

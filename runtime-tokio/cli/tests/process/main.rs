@@ -9,6 +9,7 @@ mod ends;
 mod folders;
 mod homes;
 mod hostile;
+mod lan;
 mod members;
 mod mistakes;
 mod offers;

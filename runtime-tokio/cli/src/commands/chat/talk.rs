@@ -291,7 +291,7 @@ impl Talk {
     }
 
     fn ask_past(&mut self) {
-        while let Some(member) = self.gathering.to_ask() {
+        while let Some(member) = self.gathering.next_asked() {
             let (room, told) = (Arc::clone(self.gathering.room()), self.past.0.clone());
             tokio::spawn(async move {
                 let past = room.take_past(&member).await;

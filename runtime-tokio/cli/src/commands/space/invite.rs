@@ -131,7 +131,7 @@ async fn serve(
         port,
         interfaces: Vec::new(),
     };
-    let node = context.start_as_home(listen, None, None)?;
+    let node = context.start_as_home(&listen, None, None)?;
     print(context, &node.ticket(token), space, expires_s).await?;
     let left = Duration::from_secs(expires_s.saturating_sub(now_s()));
     let over = sleep(left);
