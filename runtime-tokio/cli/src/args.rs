@@ -5,15 +5,18 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 use clap::{ArgAction, Args, Parser, Subcommand};
 use hydroid_core::identity::Roles;
 
-use crate::{exit::Failure, figures, spaces};
+use crate::{exit::Failure, figures, offers::Accept, spaces};
 
 const EXAMPLES: &str = "\
 Examples:
-  hydroid demo                            two switches on this machine, and a file between them
+  hydroid demo                            what this does, shown on this machine alone
   hydroid send big.bin                    prints a ticket, waits for whoever shows it
   hydroid send photos/                    a whole folder is as good
   hydroid recv TICKET                     fetches it into this folder; again, if it was stopped
   hydroid recv TICKET -o - | sha256sum    or prints it, each part checked before it is printed
+  hydroid chat                            talks with everybody on the local network who does the same
+  hydroid peers                           who is there; `hydroid tree` draws how they hang together
+  hydroid send big.bin --to anna          offers a file to whoever is called anna there
   hydroid up --into ~/inbox               stays, answers pings, takes files
   hydroid send big.bin --to TICKET        gives a file to an `up`
   tar c . | hydroid pipe                  prints a ticket on stderr, waits for the other end
@@ -31,7 +34,12 @@ where the tape ends early, 1 it differs, 2 what cannot be replayed.
 
 A tape holds secrets: who reads it can be whom it recorded, and reads what was sent.
 
-HYDROID_HOME is where the identity is kept; HYDROID_LOG is error, warn, info or debug.";
+A space that is not configured is open: whoever knows its name can be there, and `local` is the one
+where none is named. A name is nobody's alone there: it is shown with the first digits of its
+bearer's key, as in anna~3fa2, and with a ? behind it while this home has not met the key before.
+
+HYDROID_INTERFACES names the network interfaces on which others are looked for, with commas between
+them; otherwise all. HYDROID_HOME is where the identity is kept; HYDROID_LOG is error, warn, info or debug.";
 
 /// Reach any peer by its key: no server, no company, no account in between.
 #[derive(Parser, Debug)]
@@ -49,8 +57,9 @@ pub(crate) struct Arguments {
     /// Be the home's identity instead of one that is thrown away afterwards
     #[arg(long, global = true)]
     pub(crate) identity: bool,
-    /// Be in the closed space of this name, as the home's identity, instead of the open one; an
-    /// `up` is in all of them, and prints the ticket of this one only
+    /// Be in the space of this name: a closed one, as the home's identity, if the home is a member
+    /// of one, otherwise the open one that anybody may come to. An `up` is in all closed ones, and
+    /// prints the ticket of this one only
     #[arg(long, global = true, value_name = "NAME")]
     pub(crate) space: Option<String>,
     /// Write all that the switch is told and answers into FILE, secrets too, for `replay`
@@ -71,7 +80,8 @@ impl Arguments {
     pub(crate) fn check(&self) -> Result<(), Failure> {
         if self.record.is_some() && !self.command.has_one_switch() {
             return Err(Failure::usage(
-                "a tape holds what one switch does: --record is for up, ping, send, recv and pipe",
+                "a tape holds what one switch does: --record is for up, chat, peers, tree, ping, send, \
+                 recv and pipe",
             ));
         }
         // The parser's own `requires` does not see one of them before the command and one behind it.
@@ -91,6 +101,13 @@ pub(crate) enum Command {
     Id,
     /// Be there: print a ticket, answer pings, take files from whoever shows the ticket
     Up(Up),
+    /// Talk with everybody in a space: what you type reaches all of them, once
+    #[command(after_help = CHAT)]
+    Chat(Chat),
+    /// Show who is in a space
+    Peers(Look),
+    /// Draw the tree of a space
+    Tree(Look),
     /// Ask whether a peer is there, and how far away
     Ping(Ping),
     /// Give a file or a folder to whoever shows the ticket that is printed, or to an `up`
@@ -102,8 +119,9 @@ pub(crate) enum Command {
     /// Closed spaces: found one, let others in, join, put somebody out
     #[command(subcommand)]
     Space(Space),
-    /// Two switches on this machine: a handshake, a file, and everything checked
-    Demo,
+    /// Switches on this machine: a handshake, a file, and eight that find each other, grow a tree,
+    /// talk and heal; everything checked
+    Demo(Demo),
     /// Do again what a switch did that was recorded, and see whether it comes to the same
     Replay(Replay),
 }
@@ -112,31 +130,100 @@ impl Command {
     /// Whether it starts a switch, and just one: what a tape can hold.
     const fn has_one_switch(&self) -> bool {
         match self {
-            Self::Up(_) | Self::Ping(_) | Self::Send(_) | Self::Recv(_) | Self::Pipe(_) => true,
-            Self::Space(_) | Self::Id | Self::Demo | Self::Replay(_) => false,
+            Self::Up(_)
+            | Self::Chat(_)
+            | Self::Peers(_)
+            | Self::Tree(_)
+            | Self::Ping(_)
+            | Self::Send(_)
+            | Self::Recv(_)
+            | Self::Pipe(_) => true,
+            Self::Space(_) | Self::Id | Self::Demo(_) | Self::Replay(_) => false,
         }
     }
 }
 
-/// `hydroid up`.
-#[derive(Args, Debug)]
-pub(crate) struct Up {
-    /// The address to listen on, which the ticket then names; otherwise every interface
+/// How a command is in a space.
+#[derive(Args, Clone, Debug, Default)]
+pub(crate) struct Being {
+    /// The address to listen on, which a ticket then names; otherwise every interface. On a
+    /// loopback address others are found on this machine alone
     #[arg(long, value_name = "ADDR")]
     pub(crate) listen: Option<SocketAddr>,
+    /// Find nobody on the local network, and be found by nobody there
+    #[arg(long)]
+    pub(crate) no_lan: bool,
+    /// Look for others on this network interface; may be given several times [default: all]
+    #[arg(long, value_name = "NAME", conflicts_with = "no_lan")]
+    pub(crate) interface: Vec<String>,
+    /// Begin with the `up` or `chat` of this ticket, wherever it is; may be given several times
+    #[arg(long, value_name = "TICKET")]
+    pub(crate) peer: Vec<String>,
+}
+
+/// What is taken of what others bring.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Taking {
     /// The folder for received files [default: `hydroid` in your downloads]
     #[arg(long, value_name = "DIR")]
     pub(crate) into: Option<PathBuf>,
     /// The largest file to take: a number, or one with K, M, G or T
     #[arg(long, value_name = "N", default_value = "16G", value_parser = figures::parse_bytes)]
     pub(crate) max_bytes: u64,
+    /// What becomes of a file that is offered without a ticket
+    #[arg(long, value_name = "WHICH", default_value = "ask")]
+    pub(crate) accept: Accept,
+}
+
+/// `hydroid up`.
+#[derive(Args, Debug)]
+pub(crate) struct Up {
+    /// The name that others are shown [default: your user name]
+    #[arg(long, value_name = "NICK")]
+    pub(crate) name: Option<String>,
+    #[command(flatten)]
+    pub(crate) being: Being,
+    #[command(flatten)]
+    pub(crate) taking: Taking,
+}
+
+const CHAT: &str = "\
+What others say is printed on stdout as `name: text`, at once; who comes and goes on stderr. In an
+open space the name stands with the first digits of the key, as in anna~3fa2: a name is nobody's
+alone, the key is. A ? behind it says that this home has not met the key before.
+
+Where stdin is a terminal, /who, /accept, /refuse, /help and /quit are commands, and // begins a line
+with one /. Where it is not, every line is said as it is, and at its end the chat is left once all is
+delivered, with exit code 3 if nobody was there to hear it.";
+
+/// `hydroid chat`.
+#[derive(Args, Debug)]
+pub(crate) struct Chat {
+    /// The name that others are shown [default: your user name]
+    #[arg(long, value_name = "NICK")]
+    pub(crate) name: Option<String>,
+    /// Go on listening when stdin has ended
+    #[arg(long)]
+    pub(crate) stay: bool,
+    #[command(flatten)]
+    pub(crate) being: Being,
+    #[command(flatten)]
+    pub(crate) taking: Taking,
+}
+
+/// `hydroid peers` and `hydroid tree`.
+#[derive(Args, Debug)]
+pub(crate) struct Look {
+    #[command(flatten)]
+    pub(crate) being: Being,
 }
 
 /// `hydroid ping`.
 #[derive(Args, Debug)]
 pub(crate) struct Ping {
-    /// Whom to ask
-    pub(crate) ticket: String,
+    /// Whom to ask: a ticket, or the name of a member of the space, or the first digits of its key
+    #[arg(value_name = "TICKET|NAME")]
+    pub(crate) whom: String,
     /// How often
     #[arg(short = 'c', long, value_name = "N", default_value_t = 4,
           value_parser = clap::value_parser!(u32).range(1..))]
@@ -144,6 +231,8 @@ pub(crate) struct Ping {
     /// How long to wait for the line, and for each answer
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = figures::parse_time)]
     pub(crate) timeout: Duration,
+    #[command(flatten)]
+    pub(crate) being: Being,
 }
 
 /// `hydroid send`.
@@ -151,12 +240,15 @@ pub(crate) struct Ping {
 pub(crate) struct Send {
     /// The file or folder
     pub(crate) file: PathBuf,
-    /// The ticket of an `up` that is to take it
-    #[arg(long, value_name = "TICKET")]
+    /// The ticket of an `up` that is to take it, or the name of a member of the space, or the first
+    /// digits of its key, to whom it is offered
+    #[arg(long, value_name = "TICKET|NAME")]
     pub(crate) to: Option<String>,
-    /// The address to listen on, which the ticket then names; otherwise every interface
-    #[arg(long, value_name = "ADDR")]
-    pub(crate) listen: Option<SocketAddr>,
+    /// The name under which it is offered [default: your user name]
+    #[arg(long, value_name = "NICK")]
+    pub(crate) name: Option<String>,
+    #[command(flatten)]
+    pub(crate) being: Being,
 }
 
 /// `hydroid recv`.
@@ -180,6 +272,14 @@ pub(crate) struct Pipe {
     /// The address to listen on, which the ticket then names; otherwise every interface
     #[arg(long, value_name = "ADDR")]
     pub(crate) listen: Option<SocketAddr>,
+}
+
+/// `hydroid demo`.
+#[derive(Args, Debug)]
+pub(crate) struct Demo {
+    /// Announce all but this one of the eight: then the demonstration has to fail
+    #[arg(long, hide = true, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=8))]
+    pub(crate) cut: Option<u8>,
 }
 
 /// `hydroid replay`.

@@ -1,10 +1,12 @@
 //! What a command has around it: its output, its identity, and the switch that is ended in good
 //! order whichever way the command ends.
 
+pub(crate) mod coming;
+
 use std::{
     net::SocketAddr,
     path::PathBuf,
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
@@ -21,6 +23,7 @@ use crate::{
     home::{self, Held, Home},
     node::{self, Listen, Node, RecordEnd, Recording},
     output::{Level, Output, printable},
+    presence::Presence,
     spaces::{self, in_home},
     transfer::landing,
 };
@@ -48,7 +51,11 @@ pub(crate) struct Context {
     pub(crate) space: Option<String>,
     recording: Option<Recording>,
     kept: Mutex<Kept>,
+    presences: Presences,
 }
+
+/// The spaces that are to be left in good order when the program ends.
+pub(crate) type Presences = Arc<Mutex<Vec<Presence>>>;
 
 #[derive(Debug, Default)]
 struct Kept {
@@ -78,6 +85,7 @@ impl Context {
             space,
             recording,
             kept: Mutex::default(),
+            presences: Presences::default(),
         }
     }
 
@@ -103,12 +111,8 @@ impl Context {
     /// # Errors
     /// [`Failure`] if it cannot be.
     pub(crate) fn start(&self, listen: Option<SocketAddr>) -> Result<Node, Failure> {
-        let listen = Listen {
-            address: listen,
-            port: None,
-        };
         let closed = self.closed(None)?;
-        self.start_alone(listen, None, closed.as_ref())
+        self.start_alone(&Listen::at(listen), None, closed.as_ref())
     }
 
     /// What reaches the member whom a ticket names: a switch of this command, as nobody in
@@ -120,7 +124,7 @@ impl Context {
     /// it is of a space that the home is no member of.
     pub(crate) async fn dialer(&self, ticket: &Ticket) -> Result<Dialer, Failure> {
         let closed = self.closed(Some(ticket))?;
-        let refused = match self.start_alone(Listen::default(), Some(ticket), closed.as_ref()) {
+        let refused = match self.start_alone(&Listen::default(), Some(ticket), closed.as_ref()) {
             Err(failure) if failure.exit == Exit::Refused => failure,
             started => return started.map(Dialer::Own),
         };
@@ -136,7 +140,7 @@ impl Context {
 
     fn start_alone(
         &self,
-        listen: Listen,
+        listen: &Listen,
         dials: Option<&Ticket>,
         closed: Option<&Admission>,
     ) -> Result<Node, Failure> {
@@ -181,7 +185,7 @@ impl Context {
     /// As [`Context::start`], also if the identity is held by another process.
     pub(crate) fn start_as_home(
         &self,
-        listen: Listen,
+        listen: &Listen,
         dials: Option<&Ticket>,
         closed: Option<&Admission>,
     ) -> Result<Node, Failure> {
@@ -204,13 +208,18 @@ impl Context {
         Ok(secret)
     }
 
+    /// The spaces that are left in good order when the program ends.
+    pub(crate) fn presences(&self) -> Presences {
+        Arc::clone(&self.presences)
+    }
+
     /// Starts one more switch.
     ///
     /// # Errors
     /// As [`Node::start`].
     pub(crate) fn start_as(
         &self,
-        listen: Listen,
+        listen: &Listen,
         secret: &SecretKey,
         closed: Option<&Admission>,
     ) -> Result<Node, Failure> {
@@ -285,6 +294,10 @@ impl Context {
 
     /// Ends what was started, in good order and in bounded time.
     pub(crate) async fn stop(&self) {
+        let presences = self.presences.lock();
+        for presence in presences.unwrap_or_else(PoisonError::into_inner).drain(..) {
+            presence.leave();
+        }
         let nodes = std::mem::take(&mut self.kept().nodes);
         let ends = nodes
             .into_iter()

@@ -31,6 +31,18 @@ pub(crate) enum Ask {
         /// The id of the space, in hex.
         space: String,
     },
+    /// Who is in this space? Nothing is told of one that you are not in.
+    Members {
+        /// The id of the space, in hex.
+        space: String,
+    },
+    /// Whom does this text mean in this space? Nothing is told of one that you are not in.
+    Find {
+        /// The id of the space, in hex.
+        space: String,
+        /// A name, or the first digits of a key or hashname.
+        whom: String,
+    },
     /// Have a line to whom this ticket names, for a moment at least.
     Connect {
         /// The ticket.
@@ -54,11 +66,13 @@ impl Ask {
             Self::Connect { within_ms, .. } => {
                 TOLD_WITHIN.saturating_add(Duration::from_millis(*within_ms))
             }
+            Self::Stream { request, .. } => TOLD_WITHIN.saturating_add(request.patience()),
             Self::Status {}
             | Self::Reload {}
             | Self::Join { .. }
-            | Self::Online { .. }
-            | Self::Stream { .. } => TOLD_WITHIN,
+            | Self::Members { .. }
+            | Self::Find { .. }
+            | Self::Online { .. } => TOLD_WITHIN,
         }
     }
 }
@@ -282,8 +296,16 @@ mod unix {
         let ask = serde_json::from_str::<Ask>(&line);
         // Whoever has a peer called may wait for long, and nobody else for him.
         let (place, call) = match &ask {
-            Ok(Ask::Connect { .. } | Ask::Stream { .. }) => (None, calls.try_acquire_owned().ok()),
-            Ok(Ask::Status {} | Ask::Reload {} | Ask::Join { .. } | Ask::Online { .. })
+            Ok(Ask::Connect { .. } | Ask::Stream { .. } | Ask::Find { .. }) => {
+                (None, calls.try_acquire_owned().ok())
+            }
+            Ok(
+                Ask::Status {}
+                | Ask::Reload {}
+                | Ask::Join { .. }
+                | Ask::Members { .. }
+                | Ask::Online { .. },
+            )
             | Err(_) => (Some(place), None),
         };
         let reply = match ask {
@@ -377,6 +399,8 @@ mod unix {
                         Ask::Status {} => Ok(Reply::Value(7.into())),
                         Ask::Reload {}
                         | Ask::Join { .. }
+                        | Ask::Members { .. }
+                        | Ask::Find { .. }
                         | Ask::Online { .. }
                         | Ask::Connect { .. }
                         | Ask::Stream { .. } => Err(Failure::refused("not here")),

@@ -2,6 +2,7 @@
 
 pub(crate) mod invites;
 mod kept;
+mod known;
 pub(crate) mod spaces;
 
 use std::{
@@ -20,6 +21,7 @@ use zeroize::{Zeroize as _, Zeroizing};
 use self::{
     invites::INVITES,
     kept::STATE,
+    known::KNOWN,
     spaces::{MEMBERS, SPACES},
 };
 use crate::{exit::Failure, files};
@@ -36,8 +38,8 @@ const LOCK: &str = "lock";
 const CONTROL: &str = "control";
 
 /// All that a home may have, and it with an ending.
-const OWN: [&str; 8] = [
-    IDENTITY, TOKEN, LOCK, CONTROL, SPACES, MEMBERS, INVITES, STATE,
+const OWN: [&str; 9] = [
+    IDENTITY, TOKEN, LOCK, CONTROL, SPACES, MEMBERS, INVITES, STATE, KNOWN,
 ];
 
 /// The folder of the identity.
@@ -61,6 +63,15 @@ impl Home {
     /// [`Failure`] if there is no place for it, or if others may read it and that cannot be mended.
     pub(crate) fn open() -> Result<Self, Failure> {
         Self::at(place()?)
+    }
+
+    /// The same, if there is one already.
+    ///
+    /// # Errors
+    /// As [`Home::open`].
+    pub(crate) fn open_if_there() -> Result<Option<Self>, Failure> {
+        let folder = place()?;
+        folder.exists().then(|| Self::at(folder)).transpose()
     }
 
     fn at(folder: PathBuf) -> Result<Self, Failure> {

@@ -2,25 +2,33 @@
 
 mod addresses;
 mod args;
+mod chat;
 mod commands;
+mod company;
 mod context;
 mod control;
 mod dial;
 mod exit;
 mod figures;
 mod files;
+mod gathering;
 mod home;
+mod input;
 mod node;
+mod offers;
 mod output;
 mod pipe;
+mod presence;
 mod printer;
 mod progress;
 mod relay;
 mod resident;
 mod signals;
 mod spaces;
+mod taking;
 mod tape;
 mod transfer;
+mod who;
 
 use std::{env, process::ExitCode, time::Duration};
 

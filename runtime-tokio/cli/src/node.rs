@@ -1,15 +1,23 @@
 //! The program's switch. Only this file touches the library's endpoint.
 
 pub(crate) mod member;
+pub(crate) mod space;
 
-use std::{collections::BTreeMap, io, net::SocketAddr, path::PathBuf, time::Duration};
+use std::{
+    collections::BTreeMap,
+    io,
+    net::SocketAddr,
+    path::PathBuf,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use data_encoding::HEXLOWER;
 use hydroid_core::{
     identity::{
         Admission, Hashname, PublicKey, Refusal, SecretKey, Space, SpaceId, SpaceRef, Ticket, Token,
     },
-    switch::{DownReason, LineEvent, Need, RestoreError},
+    switch::{DownReason, LineEvent, LineId, Need, RestoreError},
 };
 use hydroid_tokio::{Config, ConnectError, Endpoint, Unrecorded};
 pub(crate) use hydroid_tokio::{Line, RecordEnd, Stream};
@@ -58,15 +66,31 @@ pub(crate) struct Node {
     key: PublicKey,
     /// That of the tickets which nobody asks for another.
     space: SpaceRef,
+    /// Our end and the other of each line that is up, as far as its events were asked for.
+    lines: Arc<Mutex<Ends>>,
 }
 
+type Ends = BTreeMap<LineId, (Hashname, PublicKey)>;
+
 /// Where a switch is to listen.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Listen {
     /// The address; otherwise every interface.
     pub(crate) address: Option<SocketAddr>,
     /// The port, unless the address has one; if it is taken, any.
     pub(crate) port: Option<u16>,
+    /// The interfaces whose local networks are used, once anybody is announced; all, if none.
+    pub(crate) interfaces: Vec<String>,
+}
+
+impl Listen {
+    /// Listens at this address.
+    pub(crate) fn at(address: Option<SocketAddr>) -> Self {
+        Self {
+            address,
+            ..Self::default()
+        }
+    }
 }
 
 /// Where all that a switch does is to be written down.
@@ -112,7 +136,7 @@ impl Node {
     /// # Errors
     /// [`Failure`] if the address is taken or not ours, or the admission is of no use.
     pub(crate) fn start(
-        listen: Listen,
+        listen: &Listen,
         secret: &SecretKey,
         closed: Option<&Admission>,
         recording: Option<&Recording>,
@@ -120,6 +144,7 @@ impl Node {
         let node = Self {
             endpoint: bind(listen, recording)?,
             key: secret.public(),
+            lines: Arc::default(),
             space: closed.map_or_else(
                 || SpaceRef::Open(space()),
                 |admission| SpaceRef::Id(admission.space().id()),
@@ -170,6 +195,11 @@ impl Node {
     /// # Errors
     /// [`Failure`] if nobody with the ticket's key answers at its addresses.
     pub(crate) async fn connect(&self, ticket: &Ticket, time: Duration) -> Result<Line, Failure> {
+        let local = Hashname::of(&self.key, &ticket.space_id());
+        // One that is not asked for is not closed when it is dropped: a tree may stand on it.
+        if let Some(line) = self.line_to(local, &ticket.key) {
+            return Ok(line);
+        }
         let places: Vec<_> = ticket.addresses.iter().map(SocketAddr::to_string).collect();
         let places = places.join(", ");
         match timeout(time, self.dial(ticket)).await {
@@ -208,7 +238,19 @@ impl Node {
 
     /// The next line that comes up or goes down; `None` when the switch has ended.
     pub(crate) async fn line_event(&self) -> Option<LineEvent> {
-        self.endpoint.line_event().await
+        let event = self.endpoint.line_event().await;
+        match &event {
+            Some(LineEvent::Up {
+                line, local, peer, ..
+            }) => _ = self.lines().insert(*line, (*local, peer.key)),
+            Some(LineEvent::Down { line, .. }) => _ = self.lines().remove(line),
+            Some(_) | None => {}
+        }
+        event
+    }
+
+    fn lines(&self) -> MutexGuard<'_, Ends> {
+        self.lines.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Keeps a line to whom the ticket names: opened again whenever it ends.
@@ -268,7 +310,7 @@ pub(crate) async fn ask(line: &Line, request: &Request) -> Result<(Stream, Answe
     let mut stream = opened
         .map_err(|_elapsed| no_answer("it takes no stream"))?
         .map_err(|error| Failure::unreachable(format!("the peer takes no stream: {error}")))?;
-    let head = timeout(ANSWER_WITHIN, stream.peer_head())
+    let head = timeout(request.patience(), stream.peer_head())
         .await
         .map_err(|_elapsed| no_answer("it is silent"))?
         .map_err(|error| no_answer(&error.to_string()))?;
@@ -340,7 +382,7 @@ pub(crate) async fn last_bytes(mut stream: Stream) {
 }
 
 /// Binds the sockets; where the port that they had before is taken, on any.
-fn bind(listen: Listen, recording: Option<&Recording>) -> Result<Endpoint, Failure> {
+fn bind(listen: &Listen, recording: Option<&Recording>) -> Result<Endpoint, Failure> {
     let config = |port: Option<u16>| {
         let mut config = Config::default();
         config.listen = listen
@@ -358,6 +400,7 @@ fn bind(listen: Listen, recording: Option<&Recording>) -> Result<Endpoint, Failu
         config.record_to = recording.map(|recording| recording.file.clone());
         config.record_over = recording.is_some_and(|recording| recording.replace);
         config.tape.buffer_bytes = TAPE_BUFFER_BYTES;
+        config.lan.interfaces.clone_from(&listen.interfaces);
         config
     };
     let bound = match Endpoint::bind(config(listen.port)) {

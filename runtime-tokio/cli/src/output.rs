@@ -133,6 +133,11 @@ impl Output {
         }
     }
 
+    /// Puts a question to whoever sits at the terminal, whatever the flags.
+    pub(crate) fn ask(&self, question: &str) {
+        printer::offer(To::Stderr, printable(question));
+    }
+
     /// Tells what has nothing to do with what was asked: on stderr, whatever the flags but `-q`.
     pub(crate) fn aside(&self, plain: &str) {
         if !self.quiet {

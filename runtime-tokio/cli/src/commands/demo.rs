@@ -1,5 +1,7 @@
-//! `hydroid demo`: two switches on this machine, a handshake, a file, and everything checked. It
-//! prints nothing that it has not just verified.
+//! `hydroid demo`: two switches on this machine, a handshake and a file; then eight that find each
+//! other. It prints nothing that it has not just verified.
+
+mod colony;
 
 use std::{
     fs::{self, File},
@@ -16,6 +18,7 @@ use tokio::task::spawn_blocking;
 
 use super::{ping, send::give};
 use crate::{
+    args,
     context::Context,
     dial::{Channel, Reached},
     exit::{Exit, Failure},
@@ -41,18 +44,15 @@ const PINGS: u64 = 100;
 ///
 /// # Errors
 /// [`Failure`] at the first thing that is not as it should be.
-pub(crate) async fn run(context: &Context) -> Result<(), Failure> {
+pub(crate) async fn run(context: &Context, args: &args::Demo) -> Result<(), Failure> {
     let folder = Folder::create()?;
     let told = Told {
         output: context.output,
         began: Instant::now(),
     };
     let source = prepare(&told, &folder.path).await?;
-    let loopback = Listen {
-        address: Some(SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 0)),
-        port: None,
-    };
-    let start = || context.start_as(loopback, &SecretKey::from_bytes(&home::random()?), None);
+    let loopback = Listen::at(Some(SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 0)));
+    let start = || context.start_as(&loopback, &SecretKey::from_bytes(&home::random()?), None);
     let (giver, taker) = (start()?, start()?);
     let token = home::fresh_token()?;
     let serving = tokio::spawn(serve(giver.clone(), source.clone(), token.clone()));
@@ -67,6 +67,7 @@ pub(crate) async fn run(context: &Context) -> Result<(), Failure> {
             "the file was taken by another than the one who was sent it",
         ));
     }
+    colony::show(&told, &folder.path, args.cut).await?;
     folder.remove()?;
     told.say(
         &format!(
@@ -295,7 +296,12 @@ async fn serve_one(
             Ok(Some(taker))
         }
         Some(
-            Request::Get { .. } | Request::Put { .. } | Request::Pipe { .. } | Request::Join { .. },
+            Request::Get { .. }
+            | Request::Put { .. }
+            | Request::Offer { .. }
+            | Request::Past {}
+            | Request::Pipe { .. }
+            | Request::Join { .. },
         )
         | None => {
             tokio::spawn(node::turn_down(stream, Why::Refused, "another token"));

@@ -13,7 +13,7 @@ use crate::{
     context::Context,
     dial::Reached,
     exit::Failure,
-    figures, node,
+    figures,
     transfer::heads::{Answer, Request},
 };
 
@@ -25,10 +25,12 @@ const PAUSE: Duration = Duration::from_millis(200);
 /// # Errors
 /// [`Failure`] if the peer does not answer in time.
 pub(crate) async fn run(context: &Context, args: args::Ping) -> Result<(), Failure> {
-    let ticket = node::parse_ticket(&args.ticket)?;
-    let dialer = context.dialer(&ticket).await?;
-    let reached = dialer.connect(&ticket, args.timeout).await?;
-    let peer = reached.peer();
+    let found = context.target(&args.whom, &args.being, false).await?;
+    let reached = found.dialer.connect(&found.ticket, args.timeout).await?;
+    let peer = match found.shown {
+        Some(shown) => shown,
+        None => reached.peer().to_string(),
+    };
     let mut times = Vec::new();
     for n in 1..=args.count {
         if n > 1 {
@@ -38,7 +40,7 @@ pub(crate) async fn run(context: &Context, args: args::Ping) -> Result<(), Failu
         times.push(time);
         let plain = format!("pong {n} from {peer}: {}", figures::ms(time));
         let object = json!({
-            "event": "pong", "n": n, "peer": peer.to_string(), "rtt_us": micros(time),
+            "event": "pong", "n": n, "peer": reached.peer().to_string(), "rtt_us": micros(time),
         });
         context.output.data(&plain, &object).await?;
     }

@@ -83,7 +83,14 @@ async fn next(
                 context.output.note(plain, &object);
                 node::turn_down(stream, Why::Refused, "the token is not the ticket's").await;
             }
-            Some(Request::Get { .. } | Request::Put { .. } | Request::Join { .. }) | None => {
+            Some(
+                Request::Get { .. }
+                | Request::Put { .. }
+                | Request::Offer { .. }
+                | Request::Past {}
+                | Request::Join { .. },
+            )
+            | None => {
                 node::turn_down(stream, Why::Unknown, "here is a pipe, and nothing else").await;
             }
         }

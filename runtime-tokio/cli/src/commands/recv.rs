@@ -130,7 +130,7 @@ async fn attempt(
 }
 
 /// Tells that what an earlier run left is of no use.
-pub(super) fn note_restart(output: Output, name: &str, why: &str) {
+pub(crate) fn note_restart(output: Output, name: &str, why: &str) {
     let name = printable(name);
     let object = json!({ "event": "restarted", "name": name, "text": why });
     output.note(&format!("{name}: {why}, so it starts over"), &object);

@@ -2,7 +2,7 @@
 
 use std::{path::Path, sync::Arc, time::Duration};
 
-use hydroid_core::identity::{Ticket, Token};
+use hydroid_core::identity::Token;
 use serde_json::json;
 use tokio::{
     sync::Semaphore,
@@ -12,8 +12,11 @@ use tokio::{
 
 use crate::{
     args,
-    context::Context,
-    dial::{Channel, Dialer},
+    context::{
+        Context,
+        coming::{Target, nick},
+    },
+    dial::Channel,
     exit::Failure,
     figures, home,
     node::{self, Node, Stream},
@@ -44,15 +47,31 @@ const STALLED: Duration = Duration::from_secs(3);
 /// # Errors
 /// [`Failure`] if there is none to give, or, with `--to`, if it was not taken.
 pub(crate) async fn run(context: &Context, args: args::Send) -> Result<(), Failure> {
-    let to = args.to.as_deref().map(node::parse_ticket).transpose()?;
-    let Some(ticket) = to else {
-        let node = context.start(args.listen)?;
+    let Some(to) = &args.to else {
+        let node = context.start(args.being.listen)?;
         let source = open(context.output, &args.file).await?;
         return serve(context, &node, source).await;
     };
-    let dialer = context.dialer(&ticket).await?;
+    let nick = nick(args.name.as_deref())?;
+    let found = context.target(to, &args.being, true).await?;
     let source = open(context.output, &args.file).await?;
-    give_to(context, &dialer, &source, &ticket).await
+    let request = match &found.shown {
+        // Whoever has a ticket has been asked for the file.
+        None => Request::Put {
+            token: node::token_text(&found.ticket),
+            file: source.offer.announce(),
+        },
+        Some(shown) => {
+            let plain = format!("{} is offered to {shown}", source.offer.name);
+            let object = json!({ "event": "offered", "to": shown, "name": source.offer.name });
+            context.output.note(&printable(&plain), &object);
+            Request::Offer {
+                from: nick,
+                file: source.offer.announce(),
+            }
+        }
+    };
+    give_to(context, &found, &source, &request).await
 }
 
 async fn open(output: Output, path: &Path) -> Result<Source, Failure> {
@@ -75,19 +94,18 @@ async fn open(output: Output, path: &Path) -> Result<Source, Failure> {
         .unwrap_or_else(|error| Err(Failure::failed(error.to_string())))
 }
 
-/// Gives the file to an `up`.
+/// Gives the file to an `up`, or to whoever says yes to it.
 async fn give_to(
     context: &Context,
-    dialer: &Dialer,
+    found: &Target,
     source: &Source,
-    ticket: &Ticket,
+    request: &Request,
 ) -> Result<(), Failure> {
-    let reached = dialer.connect(ticket, node::CONNECT_WITHIN).await?;
-    let request = Request::Put {
-        token: node::token_text(ticket),
-        file: source.offer.announce(),
-    };
-    let (stream, answer) = reached.ask(&request).await?;
+    let reached = found
+        .dialer
+        .connect(&found.ticket, node::CONNECT_WITHIN)
+        .await?;
+    let (stream, answer) = reached.ask(request).await?;
     if !matches!(answer, Answer::Go { .. }) {
         return Err(Failure::failed("the peer takes no files"));
     }
@@ -175,7 +193,14 @@ async fn greet(output: Output, stream: Stream, token: &Token) -> Option<Stream> 
             output.note("a receiver without the ticket's token was refused", &object);
             node::turn_down(stream, Why::Refused, "the token is not the ticket's").await;
         }
-        Some(Request::Put { .. } | Request::Pipe { .. } | Request::Join { .. }) | None => {
+        Some(
+            Request::Put { .. }
+            | Request::Offer { .. }
+            | Request::Past {}
+            | Request::Pipe { .. }
+            | Request::Join { .. },
+        )
+        | None => {
             node::turn_down(
                 stream,
                 Why::Unknown,

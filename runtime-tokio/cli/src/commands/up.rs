@@ -1,34 +1,32 @@
 //! `hydroid up`: is there, answers pings, takes files from whoever shows its ticket.
 
-use std::{
-    fs,
-    net::SocketAddr,
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::{net::SocketAddr, sync::Arc};
 
 use hydroid_core::identity::Token;
 use serde_json::json;
-use tokio::task::JoinSet;
+use tokio::{
+    sync::{Semaphore, mpsc},
+    task::JoinSet,
+};
 
-use super::recv::note_restart;
 #[cfg(unix)]
 use crate::control::Control;
 use crate::{
     args,
-    context::{Context, Keeps},
+    context::{Context, Keeps, coming},
     exit::Failure,
-    figures, files, home,
-    node::{self, Listen, Node, Stream},
-    output::{Level, Output, printable},
-    progress::Progress,
-    resident::Resident,
-    transfer::{
-        heads::{Announced, Answer, Offer, Request, Why, shows},
-        landing::Landing,
-        recv::receive,
-    },
+    input::{self, Input},
+    node::{self, Node, Stream},
+    offers::{Asks, Offers},
+    output::{Level, Output},
+    presence::Place,
+    resident::{Inhabitant, Resident},
+    taking::Taker,
+    transfer::heads::{Announced, Request, Why, shows},
 };
+
+/// Bytes of an answer to a question that are looked at.
+const ANSWER_MAX: usize = 64;
 
 /// Files that are taken at once; each holds at most a few MiB.
 const TAKEN_MAX: usize = 64;
@@ -37,8 +35,9 @@ const TAKEN_MAX: usize = 64;
 struct Host {
     output: Output,
     token: Token,
-    into: PathBuf,
-    max_bytes: u64,
+    offers: Arc<Offers>,
+    /// Offers that wait, and those that are taken.
+    offered: Arc<Semaphore>,
     resident: Arc<Resident>,
 }
 
@@ -48,31 +47,39 @@ struct Host {
 /// [`Failure`] if it cannot begin.
 pub(crate) async fn run(context: &Context, args: args::Up) -> Result<(), Failure> {
     let output = context.output;
-    let into = match &args.into {
-        Some(into) => into.clone(),
-        None => home::inbox()?,
-    };
-    let begun = begin(context, &args, &into)?;
+    let taking = &args.taking;
+    let taker = Taker::new(output, taking.into.clone(), taking.max_bytes)?;
+    let begun = begin(context, &args, &taker)?;
     let (node, resident) = (begun.node, begun.resident);
     let control = listen(context);
-    if context.space.is_none() {
+    if !resident.has_one_ticket() {
         let ticket = node.ticket(&begun.token).to_string();
         let object = json!({
             "event": "ticket", "ticket": ticket, "key": node.key().to_string(),
-            "space": node::space().name(), "into": into.display().to_string(),
-            "max_bytes": args.max_bytes,
+            "space": node::space().name(), "into": taker.folder().display().to_string(),
+            "max_bytes": taking.max_bytes,
         });
         output.data(&ticket, &object).await?;
     }
+    if let Some(place) = begun.open {
+        resident.be_at(place)?;
+    }
     resident.reload().await?;
     if !output.json {
-        output.aside(&format!("up; files go into {}", into.display()));
+        output.aside(&format!("up; files go into {}", taker.folder().display()));
     }
+    let attended = input::is_attended();
+    let accept = if attended {
+        taking.accept
+    } else {
+        taking.accept.unattended()
+    };
+    let offers = Arc::new(Offers::new(output, Arc::new(taker), accept, Asks::Prompt));
     let host = Arc::new(Host {
         output,
         token: begun.token,
-        into,
-        max_bytes: args.max_bytes,
+        offers: Arc::clone(&offers),
+        offered: Arc::new(Semaphore::new(TAKEN_MAX)),
         resident: Arc::clone(&resident),
     });
     let ended = || Failure::failed("the switch has ended");
@@ -80,7 +87,46 @@ pub(crate) async fn run(context: &Context, args: args::Up) -> Result<(), Failure
         served = serve(host, &node) => served,
         () = resident.watch() => Err(ended()),
         () = answer(control, &resident) => Err(ended()),
+        () = attend(&offers) => Err(ended()),
     }
+}
+
+/// Lets whoever sits at the terminal answer what is asked.
+async fn attend(offers: &Offers) {
+    let mut lines = None;
+    loop {
+        let line = async {
+            match &mut lines {
+                Some(lines) => mpsc::Receiver::recv(lines).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = offers.asked() => {
+                if !input::is_attended() {
+                    offers.answer(false);
+                } else if lines.is_none() {
+                    // Only now: a program in the background that reads is stopped.
+                    lines = Some(input::lines(ANSWER_MAX));
+                }
+            }
+            line = line => match line {
+                Some(Input::Line(text)) => _ = offers.answer(is_yes(&text)),
+                Some(Input::Bad(_) | Input::Broken(_)) => _ = offers.answer(false),
+                None => {
+                    lines = None;
+                    offers.answer(false);
+                }
+            },
+        }
+    }
+}
+
+fn is_yes(text: &str) -> bool {
+    let text = text.trim();
+    ["y", "yes"]
+        .iter()
+        .any(|yes| text.eq_ignore_ascii_case(yes))
 }
 
 /// What `up` is made of.
@@ -88,30 +134,27 @@ struct Begun {
     node: Node,
     token: Token,
     resident: Arc<Resident>,
+    /// The open space to be in.
+    open: Option<Place>,
 }
 
 /// Starts the switch where it was before, and gives it back what it knew.
-fn begin(context: &Context, args: &args::Up, into: &Path) -> Result<Begun, Failure> {
+fn begin(context: &Context, args: &args::Up, taker: &Taker) -> Result<Begun, Failure> {
     let output = context.output;
+    let nick = coming::nick(args.name.as_deref())?;
+    let manner = coming::manner(&args.being, Some(nick))?;
     let secret = context.hold(None)?;
-    let (token, port, only) = context.with_home(|home| {
-        if home.contains(into) {
-            return Err(Failure::usage(
-                "received files do not belong into the home; name another folder by --into",
-            ));
-        }
-        let only = context.space.as_deref().map(|name| home.space(name));
-        let only = only.transpose()?.map(|admission| admission.space().id());
-        Ok((home.token()?, home.port()?, only))
+    let (token, port) = context.with_home(|home| {
+        taker.check_home(home)?;
+        Ok((home.token()?, home.port()?))
     })?;
-    check_folder(into)?;
-    let listen = Listen {
-        address: args.listen,
-        port,
-    };
-    let node = context.start_as(listen, &secret, None)?;
+    let place = context.place()?;
+    let only = place.admission().map(|admission| admission.space().id());
+    taker.check_folder()?;
+    let listen = coming::listen(&args.being, port);
+    let node = context.start_as(&listen, &secret, None)?;
     let bound = node.local_addresses().first().map_or(0, SocketAddr::port);
-    let asked = args.listen.is_some_and(|address| address.port() != 0);
+    let asked = args.being.listen.is_some_and(|address| address.port() != 0);
     if let Some(port) = port.filter(|port| *port != bound && !asked) {
         let plain = format!(
             "the port {port} that this `up` had before is taken, and it has {bound} now: tickets \
@@ -123,11 +166,19 @@ fn begin(context: &Context, args: &args::Up, into: &Path) -> Result<Begun, Failu
     context.restore(&node)?;
     context.with_home(|home| home.keep_port(bound))?;
     context.keep(&node, Keeps::Everything);
-    let resident = Resident::new(output, node.clone(), secret, token.clone(), only);
+    let inhabitant = Inhabitant {
+        secret,
+        token: token.clone(),
+        manner,
+        only: only.filter(|_| context.space.is_some()),
+        presences: context.presences(),
+    };
+    let resident = Resident::new(output, node.clone(), inhabitant);
     Ok(Begun {
         node,
         token,
         resident: Arc::new(resident),
+        open: Some(place).filter(|place| place.admission().is_none()),
     })
 }
 
@@ -143,9 +194,9 @@ async fn serve(host: Arc<Host>, node: &Node) -> Result<(), Failure> {
                 };
                 if taken.len() < TAKEN_MAX {
                     let host = Arc::clone(&host);
-                    taken.spawn(async move { host.take(stream, file).await });
+                    taken.spawn(async move { host.offers.taker().take(stream, file).await });
                 } else {
-                    host.missed(node::BUSY);
+                    host.offers.taker().missed(node::BUSY);
                     node::turn_down(stream, Why::Busy, node::BUSY).await;
                 }
             }
@@ -191,13 +242,6 @@ async fn answer((): (), _resident: &Arc<Resident>) {
     std::future::pending().await
 }
 
-/// Makes the folder if there is none, and sees that files can be made in it.
-fn check_folder(into: &Path) -> Result<(), Failure> {
-    let failed = |error| Failure::failed(format!("cannot write in {}: {error}", into.display()));
-    fs::create_dir_all(into).map_err(failed)?;
-    files::check_writable(into).map_err(failed)
-}
-
 impl Host {
     /// Answers what is answered at once, and gives what is to be taken.
     async fn greet(&self, stream: Stream) -> Option<(Stream, Announced)> {
@@ -217,6 +261,11 @@ impl Host {
                 self.output.note(&plain, &object);
                 node::turn_down(stream, Why::Refused, "the token is not the ticket's").await;
             }
+            Some(Request::Offer { from, file }) => self.consider(stream, (from, file)),
+            Some(Request::Past {}) => match self.resident.room_of(&stream.peer()) {
+                Some(room) => _ = tokio::spawn(async move { room.give_past(stream).await }),
+                None => node::turn_down(stream, Why::Unknown, "nothing is said here").await,
+            },
             Some(Request::Join { token }) => {
                 tokio::spawn(Arc::clone(&self.resident).let_in(stream, token));
             }
@@ -227,69 +276,16 @@ impl Host {
         None
     }
 
-    async fn take(&self, mut stream: Stream, file: Announced) {
-        let (offer, landing) = match self.prepare(file) {
-            Ok(prepared) => prepared,
-            Err((why, tell, sentence)) => {
-                self.missed(&sentence);
-                return node::turn_down(stream, why, &tell).await;
-            }
+    fn consider(&self, stream: Stream, offered: (String, Announced)) {
+        let Ok(turn) = Arc::clone(&self.offered).try_acquire_owned() else {
+            tokio::spawn(node::turn_down(stream, Why::Busy, node::BUSY));
+            return;
         };
-        if node::answer(&mut stream, &Answer::Go { ok: true }).is_err() {
-            return self.missed("the peer is gone");
-        }
-        if let Some(why) = landing.useless() {
-            note_restart(self.output, &offer.name, why);
-        }
-        let mut progress = Progress::begin(self.output, "receiving", &offer.name, offer.size);
-        let peer = stream.peer().hashname;
-        let moved = |moved| _ = progress.moved(moved);
-        let taken = receive(&mut stream, &offer, landing, moved).await;
-        let time = progress.time();
-        drop(progress);
-        node::last_bytes(stream).await;
-        let taken = match taken {
-            Ok(taken) => taken,
-            Err(error) => return self.missed(&Failure::from(error).sentence),
-        };
-        let path = taken.path.expect("a landing has a path");
-        let plain = format!(
-            "received {}{} from {peer} in {}, {}, BLAKE3 {}",
-            path.display(),
-            figures::resumed(taken.resumed_from),
-            figures::seconds(time),
-            figures::rate(offer.size - taken.resumed_from, time),
-            offer.root
-        );
-        let object = json!({
-            "event": "received", "name": offer.name, "path": path.display().to_string(),
-            "peer": peer.to_string(), "bytes": offer.size,
-            "blake3": offer.root.to_hex().as_str(), "seconds": time.as_secs_f64(),
-            "resumed_from": taken.resumed_from, "came": taken.came,
+        let offers = Arc::clone(&self.offers);
+        let name = self.resident.name_of(&stream.peer());
+        tokio::spawn(async move {
+            offers.consider(stream, name, offered).await;
+            drop(turn);
         });
-        self.output.note(&printable(&plain), &object);
-    }
-
-    /// The offer and the place for it, or what to answer and what to tell here.
-    fn prepare(&self, file: Announced) -> Result<(Offer, Landing), (Why, String, String)> {
-        let offer = Offer::try_from(file)
-            .map_err(|failure| (Why::Name, failure.to_string(), failure.sentence))?;
-        if offer.size > self.max_bytes {
-            let most = figures::bytes(self.max_bytes);
-            let tell = format!(
-                "the file has {}, and at most {most} are taken",
-                figures::bytes(offer.size)
-            );
-            return Err((Why::TooLarge, tell.clone(), tell));
-        }
-        let landing = Landing::begin(&self.into, &offer.name, &offer, false)
-            .map_err(|barred| (barred.why, barred.tell.into(), barred.failure.sentence))?;
-        Ok((offer, landing))
-    }
-
-    fn missed(&self, sentence: &str) {
-        let object = json!({ "event": "missed", "text": sentence });
-        let plain = format!("a file was not received: {sentence}");
-        self.output.note(&printable(&plain), &object);
     }
 }

@@ -1,5 +1,7 @@
 //! The heads of the streams that the program opens and answers.
 
+use std::time::Duration;
+
 use data_encoding::HEXLOWER;
 use hydroid_core::identity::Token;
 use serde::{Deserialize, Serialize};
@@ -7,6 +9,12 @@ use zeroize::Zeroizing;
 
 use super::{hashes::SIZE_MAX, landing_name::plain_name, listing::LISTING_MAX};
 use crate::exit::{Exit, Failure};
+
+/// How long an acceptor may take to answer a head: it may be asking a slow disk.
+const ANSWER_WITHIN: Duration = Duration::from_secs(15);
+
+/// How long an offer stands.
+const OFFERED: Duration = Duration::from_secs(300);
 
 /// What an opener asks for.
 #[derive(Serialize, Deserialize, Clone, PartialEq, Eq, Debug)]
@@ -29,6 +37,17 @@ pub(crate) enum Request {
         #[serde(flatten)]
         file: Announced,
     },
+    /// Would you take this file? The answer may take as long as a person does.
+    Offer {
+        /// What the offerer calls itself.
+        #[serde(default)]
+        from: String,
+        /// The file.
+        #[serde(flatten)]
+        file: Announced,
+    },
+    /// What was said in the space before?
+    Past {},
     /// Be the other end of your pipe.
     Pipe {
         /// The token of the ticket, in hex.
@@ -106,6 +125,21 @@ pub(crate) enum Why {
     /// The request means nothing to this end, or the reason means nothing to us.
     #[serde(other)]
     Unknown,
+}
+
+impl Request {
+    /// How long an acceptor may take to answer: it may be asking a slow disk, or somebody.
+    pub(crate) const fn patience(&self) -> Duration {
+        match self {
+            Self::Offer { .. } => OFFERED,
+            Self::Ping(_)
+            | Self::Get { .. }
+            | Self::Put { .. }
+            | Self::Past {}
+            | Self::Pipe { .. }
+            | Self::Join { .. } => ANSWER_WITHIN,
+        }
+    }
 }
 
 impl Why {
@@ -225,7 +259,7 @@ mod tests {
         );
         let folder = Announced {
             listing: Some(5),
-            ..file
+            ..file.clone()
         };
         let put = Request::Put {
             token: "0a".into(),
@@ -235,6 +269,15 @@ mod tests {
             &put,
             r#"{"put":{"token":"0a","name":"a b","size":7,"root":"00","listing":5}}"#,
         );
+        let offer = Request::Offer {
+            from: "anna".into(),
+            file,
+        };
+        same(
+            &offer,
+            r#"{"offer":{"from":"anna","name":"a b","size":7,"root":"00"}}"#,
+        );
+        same(&Request::Past {}, r#"{"past":{}}"#);
         let unknown_keys = r#"{"get":{"token":"0a","later":1}}"#;
         assert!(serde_json::from_str::<Request>(unknown_keys).is_ok());
         assert!(serde_json::from_str::<Request>(r#"{"take":1}"#).is_err());

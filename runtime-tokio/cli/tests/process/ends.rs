@@ -131,12 +131,19 @@ fn ends_a_demo_with_everything_verified_and_nothing_left() {
         "A handshake from 127.0.0.1:",
         "64 parts",
         "the same file",
+        "Eight switches found each other",
+        "They grew a tree",
+        "Each of them said a line",
+        "by its name alone",
+        "The root was",
         "Nothing is left",
     ] {
         assert!(text.contains(words), "{words}: {text}");
     }
     let demo = world.run(&["demo", "--json"]).by(0);
     let objects = demo.objects();
+    let seconds = objects.last().unwrap()["seconds"].as_f64().unwrap();
+    assert!(seconds < 60.0, "{seconds} s");
     let of = |event: &str| {
         objects
             .iter()
@@ -149,4 +156,15 @@ fn ends_a_demo_with_everything_verified_and_nothing_left() {
         assert!(world.names(folder).is_empty(), "{folder}");
     }
     assert!(world.has_no_home());
+}
+
+#[test]
+fn ends_a_demo_by_an_error_if_one_of_its_switches_is_not_announced() {
+    let world = World::new();
+    let demo = world.run(&["demo", "--cut", "3"]);
+    let demo = demo.by_saying(6, "hydra-3");
+    assert!(!demo.text().contains("Eight switches"), "{}", demo.text());
+    for folder in ["tmp", "here", "user"] {
+        assert!(world.names(folder).is_empty(), "{folder}");
+    }
 }

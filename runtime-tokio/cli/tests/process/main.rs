@@ -4,11 +4,15 @@
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, reason = "what fails here fails its test")]
 
+mod chat;
 mod ends;
 mod folders;
 mod homes;
 mod hostile;
+mod lan;
+mod members;
 mod mistakes;
+mod offers;
 mod pipe;
 mod replay;
 mod resume;
@@ -16,5 +20,6 @@ mod roaming;
 mod running;
 mod spaces;
 mod state;
+mod talkers;
 mod through;
 mod transfers;

@@ -73,6 +73,9 @@ impl World {
             .env("HYDROID_HOME", self.path("home"))
             .env("HOME", self.path("user"))
             .env("TMPDIR", self.path("tmp"))
+            // Tests that run at once find each other only where they say so.
+            .env("HYDROID_INTERFACES", "none-of-this-name")
+            .env("USER", "tester")
             .env_remove("HYDROID_LOG")
             .env_remove("XDG_DOWNLOAD_DIR")
             .env_remove("XDG_CONFIG_HOME");

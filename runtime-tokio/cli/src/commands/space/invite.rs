@@ -129,8 +129,9 @@ async fn serve(
     let listen = Listen {
         address: listen,
         port,
+        interfaces: Vec::new(),
     };
-    let node = context.start_as_home(listen, None, None)?;
+    let node = context.start_as_home(&listen, None, None)?;
     print(context, &node.ticket(token), space, expires_s).await?;
     let left = Duration::from_secs(expires_s.saturating_sub(now_s()));
     let over = sleep(left);
@@ -162,7 +163,14 @@ async fn greet(context: &Context, node: &Node, stream: Stream) -> bool {
         Some(Request::Join { token }) => {
             return spaces::let_in(context.output, node, stream, token).await;
         }
-        Some(Request::Get { .. } | Request::Put { .. } | Request::Pipe { .. }) | None => {
+        Some(
+            Request::Get { .. }
+            | Request::Put { .. }
+            | Request::Offer { .. }
+            | Request::Past {}
+            | Request::Pipe { .. },
+        )
+        | None => {
             let sentence = "here somebody is let into a space, and nothing else is done";
             node::turn_down(stream, Why::Unknown, sentence).await;
         }

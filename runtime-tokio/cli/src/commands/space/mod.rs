@@ -90,7 +90,7 @@ async fn join(context: &Context, text: &str) -> Result<(), Failure> {
 /// Joins where no `up` runs, and leaves the next one what it would know if it had joined itself.
 async fn join_alone(context: &Context, ticket: &Ticket) -> Result<Admission, Failure> {
     let secret = context.hold(Some(ticket))?;
-    let node = context.start_as(Listen::default(), &secret, None)?;
+    let node = context.start_as(&Listen::default(), &secret, None)?;
     context.restore(&node)?;
     context.keep(&node, Keeps::Everything);
     let admission = spaces::join(context.output, &node, ticket).await?;

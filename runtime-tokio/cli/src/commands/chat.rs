@@ -1,0 +1,75 @@
+//! `hydroid chat`: what is typed reaches everybody in a space, and what they say is printed.
+
+mod talk;
+mod voice;
+
+use std::sync::Arc;
+
+use crate::{
+    args,
+    chat::room::Room,
+    context::{Context, coming::nick},
+    exit::Failure,
+    input,
+    offers::{Asks, Offers},
+    output::Output,
+    presence::Presence,
+    spaces::in_home,
+    taking::Taker,
+};
+
+use self::{
+    talk::Talk,
+    voice::{Voice, Voices},
+};
+
+/// Talks until stdin ends, or for as long as it is not ended.
+///
+/// # Errors
+/// [`Failure`] if it cannot begin, stdout takes nothing more, or nobody heard what was said.
+pub(crate) async fn run(context: &Context, args: args::Chat) -> Result<(), Failure> {
+    let output = context.output;
+    let place = context.place()?;
+    let nick = nick(args.name.as_deref())?;
+    let (presence, secret) = context.come(place, &args.being, (Some(nick.clone()), true))?;
+    let taker = Arc::new(Taker::new(output, args.taking.into, args.taking.max_bytes)?);
+    context.with_home(|home| taker.check_home(home))?;
+    let attended = input::is_attended();
+    let accept = if attended {
+        args.taking.accept
+    } else {
+        args.taking.accept.unattended()
+    };
+    let offers = Offers::new(output, taker, accept, Asks::Commands);
+    let known = in_home(output, |home| home.known()).await?;
+    let voices = Voices::new(presence.clone(), known);
+    let voice = Voice::start(output);
+    tell_begin(output, &presence, &nick, attended);
+    let room = Arc::new(Room::new(presence, secret, nick));
+    Talk::new(output, room, (Arc::new(offers), voices), voice)
+        .run(attended, args.stay)
+        .await
+}
+
+fn tell_begin(output: Output, presence: &Presence, nick: &str, attended: bool) {
+    let (key, space) = (presence.node().key(), presence.space());
+    let me = crate::who::shown(Some(nick), &key);
+    let who_may = if presence.is_closed() {
+        "its members"
+    } else {
+        "anybody who knows its name can be here"
+    };
+    let help = if attended { "; /help tells more" } else { "" };
+    let plain = format!("you are {me} in the space {space}: {who_may}{help}");
+    let addresses = presence.node().named_addresses();
+    let ticket = presence.ticket(key, &addresses).to_string();
+    let object = serde_json::json!({
+        "event": "begin", "space": space, "closed": presence.is_closed(), "name": nick,
+        "key": key.to_string(), "ticket": ticket,
+    });
+    output.note(&plain, &object);
+    output.log(
+        crate::output::Level::Info,
+        &format!("your ticket here: {ticket}"),
+    );
+}

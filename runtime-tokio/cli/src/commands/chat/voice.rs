@@ -1,0 +1,159 @@
+//! Printing what others say, and whose it is.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use hydroid_core::identity::PublicKey;
+use serde_json::{Value, json};
+use tokio::{sync::mpsc, task::JoinHandle};
+
+use crate::{
+    chat::line::Line,
+    exit::Failure,
+    output::Output,
+    presence::Presence,
+    who::{shown, visible},
+};
+
+/// Lines that wait for a stdout that nobody reads. What is beyond is missed, so that one halted
+/// terminal holds nobody else up.
+const WAITING: usize = 1024;
+
+/// What prints.
+#[derive(Debug)]
+pub(super) struct Voice {
+    lines: mpsc::Sender<(String, Value)>,
+    printing: JoinHandle<Result<(), Failure>>,
+    /// Lines that were missed since the last that was taken.
+    missed: u64,
+}
+
+impl Voice {
+    pub(super) fn start(output: Output) -> Self {
+        let (lines, mut taken) = mpsc::channel::<(String, Value)>(WAITING);
+        let printing = tokio::spawn(async move {
+            while let Some((plain, object)) = taken.recv().await {
+                output.data(&plain, &object).await?;
+            }
+            Ok(())
+        });
+        Self {
+            lines,
+            printing,
+            missed: 0,
+        }
+    }
+
+    /// Prints a line, or misses it; true if it is the first one that is taken again, and how many
+    /// were missed before.
+    pub(super) fn print(&mut self, plain: String, object: Value) -> Option<u64> {
+        match self.lines.try_send((plain, object)) {
+            Ok(()) => Some(std::mem::take(&mut self.missed)).filter(|missed| *missed > 0),
+            Err(_full) => {
+                self.missed += 1;
+                None
+            }
+        }
+    }
+
+    /// Returns when nothing can be printed any more, with the reason.
+    pub(super) async fn broken(&mut self) -> Failure {
+        ended((&mut self.printing).await)
+    }
+
+    /// Waits until everything is printed.
+    ///
+    /// # Errors
+    /// [`Failure`] if stdout takes nothing more.
+    pub(super) async fn finish(self) -> Result<(), Failure> {
+        drop(self.lines);
+        let printed = self.printing.await;
+        printed.unwrap_or_else(|error| Err(Failure::failed(error.to_string())))
+    }
+}
+
+fn ended(printed: Result<Result<(), Failure>, tokio::task::JoinError>) -> Failure {
+    match printed {
+        Ok(Err(failure)) => failure,
+        Ok(Ok(())) => Failure::failed("stdout has ended"),
+        Err(error) => Failure::failed(error.to_string()),
+    }
+}
+
+/// Whose a voice is: how members are shown here, and which of them are strangers.
+#[derive(Debug)]
+pub(super) struct Voices {
+    presence: Presence,
+    /// The keys that this home had met before.
+    known: BTreeSet<PublicKey>,
+    /// Those met since, until they are remembered.
+    met: BTreeSet<PublicKey>,
+    fresh: Vec<PublicKey>,
+}
+
+impl Voices {
+    pub(super) fn new(presence: Presence, mut known: BTreeSet<PublicKey>) -> Self {
+        known.insert(presence.node().key());
+        Self {
+            presence,
+            known,
+            met: BTreeSet::new(),
+            fresh: Vec::new(),
+        }
+    }
+
+    /// A member as it is shown, who is met by this.
+    pub(super) fn meet(&mut self, key: &PublicKey, name: &str) -> String {
+        if !self.known.contains(key) && self.met.insert(*key) {
+            self.fresh.push(*key);
+        }
+        self.label(key, name)
+    }
+
+    /// The keys that are to be remembered.
+    pub(super) fn fresh(&mut self) -> Vec<PublicKey> {
+        std::mem::take(&mut self.fresh)
+    }
+
+    /// True if this home had not met the key before.
+    pub(super) fn is_stranger(&self, key: &PublicKey) -> bool {
+        !self.presence.is_closed() && !self.known.contains(key)
+    }
+
+    /// A member as it is shown.
+    pub(super) fn label(&self, key: &PublicKey, name: &str) -> String {
+        if !self.presence.is_closed() {
+            let mark = if self.is_stranger(key) { "?" } else { "" };
+            return format!("{}{mark}", shown(Some(name), key));
+        }
+        // An operator has let everybody in, but two may bear one name.
+        let members = self.presence.members();
+        let bears = |member: &&crate::presence::Member| member.name.as_deref() == Some(name);
+        let others = members.iter().filter(bears).filter(|it| it.key != *key);
+        if name.is_empty() || others.count() > 0 {
+            return shown(Some(name), key);
+        }
+        visible(name).replace(':', "_")
+    }
+
+    /// A line as it is printed.
+    pub(super) fn line(&mut self, line: &Line, past: bool) -> (String, Value) {
+        let who = self.meet(&line.key, &line.name);
+        let plain = format!("{who}: {}", visible(&line.text));
+        let object = json!({
+            "event": "line", "from": who, "name": line.name, "key": line.key.to_string(),
+            "text": line.text, "wall_ms": line.wall_ms, "past": past,
+            "stranger": self.is_stranger(&line.key),
+        });
+        (plain, object)
+    }
+
+    /// How many bear each name that more than one bears.
+    pub(super) fn everybody(&self) -> Vec<String> {
+        let mut all = BTreeMap::new();
+        for member in self.presence.members() {
+            let name = member.name.unwrap_or_default();
+            all.insert(member.key, self.label(&member.key, &name));
+        }
+        all.into_values().collect()
+    }
+}
