@@ -30,7 +30,8 @@ pub struct Config {
     pub lines: u32,
     /// Where there are two lines more than that, one that was made for it is let go after so long.
     pub surplus_ms: u32,
-    /// Whoever stands in a tree asks a member that is not in it into it after so long.
+    /// Whoever stands in a tree asks a member that is not in it into it after so long; in a tree of
+    /// fewer than eight, after as much less.
     pub meet_ms: u32,
 }
 

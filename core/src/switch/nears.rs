@@ -17,6 +17,8 @@ use crate::{
 
 /// Whoever stands alone waits so long after it has found somebody, to see who else is there.
 const GATHER_MS: u64 = 20;
+/// A tree of so many waits the whole time before it asks somebody into it.
+const CROWD: u64 = 8;
 /// Of a tree so many members ask somebody from outside at a time, whatever its size.
 const ASKERS: u64 = 4;
 /// No line is wanted for so long to somebody who did not answer.
@@ -64,11 +66,11 @@ impl Near {
 impl Switch {
     /// Others are there than before.
     pub(super) fn on_near_changed(&mut self, now: Time, local: Hashname) {
-        let tree = self.trees.find_staying(local);
-        let waits = tree.is_some().then_some(GATHER_MS);
-        let is_placed = tree.is_some_and(|tree| tree.standing().members > 1);
-        let meet_ms = u64::from(self.lan.config.meet_ms);
-        let wait_ms = waits.map_or(0, |ms| if is_placed { meet_ms } else { ms });
+        let wait_ms = match self.trees.find_staying(local) {
+            None => 0,
+            Some(tree) if tree.standing().members <= 1 => GATHER_MS,
+            Some(_) => self.patience_ms(local),
+        };
         if let Some(near) = self.lan.near(local) {
             near.look_by(now.plus_ms(wait_ms));
         }
@@ -80,17 +82,42 @@ impl Switch {
         let due = self.lan.nears.iter().filter(|near| is_due(near.look_at));
         for local in due.map(|near| near.local).collect::<Vec<_>>() {
             let found: Vec<Found> = self.found_near(local).collect();
-            let meet_ms = u64::from(self.lan.config.meet_ms);
-            // Not all at once.
-            let next_ms = meet_ms - meet_ms / 4 + self.lan.rng.below(meet_ms / 2 + 1);
-            let Some(near) = self.lan.near(local) else {
-                continue;
-            };
-            near.look_at = (!found.is_empty()).then(|| now.plus_ms(next_ms));
-            near.since = (!found.is_empty()).then(|| near.since.unwrap_or(now));
+            if let Some(near) = self.lan.near(local) {
+                near.look_at = None;
+                near.since = (!found.is_empty()).then(|| near.since.unwrap_or(now));
+            }
             self.meet_near(now, local, &found);
             self.hold_near(now, local, &found);
+            self.look_again(now, local, found.is_empty());
         }
+    }
+
+    /// Looks again for as long as anybody is there, soon if somebody is outside of our tree.
+    fn look_again(&mut self, now: Time, local: Hashname, is_empty: bool) {
+        let patience_ms = self.patience_ms(local);
+        let meet_ms = u64::from(self.lan.config.meet_ms);
+        let Some(near) = self.lan.near(local).filter(|_| !is_empty) else {
+            return;
+        };
+        let every_ms = if near.outside.is_empty() {
+            meet_ms
+        } else {
+            patience_ms
+        };
+        // Not all at once.
+        let spread_ms = self.lan.rng.below(every_ms / 2 + 1);
+        if let Some(near) = self.lan.near(local) {
+            near.look_by(now.plus_ms(every_ms - every_ms / 4 + spread_ms));
+        }
+    }
+
+    /// How long somebody may be outside of our tree before it is asked: it may be on its way in. The
+    /// more there are in it, the more might ask.
+    fn patience_ms(&self, local: Hashname) -> u64 {
+        let tree = self.trees.find_staying(local);
+        let members = tree.map_or(1, |tree| tree.standing().members);
+        let meet_ms = u64::from(self.lan.config.meet_ms);
+        (meet_ms * u64::from(members).min(CROWD) / CROWD).max(1)
     }
 
     /// Asks somebody who is not in our tree into it.
@@ -104,6 +131,7 @@ impl Switch {
             it.tree && known.is_none()
         };
         let outside: Vec<&Found> = found.iter().filter(is_outside).collect();
+        let patience_us = self.patience_ms(local) * 1000;
         let Some(near) = self.lan.nears.iter_mut().find(|it| it.local == local) else {
             return;
         };
@@ -112,10 +140,9 @@ impl Switch {
         for it in &outside {
             near.outside.entry(*it.key.as_bytes()).or_insert((now, 0));
         }
-        let meet_us = u64::from(self.lan.config.meet_ms) * 1000;
         let is_long = |it: &&&Found| {
             let since = near.outside.get(it.key.as_bytes());
-            since.is_some_and(|(since, _)| now.since_us(*since) >= meet_us)
+            since.is_some_and(|(since, _)| now.since_us(*since) >= patience_us)
         };
         let chosen = if members <= 1 {
             // Those who were not asked in vain go first, then those who stand in a tree, and of those

@@ -118,7 +118,10 @@ fn lan_namespaces_two_hosts_find_each_other() {
     }
     many("two hosts at the same moment, no default route", together);
     many("two hosts, one after the other", later);
-    many("two hosts, no default route, until they are one tree", trees);
+    many(
+        "two hosts, no default route, until they are one tree",
+        trees,
+    );
 }
 
 #[test]

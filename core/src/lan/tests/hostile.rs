@@ -125,6 +125,32 @@ fn lan_announcements_from_elsewhere_are_not_heard() {
 }
 
 #[test]
+fn lan_sender_that_says_too_much_is_not_heard_out() {
+    let mut host = Host::new(14, 0, &Config::default());
+    host.lan
+        .set_stations(Time::ZERO, [(network(0), 1)].into_iter());
+    let from = SocketAddr::from((network(1).local, 9));
+    for n in 0..1_000_u64 {
+        let said = Announcement {
+            key: secret(1).public(),
+            instance: 7,
+            echo: 0,
+            wall: Wall::from_ms(WALL_MS + n),
+            port: 1,
+            load: 0,
+            capabilities: Capabilities::default(),
+        };
+        let bytes = said.write(&[3; 32], &SPACE, &secret(1));
+        let now = Time::ZERO.plus_ms(n);
+        let heard = host.hear(now, from, &bytes);
+        assert!(matches!(heard, Ok(()) | Err(Unheard::Crowd)), "{heard:?}");
+    }
+    let most = u64::from(Config::default().heard_per_s) * 4;
+    let crowd = host.dropped["announcement_crowd"];
+    assert!((1_000 - most..1_000).contains(&crowd), "{crowd}");
+}
+
+#[test]
 fn lan_known_ones_are_bounded_in_all_and_for_each_address() {
     let config = Config {
         known_max: 20,
