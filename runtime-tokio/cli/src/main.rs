@@ -12,6 +12,7 @@ mod exit;
 mod figures;
 mod files;
 mod gathering;
+mod hindrance;
 mod home;
 mod input;
 mod node;

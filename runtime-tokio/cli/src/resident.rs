@@ -224,7 +224,7 @@ impl Resident {
                 let addresses: Vec<_> = addresses.iter().map(ToString::to_string).collect();
                 Ok(json!({
                     "key": self.node.key().to_string(), "addresses": addresses,
-                    "dropped": self.node.drops(),
+                    "dropped": self.node.drops(), "hindered": self.node.hindrances(),
                 }))
             }
             Ask::Reload {} => {

@@ -15,6 +15,7 @@ use crate::{
     args,
     context::{Context, Keeps, coming},
     exit::Failure,
+    hindrance,
     input::{self, Input},
     node::{self, Node, Stream},
     offers::{Asks, Offers},
@@ -162,6 +163,9 @@ fn begin(context: &Context, args: &args::Up, taker: &Taker) -> Result<Begun, Fai
         );
         let object = json!({ "event": "moved", "from": port, "to": bound });
         output.note(&plain, &object);
+    }
+    if manner.announced {
+        hindrance::tell(output, &node);
     }
     context.restore(&node)?;
     context.with_home(|home| home.keep_port(bound))?;

@@ -11,6 +11,7 @@ use crate::{
     control::{self, Ask},
     dial::Dialer,
     exit::{Exit, Failure},
+    hindrance,
     home::{self, Home},
     node::{self, Listen},
     presence::{self, Manner, Place, Presence},
@@ -107,6 +108,9 @@ impl Context {
             self.keep(&node, Keeps::Spaces);
         }
         let presence = Presence::enter(&node, &secret, place, &manner)?;
+        if manner.announced {
+            hindrance::tell(self.output, &node);
+        }
         let mut presences = self
             .presences
             .lock()

@@ -85,6 +85,11 @@ impl Node {
         self.endpoint.announce(local, secret).map_err(failed)
     }
 
+    /// What does not work on the local networks, with where and why.
+    pub(crate) fn hindrances(&self) -> Vec<String> {
+        self.endpoint.lan_status().errors
+    }
+
     /// The others of the space on the local networks.
     pub(crate) fn neighbours(&self, local: Hashname) -> Vec<Neighbour> {
         self.endpoint.neighbours(local)
