@@ -72,7 +72,7 @@ impl Gathering {
         let stand = Stand {
             parent: standing.parent.map(|parent| parent.key),
             depth: standing.depth,
-            company: standing.members > 1,
+            company: standing.parent.is_some() || standing.children > 0,
         };
         let is_news = standing.is_settled && self.told.as_ref() != Some(&stand);
         // Whoever stands alone at the beginning has not been told of as anything.

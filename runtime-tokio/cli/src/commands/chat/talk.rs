@@ -271,7 +271,7 @@ impl Talk {
             let quiet = Instant::now() + QUIET;
             self.holds = self.holds.map(|_| quiet.min(self.began + LOOK));
         }
-        self.met |= self.gathering.room().presence().standing().members > 1;
+        self.met |= !self.gathering.room().presence().links().is_empty();
         // Whoever only says something and goes has no use for what was said before; whether that is
         // so shows once stdin had its time.
         let listens = self.attended || self.stay;

@@ -134,11 +134,6 @@ impl Hydra {
         let members = self.presence().members().into_iter();
         members.filter_map(|member| member.name).collect()
     }
-
-    fn stands_among(&self, count: usize) -> bool {
-        let standing = self.presence().standing();
-        standing.is_settled && standing.members as usize == count
-    }
 }
 
 impl Colony {
@@ -175,10 +170,11 @@ impl Colony {
         told.say(&plain, &object).await
     }
 
-    /// The one root, if they are one tree of which all of them know.
+    /// The one root, if they are one tree and each knows all the others, and nobody else.
     fn root(&self) -> Option<&Hydra> {
-        let count = self.all.len();
-        if !self.all.iter().all(|one| one.stands_among(count)) {
+        let stands = |one: &Hydra| one.presence().standing().is_settled;
+        let knows_all = |one: &Hydra| one.known() == self.others_of(one);
+        if !self.all.iter().all(|one| stands(one) && knows_all(one)) {
             return None;
         }
         let mut roots = self
@@ -325,15 +321,13 @@ impl Colony {
 
     /// The root is no more from one moment to the next.
     async fn lose_root(&mut self, told: &Told) -> Result<(), Failure> {
+        // It may stand otherwise than before, for whoever stands deep looks for a better place.
+        until(|| self.root().is_some()).await;
         let root = self.root().map(|root| root.name.clone());
         let lost = root.ok_or_else(|| wrong("the tree has no root any more"))?;
         let began = Instant::now();
         self.all.retain(|one| one.name != lost);
-        let healed = || {
-            let forgotten = self.all.iter().all(|one| !one.known().contains(&lost));
-            forgotten && self.root().is_some()
-        };
-        if !until(healed).await {
+        if !until(|| self.root().is_some()).await {
             return Err(wrong(&format!(
                 "the others did not become one tree again without {lost}"
             )));
