@@ -67,7 +67,7 @@ fn healed(colony: &mut Colony, most_ms: u64) -> u64 {
     }
 }
 
-/// S0.6: a branch whose parent is gone is never lost, however many die at once. S3.6, S0.12.
+/// S0.6: a branch whose parent is gone is never lost, however many die at once. S3.6, S4.7, S0.12.
 #[test]
 fn tree_heals_whoever_dies() {
     for (percent, seed) in [(10, 1), (30, 2), (50, 3), (80, 4)] {

@@ -19,6 +19,7 @@ fn texts(objects: &[String]) -> Vec<String> {
         .collect()
 }
 
+// S3.5.
 #[test]
 fn chat_lines_are_heard_once_by_everybody() {
     let (one, other, space) = (World::new(), World::new(), space());
@@ -126,6 +127,7 @@ fn chat_goes_on_when_somebody_is_killed() {
     assert_eq!(carl.texts_until("still here"), ["still here"]);
 }
 
+// S3.10.
 #[test]
 fn chat_with_a_pipe_says_what_it_has_and_leaves() {
     let (one, other, space) = (World::new(), World::new(), space());
@@ -192,6 +194,7 @@ fn chat_refuses_lines_and_names_that_are_none() {
     }
 }
 
+// S3.11.
 #[test]
 fn chat_ends_when_its_terminal_goes_away_or_its_output_takes_nothing() {
     let (one, other, space) = (World::new(), World::new(), space());

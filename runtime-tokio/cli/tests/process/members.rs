@@ -30,6 +30,7 @@ fn until_members(world: &World, look: &[&str], count: usize) -> Vec<serde_json::
     }
 }
 
+// S3.13.
 #[test]
 fn members_are_shown_named_and_drawn_through_an_up() {
     let (one, two, three, space) = (World::new(), World::new(), World::new(), space());
