@@ -1,6 +1,7 @@
 //! What a switch tells a local network of one of its identities (PROTOCOL, section Announcements).
 
 use alloc::vec::Vec;
+use core::net::{IpAddr, Ipv6Addr};
 
 use sha2::{Digest as _, Sha256};
 
@@ -18,7 +19,7 @@ const HEAD: [u8; 1] = [1];
 /// Bytes of the tag.
 const TAG: usize = 8;
 /// Bytes of what is signed.
-const SIGNED: usize = 1 + 1 + 2 + 4 + 4 + 8 + 32;
+const SIGNED: usize = 1 + 1 + 2 + 2 + 4 + 4 + 4 + 8 + 16 + 32;
 /// Bytes of a signature.
 const SIGNATURE: usize = 64;
 /// Bytes of the whole packet.
@@ -35,6 +36,8 @@ pub struct Capabilities {
     pub leaf: bool,
     /// It takes part in the tree of its space.
     pub tree: bool,
+    /// It does not believe whom it echoes, and wants an echo itself.
+    pub doubts: bool,
 }
 
 /// By which hash a space knows its announcements: the gate of a closed space, the id of an open
@@ -51,13 +54,19 @@ pub struct Announcement {
     pub key: PublicKey,
     /// Which start of the switch, the same for all its identities.
     pub instance: u32,
-    /// The instance of somebody that was heard and whose clock is off, as far as it seems here: it
-    /// learns from that that this is no old announcement. 0 for nobody.
+    /// Another number, which changes every minute, for the echo of others.
+    pub nonce: u32,
+    /// The nonce of somebody who was heard and is not believed, or does not believe us: it learns
+    /// from that that this is no old announcement. 0 for nobody.
     pub echo: u32,
     /// When, by the announcer's clock; it rises from one announcement to the next.
     pub wall: Wall,
-    /// Where it takes lines: the port, at the address that the announcement comes from.
+    /// The address that it is sent from.
+    pub from: IpAddr,
+    /// Where it takes lines: the port, at that address.
     pub port: u16,
+    /// The announcer pauses no longer than so many seconds.
+    pub pause_s: u16,
     /// How much it has to do already, from 0 to 255.
     pub load: u8,
     /// The rest.
@@ -74,7 +83,7 @@ pub struct Heard<'a> {
 
 impl Capabilities {
     fn byte(self) -> u8 {
-        let flags = [self.leaves, self.asks, self.leaf, self.tree];
+        let flags = [self.leaves, self.asks, self.leaf, self.tree, self.doubts];
         let bits = flags
             .iter()
             .zip(0..)
@@ -88,6 +97,7 @@ impl Capabilities {
             asks: byte & 2 != 0,
             leaf: byte & 4 != 0,
             tree: byte & 8 != 0,
+            doubts: byte & 16 != 0,
         }
     }
 }
@@ -109,9 +119,12 @@ impl Announcement {
         let mut signed = Vec::with_capacity(SIGNED);
         signed.extend([self.capabilities.byte(), self.load]);
         signed.extend(self.port.to_be_bytes());
+        signed.extend(self.pause_s.to_be_bytes());
         signed.extend(self.instance.to_be_bytes());
+        signed.extend(self.nonce.to_be_bytes());
         signed.extend(self.echo.to_be_bytes());
         signed.extend(self.wall.as_ms().to_be_bytes());
+        signed.extend(octets(self.from));
         signed.extend(self.key.as_bytes());
         let signed: &[u8; SIGNED] = signed[..].try_into().expect("each field has its length");
         let signature = secret.sign(KIND, space, signed);
@@ -125,6 +138,14 @@ impl Announcement {
             .encode(&mut bytes)
             .expect("an announcement is a short packet");
         bytes
+    }
+}
+
+/// An address as 16 bytes: one of IPv4 as the IPv6 address that stands for it (RFC 4291, 2.5.5.2).
+fn octets(address: IpAddr) -> [u8; 16] {
+    match address {
+        IpAddr::V4(v4) => v4.to_ipv6_mapped().octets(),
+        IpAddr::V6(v6) => v6.octets(),
     }
 }
 
@@ -161,17 +182,17 @@ impl<'a> Heard<'a> {
 
     /// The bytes of its key.
     pub fn key(&self) -> [u8; 32] {
-        self.field::<20, 32>()
+        self.field::<42, 32>()
     }
 
     /// The instance that it claims.
     pub fn instance(&self) -> u32 {
-        u32::from_be_bytes(self.field::<4, 4>())
+        u32::from_be_bytes(self.field::<6, 4>())
     }
 
     /// When it was made, as it claims.
     pub fn wall(&self) -> Wall {
-        Wall::from_ms(u64::from_be_bytes(self.field::<12, 8>()))
+        Wall::from_ms(u64::from_be_bytes(self.field::<18, 8>()))
     }
 
     /// What it says, once its signature was checked.
@@ -191,9 +212,12 @@ impl<'a> Heard<'a> {
         Ok(Announcement {
             key,
             instance: self.instance(),
-            echo: u32::from_be_bytes(self.field::<8, 4>()),
+            nonce: u32::from_be_bytes(self.field::<10, 4>()),
+            echo: u32::from_be_bytes(self.field::<14, 4>()),
             wall: self.wall(),
+            from: Ipv6Addr::from(self.field::<26, 16>()).to_canonical(),
             port: u16::from_be_bytes(self.field::<2, 2>()),
+            pause_s: u16::from_be_bytes(self.field::<4, 2>()),
             load,
             capabilities: Capabilities::of(flags),
         })
@@ -215,9 +239,12 @@ mod tests {
         Announcement {
             key: secret().public(),
             instance: 0x0102_0304,
+            nonce: 0x090a_0b0c,
             echo: 0x0506_0708,
             wall: Wall::from_ms(1_700_000_000_123),
+            from: [192, 0, 2, 7].into(),
             port: 49_200,
+            pause_s: 7,
             load: 9,
             capabilities: Capabilities {
                 asks: true,
@@ -255,9 +282,9 @@ mod tests {
         next.wall = Wall::from_ms(1_700_000_000_124);
         let next = next.write(&TAG_KEY, &SPACE, &secret());
         assert_ne!(next[3..11], bytes[3..11]);
-        let flags = (0..16).map(|byte| Capabilities::of(byte).byte());
-        assert!(flags.eq(0..16));
-        assert_eq!(Capabilities::of(0xf0), Capabilities::default());
+        let flags = (0..32).map(|byte| Capabilities::of(byte).byte());
+        assert!(flags.eq(0..32));
+        assert_eq!(Capabilities::of(0xe0), Capabilities::default());
     }
 
     #[test]

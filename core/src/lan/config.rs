@@ -65,6 +65,7 @@ impl Config {
             ("lan.checks_per_s", self.checks_per_s > 0),
             ("lan.heard_per_s", self.heard_per_s > 0),
             ("lan.window_ms", self.window_ms > 0),
+            ("lan.answer_ms", self.answer_ms <= 10_000),
             ("lan.answers_enough", self.answers_enough > 0),
             ("lan.port_ms", self.port_ms > 0),
             ("lan.meet_ms", self.meet_ms > 0),
@@ -79,7 +80,8 @@ mod tests {
     #[test]
     fn lan_settings_that_cannot_be_are_refused() {
         type Change = fn(&mut Config);
-        let changes: [(Change, &str); 8] = [
+        let changes: [(Change, &str); 9] = [
+            (|it| it.answer_ms = 10_001, "answer_ms"),
             (|it| it.known_max = 0, "known_max"),
             (|it| it.known_per_address_max = 0, "known_per_address_max"),
             (|it| it.checks_per_s = 0, "checks_per_s"),

@@ -4,7 +4,7 @@
 use alloc::{collections::BTreeMap, vec::Vec};
 use core::net::{IpAddr, SocketAddr};
 
-use super::{Announcement, Config, Unheard};
+use super::{Announcement, Config, Heard, Unheard};
 use crate::{
     base::{Time, Wall},
     identity::{Hashname, PublicKey},
@@ -14,6 +14,14 @@ use crate::{
 const PLACES_MOST: usize = 4;
 /// Instances of other spaces that are counted.
 const STRANGERS_MOST: usize = 512;
+/// Of one address so many: nothing proves who they are.
+const STRANGERS_THERE: usize = 4;
+/// How long one is counted that says no more.
+const STRANGER_MS: u64 = 300_000;
+/// Nobody pauses longer, whatever is said.
+const PAUSE_MOST_S: u16 = 300;
+/// As long as somebody's echo counts, nothing of it is forgotten.
+const KEPT_MS: u64 = 180_000;
 
 /// Somebody who was heard.
 #[derive(Debug)]
@@ -26,10 +34,12 @@ struct Record {
     wall_ms: u64,
     /// How far its clock goes before ours.
     ahead_ms: i64,
-    /// It made its announcements when they came, and not long ago.
-    is_believed: bool,
     is_gone: bool,
+    /// When it was heard first, and last.
+    since: Time,
     heard: Time,
+    /// It pauses no longer than this.
+    pause_ms: u64,
     places: Vec<(SocketAddr, Time)>,
     load: u8,
     leaf: bool,
@@ -71,24 +81,27 @@ pub(super) struct Known {
     /// Instances of those who are there, and how many records each has.
     instances: BTreeMap<u32, u32>,
     /// Instances of other spaces, as far as they can be told without knowing them.
-    strangers: BTreeMap<u32, Time>,
+    strangers: BTreeMap<u32, (IpAddr, Time)>,
 }
 
 impl Known {
-    /// True if this can only be what was heard before.
-    pub(super) fn is_old(&self, local: Hashname, key: [u8; 32], wall: Wall) -> bool {
-        let record = self.records.get(&(local, key));
-        record.is_some_and(|record| wall.as_ms() <= record.wall_ms)
+    /// True if this can only be what this start of the switch has said before.
+    pub(super) fn is_old(&self, local: Hashname, heard: &Heard<'_>) -> bool {
+        let record = self.records.get(&(local, heard.key()));
+        record.is_some_and(|record| {
+            heard.instance() == record.instance && heard.wall().as_ms() <= record.wall_ms
+        })
     }
 
-    /// True if it is there already.
-    pub(super) fn is_there(&self, local: Hashname, key: [u8; 32]) -> bool {
-        let record = self.records.get(&(local, key));
-        record.is_some_and(|record| record.is_believed && !record.is_gone)
+    /// True if this key is there already, at this address.
+    pub(super) fn is_there(&self, local: Hashname, key: [u8; 32], from: IpAddr) -> bool {
+        let record = self.records.get(&(local, key)).filter(|it| !it.is_gone);
+        record.is_some_and(|it| it.places.iter().any(|(place, _)| place.ip() == from))
     }
 
-    /// Takes an announcement that is not old and whose signature was checked. `wall` is our time, if it is known, and
-    /// `echoed` says whether the announcement names us.
+    /// Takes an announcement that is not old and whose signature was checked. `wall` is our time, if
+    /// it is known, and `echoed` says whether it bears a nonce of ours. What is not believed changes
+    /// nothing.
     pub(super) fn hear(
         &mut self,
         (now, wall): (Time, Option<Wall>),
@@ -100,14 +113,21 @@ impl Known {
         let id = (local, *said.key.as_bytes());
         let ahead_ms = wall.map(|wall| apart_ms(said.wall, wall));
         let window_ms = i64::from(config.window_ms);
-        let record = self.records.get_mut(&id);
-        let same = record.as_ref().filter(|it| it.instance == said.instance);
+        let record = self.records.get(&id);
+        let same = record.filter(|it| it.instance == said.instance);
         // Of somebody who is believed the clock may be off, but then always by the same.
-        let usual_ms = same.filter(|it| it.is_believed).map_or(0, |it| it.ahead_ms);
-        let is_timely = ahead_ms.is_some_and(|it| (it - usual_ms).abs() <= window_ms);
-        let is_believed = is_timely || echoed;
+        let usual_ms = same.map_or(0, |it| it.ahead_ms);
+        let is_timely = match ahead_ms {
+            Some(ahead_ms) => (ahead_ms - usual_ms).abs() <= window_ms,
+            None => same.is_some(),
+        };
+        // Another start of the switch whose clock has gone back cannot be told from an old one.
+        let is_back = record.is_some_and(|it| said.wall.as_ms() <= it.wall_ms);
+        if !echoed && (!is_timely || is_back) {
+            return Err(Unheard::Untimely);
+        }
         if record.is_none() {
-            self.admit(local, from.ip(), config)?;
+            self.make_room(local, from.ip(), config)?;
         }
         let record = self.records.entry(id).or_insert_with(|| Record {
             key: said.key,
@@ -115,50 +135,62 @@ impl Known {
             instance: said.instance,
             wall_ms: 0,
             ahead_ms: 0,
-            is_believed: false,
             is_gone: true,
+            since: now,
             heard: now,
+            pause_ms: 0,
             places: Vec::new(),
             load: 0,
             leaf: false,
             tree: false,
         });
-        record.wall_ms = said.wall.as_ms();
-        record.heard = now;
         self.strangers.remove(&said.instance);
-        if !is_believed {
-            return Err(Unheard::Untimely);
-        }
         record.ahead_ms = ahead_ms.unwrap_or(0);
         Ok(record.take(now, (said, from), &mut self.instances))
     }
 
-    /// Whether somebody new finds room.
-    fn admit(&self, local: Hashname, from: IpAddr, config: &Config) -> Result<(), Unheard> {
-        if self.records.len() >= config.known_max as usize {
-            return Err(Unheard::Full);
+    /// Makes room for somebody new: those go who are gone, or else, of the address with most, the one
+    /// that came last.
+    fn make_room(&mut self, local: Hashname, from: IpAddr, config: &Config) -> Result<(), Unheard> {
+        let mut counts: BTreeMap<IpAddr, usize> = BTreeMap::new();
+        let of_local = || self.records.range((local, [0; 32])..=(local, [0xff; 32]));
+        for (_, record) in of_local() {
+            *counts.entry(record.from).or_default() += 1;
         }
-        let of_local = self.records.range((local, [0; 32])..=(local, [0xff; 32]));
-        let there = of_local.filter(|(_, it)| it.from == from).count();
+        let there = counts.get(&from).copied().unwrap_or(0);
         if there >= config.known_per_address_max as usize {
             return Err(Unheard::Full);
+        }
+        if counts.values().sum::<usize>() < config.known_max as usize {
+            return Ok(());
+        }
+        let worst = of_local().max_by_key(|(_, it)| (it.is_gone, counts[&it.from], it.since));
+        if let Some(id) = worst.map(|(id, _)| *id)
+            && let Some(record) = self.records.remove(&id)
+            && !record.is_gone
+        {
+            uncount(&mut self.instances, record.instance);
         }
         Ok(())
     }
 
-    /// Somebody of a space that we are not in announces itself.
-    pub(super) fn pass(&mut self, now: Time, instance: u32) {
-        let is_known = self.instances.contains_key(&instance);
-        let has_room = self.strangers.len() < STRANGERS_MOST;
-        if !is_known && (has_room || self.strangers.contains_key(&instance)) {
-            self.strangers.insert(instance, now);
+    /// Somebody of a space that we are not in announces itself, as far as can be told.
+    pub(super) fn pass(&mut self, now: Time, from: IpAddr, instance: u32) {
+        if let Some((_, heard)) = self.strangers.get_mut(&instance) {
+            *heard = now;
+            return;
+        }
+        let same = self.strangers.values().filter(|it| it.0 == from).count();
+        let has_room = self.strangers.len() < STRANGERS_MOST && same < STRANGERS_THERE;
+        if has_room && !self.instances.contains_key(&instance) {
+            self.strangers.insert(instance, (from, now));
         }
     }
 
     /// Those of the space of `local` who are there.
     pub(super) fn found(&self, local: Hashname) -> impl Iterator<Item = Found> + '_ {
         let all = self.records.range((local, [0; 32])..=(local, [0xff; 32]));
-        let there = all.filter(|(_, it)| it.is_believed && !it.is_gone);
+        let there = all.filter(|(_, it)| !it.is_gone);
         there.map(|(_, record)| Found {
             key: record.key,
             addresses: record.best(),
@@ -173,31 +205,29 @@ impl Known {
         self.instances.len() + self.strangers.len()
     }
 
-    /// Forgets those who were silent for so long, and tells whose neighbours are others now. What is
-    /// forgotten is too old to be heard again.
-    pub(super) fn expire(&mut self, now: Time, silent_ms: u64, config: &Config) -> Vec<Hashname> {
+    /// Forgets those who were silent for `pauses` of their pauses, and tells whose neighbours are
+    /// others now. What is forgotten is too old to be heard again.
+    pub(super) fn expire(&mut self, now: Time, pauses: u64, config: &Config) -> Vec<Hashname> {
         let mut changed = Vec::new();
+        let is_over = |since: Time, ms: u64| now.since_us(since) >= ms.saturating_mul(1000);
         self.strangers
-            .retain(|_, heard| now.since_us(*heard) < silent_ms.saturating_mul(1000));
-        // Longer than an announcement counts, whichever way the clocks differ.
-        let keep_ms = silent_ms.max(u64::from(config.window_ms).saturating_mul(2));
+            .retain(|_, (_, heard)| !is_over(*heard, STRANGER_MS));
         let instances = &mut self.instances;
         self.records.retain(|(local, _), record| {
-            let silent_us = now.since_us(record.heard);
-            let is_silent = silent_us >= silent_ms.saturating_mul(1000);
-            let was_there = record.is_believed && !record.is_gone;
+            let silent_ms = record.pause_ms.saturating_mul(pauses);
+            let is_silent = is_over(record.heard, silent_ms);
             let places = record.places.len();
-            record
-                .places
-                .retain(|(_, seen)| now.since_us(*seen) < silent_ms.saturating_mul(1000));
-            if was_there && (is_silent || record.places.len() < places) {
+            record.places.retain(|(_, seen)| !is_over(*seen, silent_ms));
+            if !record.is_gone && (is_silent || record.places.len() < places) {
                 if is_silent {
                     record.is_gone = true;
                     uncount(instances, record.instance);
                 }
                 changed.push(*local);
             }
-            silent_us < keep_ms.saturating_mul(1000)
+            // Longer than an announcement counts, whichever way the clocks differ.
+            let keep_ms = silent_ms.max(u64::from(config.window_ms).saturating_mul(2));
+            !is_over(record.heard, keep_ms.max(KEPT_MS))
         });
         changed.dedup();
         changed
@@ -207,7 +237,7 @@ impl Known {
     pub(super) fn forget(&mut self, local: Hashname) {
         let instances = &mut self.instances;
         self.records.retain(|(of, _), record| {
-            if *of == local && record.is_believed && !record.is_gone {
+            if *of == local && !record.is_gone {
                 uncount(instances, record.instance);
             }
             *of != local
@@ -228,13 +258,14 @@ impl Record {
         (said, from): (&Announcement, SocketAddr),
         instances: &mut BTreeMap<u32, u32>,
     ) -> Change {
-        let was_there = self.is_believed && !self.is_gone;
+        let was_there = !self.is_gone;
         let was = core::mem::replace(&mut self.instance, said.instance);
         let is_other = was != said.instance;
         if was_there {
             uncount(instances, was);
         }
-        self.is_believed = true;
+        (self.wall_ms, self.heard) = (said.wall.as_ms(), now);
+        self.pause_ms = u64::from(said.pause_s.clamp(1, PAUSE_MOST_S)) * 1000;
         self.load = said.load;
         (self.leaf, self.tree) = (said.capabilities.leaf, said.capabilities.tree);
         self.is_gone = said.capabilities.leaves;
@@ -266,7 +297,12 @@ impl Record {
             return false;
         }
         // On one address it has one port.
-        self.places.retain(|(other, _)| other.ip() != place.ip());
+        let same = |other: &SocketAddr| {
+            let mut other = *other;
+            other.set_port(place.port());
+            other == place
+        };
+        self.places.retain(|(other, _)| !same(other));
         if self.places.len() >= PLACES_MOST {
             let oldest = self.places.iter().enumerate().min_by_key(|(_, it)| it.1);
             if let Some((at, _)) = oldest {
@@ -313,9 +349,6 @@ const fn reach(address: IpAddr) -> u8 {
 /// How far one clock goes before the other.
 fn apart_ms(one: Wall, other: Wall) -> i64 {
     let apart = i128::from(one.as_ms()) - i128::from(other.as_ms());
-    i64::try_from(apart).unwrap_or(if apart < 0 {
-        i64::MIN / 4
-    } else {
-        i64::MAX / 4
-    })
+    let most = i128::from(i64::MAX / 4);
+    i64::try_from(apart.clamp(-most, most)).expect("it was just bounded")
 }

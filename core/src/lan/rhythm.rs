@@ -106,7 +106,7 @@ impl Rhythm {
         if let Some(answer) = &mut self.answer {
             answer.heard += 1;
         }
-        self.answer = self.answer.filter(|it| it.heard < enough);
+        self.answer = self.answer.filter(|it| it.is_once || it.heard < enough);
     }
 
     /// An announcement went out; `heard` others are on this network.

@@ -28,6 +28,10 @@ const PURSES: usize = 64;
 const ANSWERS_AT_ONCE: u32 = 8;
 /// From so many switches on, an answer may take its whole time.
 const CROWD: usize = 8;
+/// A nonce is used for so long, and counts as long again.
+const NONCE_MS: u64 = 60_000;
+/// Those who wait for an echo.
+const ECHOES_MOST: usize = 8;
 /// How often it is looked who has been silent for too long.
 const LOOK_MS: u64 = 1_000;
 
@@ -87,15 +91,19 @@ pub struct Lan {
     stations: Vec<Station>,
     rhythm: Option<Rhythm>,
     known: Known,
-    /// Who is to learn that we heard it just now, by its instance.
-    echo: u32,
+    /// Our nonces, the newest first, and when the next one is due.
+    nonces: [u32; 2],
+    nonce_at: Time,
+    /// The nonces of those who are to learn that we heard them just now, and whether we doubt them.
+    echoes: VecDeque<(u32, bool)>,
     /// Somebody was heard since the burst began.
     is_answered: bool,
     /// The time that our last announcement bears.
     said_ms: u64,
     /// The rounds of announcements so far.
     rounds: u64,
-    checks: Bucket,
+    /// Signatures of those who are not known yet, and of those who are.
+    checks: [Bucket; 2],
     answers: Bucket,
     purses: Vec<Bucket>,
     finder: Finder,
@@ -106,6 +114,7 @@ pub struct Lan {
 impl Lan {
     /// Nobody is announced yet.
     pub fn new(config: &Config, mut rng: Rng) -> Self {
+        let half = config.checks_per_s.div_ceil(2);
         Self {
             // 0 stands for nobody.
             instance: rng.u32().max(1),
@@ -115,11 +124,13 @@ impl Lan {
             stations: Vec::new(),
             rhythm: None,
             known: Known::default(),
-            echo: 0,
+            nonces: [0; 2],
+            nonce_at: Time::ZERO,
+            echoes: VecDeque::new(),
             is_answered: false,
             said_ms: 0,
             rounds: 0,
-            checks: Bucket::new(config.checks_per_s, config.checks_per_s),
+            checks: [0; 2].map(|_| Bucket::new(half, half)),
             answers: Bucket::new(1, ANSWERS_AT_ONCE),
             purses: Vec::new(),
             looked: Time::ZERO,
@@ -147,11 +158,15 @@ impl Lan {
     /// others than before, a burst begins.
     pub fn set_stations(&mut self, now: Time, stations: impl Iterator<Item = Station>) {
         let stations: Vec<Station> = stations.take(NETWORKS_MOST).collect();
-        if stations == self.stations {
-            return;
-        }
+        let is_new = stations.iter().any(|it| !self.stations.contains(it));
+        let is_other = stations.iter().all(|it| !self.stations.contains(it));
         self.stations = stations;
-        self.wake(now);
+        if is_new {
+            // Where some stay, those who were heard there are known.
+            let was_answered = self.is_answered && !is_other;
+            self.wake(now);
+            self.is_answered = was_answered;
+        }
     }
 
     /// Others are to learn of us again: the machine slept, say.
@@ -193,7 +208,7 @@ impl Lan {
             ..Capabilities::default()
         };
         let said = (Own::default(), capabilities);
-        self.say(now, wall, at, said);
+        self.say((now, wall), at, said, (0, 0));
         self.members.remove(at);
         self.known.forget(local);
         if self.members.is_empty() {
@@ -230,10 +245,7 @@ impl Lan {
     ) {
         if now >= self.looked.plus_ms(LOOK_MS) && !self.known.is_empty() {
             self.looked = now;
-            let pause_ms = Rhythm::longest_ms(self.known.switches());
-            let changed = self
-                .known
-                .expire(now, pause_ms * SILENT_PAUSES, &self.config);
+            let changed = self.known.expire(now, SILENT_PAUSES, &self.config);
             for local in changed {
                 fx.push(Effect::Changed { local });
             }
@@ -247,6 +259,10 @@ impl Lan {
             self.out.clear();
         }
         let is_news = self.rhythm.as_ref().is_some_and(Rhythm::is_news);
+        let is_burst = is_news || self.rhythm.as_ref().is_some_and(Rhythm::is_answering);
+        // In a burst each goes to another port, since one may be taken by a program that shares none.
+        let turn = if is_burst { self.rounds } else { 0 };
+        let (echo, doubts) = self.echoes.pop_front().unwrap_or_default();
         for at in 0..self.members.len() {
             let own = own(self.members[at].local);
             let capabilities = Capabilities {
@@ -254,14 +270,17 @@ impl Lan {
                 asks: is_news && !self.is_answered,
                 leaf: own.leaf,
                 tree: own.tree,
+                doubts,
             };
-            self.say(now, wall, at, (own, capabilities));
+            self.say((now, wall), at, (own, capabilities), (echo, turn));
         }
         self.rounds += 1;
-        self.echo = 0;
         let switches = self.known.switches();
         if let Some(rhythm) = &mut self.rhythm {
             rhythm.on_said(now, switches);
+        }
+        if !self.echoes.is_empty() {
+            self.answer(now, true);
         }
     }
 
@@ -269,25 +288,31 @@ impl Lan {
     /// each time another network the first, so that whoever is on several hears of all.
     fn say(
         &mut self,
-        now: Time,
-        wall: Option<Wall>,
+        (now, wall): (Time, Option<Wall>),
         at: usize,
         (own, capabilities): (Own, Capabilities),
+        (echo, turn): (u32, u64),
     ) {
+        self.renew_nonce(now);
+        let pause_ms = Rhythm::longest_ms(self.known.switches());
+        let pause_s = u16::try_from(pause_ms.div_ceil(1000)).unwrap_or(u16::MAX);
         let wall_ms = wall.map_or(now.as_us() / 1000, Wall::as_ms);
-        let turn = (now.as_us() / 1000 / u64::from(self.config.port_ms)) as usize;
-        let port = PORTS[turn % PORTS.len()];
+        let hour = now.as_us() / 1000 / u64::from(self.config.port_ms);
+        let port = PORTS[(hour.wrapping_add(turn) % PORTS.len() as u64) as usize];
         let count = self.stations.len();
         let member = &self.members[at];
         for n in 0..count {
             let (network, lines_port) = self.stations[(n + self.rounds as usize) % count];
-            self.said_ms = wall_ms.max(self.said_ms + 1);
+            self.said_ms = wall_ms.max(self.said_ms.saturating_add(1));
             let announcement = Announcement {
                 key: member.secret.public(),
                 instance: self.instance,
-                echo: self.echo,
+                nonce: self.nonces[0],
+                echo,
                 wall: Wall::from_ms(self.said_ms),
+                from: network.local,
                 port: lines_port,
+                pause_s,
                 load: own.load,
                 capabilities,
             };
@@ -338,33 +363,53 @@ impl Lan {
         if !self.is_near(came) {
             return Err(Unheard::Network);
         }
-        let purse = self.finder.hash(&came.from) as usize % PURSES;
-        let purse = self.purses.get_mut(purse).ok_or(Unheard::Strange)?;
-        if !purse.take(now, 1, 0) {
+        let from = came.from.ip();
+        let mut members = self.members.iter();
+        let is_there = members.any(|it| self.known.is_there(it.local, heard.key(), from));
+        if !is_there && !self.pays(now, came.from) {
             return Err(Unheard::Crowd);
         }
         let mut members = self.members.iter();
         let member = members.find(|it| it.tag_keys.iter().any(|key| heard.is_of(key)));
         let Some(member) = member else {
-            self.known.pass(now, heard.instance());
+            self.known.pass(now, from, heard.instance());
             return Err(Unheard::Strange);
         };
         let (local, space) = (member.local, member.space);
-        if self.known.is_old(local, heard.key(), heard.wall()) {
+        if self.known.is_old(local, &heard) {
             return Err(Unheard::Replayed);
         }
-        // Those who are not known yet go before those who only say that they are still there.
-        let spare = if self.known.is_there(local, heard.key()) {
-            self.config.checks_per_s / 2
-        } else {
-            0
-        };
-        if !self.checks.take(now, 1, spare) {
+        if !self.checks[usize::from(is_there)].take(now, 1, 0) {
             return Err(Unheard::Crowd);
         }
         let key = keys(&heard.key()).map_err(|_illegal| Unheard::Forged)?;
         let said = heard.check(&space, key, verify)?;
+        if said.from != from.to_canonical() || said.port == 0 {
+            // Somebody else passed it on.
+            return Err(Unheard::Network);
+        }
         self.hear((now, wall), local, (&said, came.from), fx)
+    }
+
+    /// True if this sender has not said too much: those of one address share a purse, but for this
+    /// machine's own.
+    fn pays(&mut self, now: Time, from: SocketAddr) -> bool {
+        let port = if from.ip().is_loopback() {
+            from.port()
+        } else {
+            0
+        };
+        let purse = self.finder.hash(&(from.ip(), port)) as usize % PURSES;
+        let purse = self.purses.get_mut(purse);
+        purse.is_some_and(|purse| purse.take(now, 1, 0))
+    }
+
+    /// Draws a new nonce, if that is due.
+    fn renew_nonce(&mut self, now: Time) {
+        if self.nonces[0] == 0 || now >= self.nonce_at {
+            self.nonces = [self.rng.u32().max(1), self.nonces[0]];
+            self.nonce_at = now.plus_ms(NONCE_MS);
+        }
     }
 
     /// An announcement that its key has signed.
@@ -375,20 +420,16 @@ impl Lan {
         (said, from): (&Announcement, SocketAddr),
         fx: &mut Effects<Effect>,
     ) -> Result<(), Unheard> {
-        let echoed = said.echo == self.instance;
+        self.renew_nonce(now);
+        let echoed = said.echo != 0 && self.nonces.contains(&said.echo);
         let at = (now, wall);
         let heard = self
             .known
             .hear(at, local, (said, from), echoed, &self.config);
-        let change = match heard {
-            Ok(change) => change,
-            Err(Unheard::Untimely) => {
-                self.echo = said.instance;
-                self.answer(now, true);
-                return Err(Unheard::Untimely);
-            }
-            Err(unheard) => return Err(unheard),
-        };
+        if heard == Err(Unheard::Untimely) || (echoed && said.capabilities.doubts) {
+            self.echo(now, said.nonce, heard == Err(Unheard::Untimely));
+        }
+        let change = heard?;
         self.is_answered = true;
         if let Some(rhythm) = &mut self.rhythm {
             rhythm.on_heard(self.config.answers_enough);
@@ -400,6 +441,15 @@ impl Lan {
             self.answer(now, false);
         }
         Ok(())
+    }
+
+    /// Somebody is to learn that we heard it just now.
+    fn echo(&mut self, now: Time, nonce: u32, doubts: bool) {
+        self.echoes.retain(|(other, _)| *other != nonce);
+        if self.echoes.len() < ECHOES_MOST {
+            self.echoes.push_back((nonce, doubts));
+            self.answer(now, true);
+        }
     }
 
     /// Lets somebody new learn of us, a little later than others perhaps.

@@ -56,9 +56,9 @@ impl Switch {
                 Err(reason) => self.stats.drop(reason),
             }
             self.settle_line(now);
+            self.settle_lan(now);
         }
         self.touch_any(touched);
-        self.settle_lan(now);
     }
 
     fn touch_any(&mut self, slot: Option<Slot>) {

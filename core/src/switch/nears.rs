@@ -2,7 +2,10 @@
 //! and lines are kept to some of those who have least to do, one more than is needed.
 
 use alloc::{collections::BTreeMap, vec::Vec};
-use core::cmp::Reverse;
+use core::{
+    cmp::Reverse,
+    net::{IpAddr, SocketAddr},
+};
 
 use super::{
     Switch,
@@ -15,7 +18,7 @@ use crate::{
     lan::Found,
 };
 
-/// Whoever stands alone waits so long after it has found somebody, to see who else is there.
+/// Whoever has found somebody waits so long, to see who else is there.
 const GATHER_MS: u64 = 20;
 /// A tree of so many waits the whole time before it asks somebody into it.
 const CROWD: u64 = 8;
@@ -36,8 +39,10 @@ pub(super) struct Near {
     pub(super) look_at: Option<Time>,
     /// Since when there is anybody.
     since: Option<Time>,
-    /// Since when those are outside of our tree who are, and how often they were asked into it.
-    outside: BTreeMap<[u8; 32], (Time, u32)>,
+    /// Since when those are outside of our tree who are.
+    outside: BTreeMap<[u8; 32], Time>,
+    /// How often somebody at these addresses was asked into it: keys cost nothing.
+    asked: BTreeMap<IpAddr, u32>,
     /// Until when no line is wanted to those who did not answer.
     mute: BTreeMap<[u8; 32], Time>,
     /// Since when there are more lines than are wanted.
@@ -52,6 +57,7 @@ impl Near {
             look_at: None,
             since: None,
             outside: BTreeMap::new(),
+            asked: BTreeMap::new(),
             mute: BTreeMap::new(),
             surplus: None,
         }
@@ -67,7 +73,7 @@ impl Switch {
     /// Others are there than before.
     pub(super) fn on_near_changed(&mut self, now: Time, local: Hashname) {
         let wait_ms = match self.trees.find_staying(local) {
-            None => 0,
+            None => GATHER_MS,
             Some(tree) if tree.standing().members <= 1 => GATHER_MS,
             Some(_) => self.patience_ms(local),
         };
@@ -138,16 +144,18 @@ impl Switch {
         let is_there = |key: &[u8; 32]| outside.iter().any(|it| it.key.as_bytes() == key);
         near.outside.retain(|key, _| is_there(key));
         for it in &outside {
-            near.outside.entry(*it.key.as_bytes()).or_insert((now, 0));
+            near.outside.entry(*it.key.as_bytes()).or_insert(now);
         }
+        near.asked
+            .retain(|ip, _| outside.iter().any(|it| address_of(it) == Some(*ip)));
+        let asked = |it: &Found| near.asked.get(&address_of(it)?).copied();
         let is_long = |it: &&&Found| {
             let since = near.outside.get(it.key.as_bytes());
-            since.is_some_and(|(since, _)| now.since_us(*since) >= patience_us)
+            since.is_some_and(|since| now.since_us(*since) >= patience_us)
         };
         let chosen = if members <= 1 {
             // Those who were not asked in vain go first, then those who stand in a tree, and of those
             // who stand alone the least key, which waits for the others.
-            let asked = |it: &Found| near.outside.get(it.key.as_bytes()).map(|it| it.1);
             let rank = |it: &&&Found| (asked(it), it.leaf, it.load == 0, it.load, it.key);
             let best = outside.iter().min_by_key(rank);
             let waits = |it: &&Found| it.load == 0 && me < it.key && !is_long(&it);
@@ -155,12 +163,18 @@ impl Switch {
         } else {
             let long: Vec<_> = outside.iter().filter(is_long).collect();
             let is_asker = self.lan.rng.below(members.into()) < ASKERS;
+            // Those who were not asked in vain go first here, too.
+            let least = long.iter().map(|it| asked(it)).min();
+            let long: Vec<_> = long
+                .into_iter()
+                .filter(|it| Some(asked(it)) == least)
+                .collect();
             let at = self.lan.rng.below(long.len() as u64) as usize;
             long.get(at).filter(|_| is_asker).map(|it| **it)
         };
         if let Some(it) = chosen {
-            if let Some((_, asked)) = near.outside.get_mut(it.key.as_bytes()) {
-                *asked += 1;
+            if let Some(ip) = address_of(it) {
+                *near.asked.entry(ip).or_default() += 1;
             }
             let contact = [(it.key, it.addresses.clone())];
             self.command_tree_with(now, local, |tree, fx| tree.join(now, &contact, fx));
@@ -202,7 +216,8 @@ impl Switch {
     fn forget_mute(&mut self, now: Time, local: Hashname) {
         let mute = self.wanted_near(local).into_iter().filter(|(slot, key)| {
             let want = self.known.get(*slot).and_then(|it| it.want.as_ref());
-            want.is_some_and(|want| want.waited_ms > 0) && !self.is_linked(local, key)
+            let is_vain = want.is_some_and(|want| want.waited_ms > 0 || want.resting);
+            is_vain && !self.is_linked(local, key)
         });
         let mute: Vec<(Slot, PublicKey)> = mute.collect();
         for (slot, key) in mute {
@@ -216,19 +231,15 @@ impl Switch {
         }
     }
 
-    /// Dials those who have least to do; of those alike, each identity others.
+    /// Dials those who have least to do, and one of all in turn with them: what somebody says of its
+    /// load is not proven.
     fn want_near(&mut self, now: Time, local: Hashname, mut spare: Vec<&Found>, most: usize) {
-        let own = self.lines.identity(local).map(|it| it.0);
-        let apart = |key: &PublicKey| {
-            let own = own.as_ref().map_or(&[0; 32], PublicKey::as_bytes);
-            let pairs = own.iter().zip(key.as_bytes());
-            pairs.map(|(a, b)| a ^ b).collect::<Vec<u8>>()
-        };
         // Loads of the usual size say nothing, and are old when they are heard.
-        let usual = u8::try_from(self.lan.config.lines)
-            .unwrap_or(u8::MAX)
-            .saturating_mul(2);
-        spare.sort_by_cached_key(|it| (it.load / usual.max(1), apart(&it.key)));
+        let lines = u8::try_from(self.lan.config.lines).unwrap_or(u8::MAX);
+        let usual = lines.saturating_mul(2).max(1);
+        let any = self.lan.rng.below(2) == 0;
+        let rng = &mut self.lan.rng;
+        spare.sort_by_cached_key(|it| (if any { 0 } else { it.load / usual }, rng.u64()));
         let kept = self.config.life.kept_addresses_max;
         let wanted = |switch: &Self, it: &Found| {
             let slot = switch.known.find(&(local, it.key))?;
@@ -320,4 +331,9 @@ impl Switch {
             }
         }
     }
+}
+
+/// Where somebody is, as far as keys of one address count as one.
+fn address_of(found: &Found) -> Option<IpAddr> {
+    found.addresses.first().map(SocketAddr::ip)
 }

@@ -177,10 +177,11 @@ impl Switch {
         Ok(())
     }
 
-    /// True if the line is held by `keep_line`.
+    /// True if somebody besides the application wants the line: `keep_line`, a tree, or what is kept
+    /// on the local network.
     pub fn is_kept(&self, line: LineId) -> bool {
         let link = self.slot(line).and_then(|slot| self.links.get(slot));
-        link.is_some_and(|link| link.wants.standing)
+        link.is_some_and(|link| link.wants.standing || link.wants.tree)
     }
 
     /// True if a line is wanted to anybody, whether or not there is one.
@@ -227,10 +228,13 @@ impl Switch {
         let slot = self.known.enter(pair);
         let record = self.known.get_mut(slot)?;
         self.redials.wants += u32::from(record.want.is_none());
+        let is_new = record.want.is_none();
         let want = record.want.get_or_insert_default();
         want.reasons.retain(|it| it.0 != reason);
         want.reasons.push((reason, rank));
-        (want.resting, want.waited_ms) = (false, 0);
+        if is_new || reason == Reason::Kept {
+            (want.resting, want.waited_ms) = (false, 0);
+        }
         Some(slot)
     }
 

@@ -195,11 +195,6 @@ impl Node {
     /// # Errors
     /// [`Failure`] if nobody with the ticket's key answers at its addresses.
     pub(crate) async fn connect(&self, ticket: &Ticket, time: Duration) -> Result<Line, Failure> {
-        let local = Hashname::of(&self.key, &ticket.space_id());
-        // One that is not asked for is not closed when it is dropped: a tree may stand on it.
-        if let Some(line) = self.line_to(local, &ticket.key) {
-            return Ok(line);
-        }
         let places: Vec<_> = ticket.addresses.iter().map(SocketAddr::to_string).collect();
         let places = places.join(", ");
         match timeout(time, self.dial(ticket)).await {

@@ -24,7 +24,7 @@ pub(crate) struct Member {
     pub(crate) endpoint: Endpoint,
     pub(crate) hashname: Hashname,
     pub(crate) ticket: Ticket,
-    secret: SecretKey,
+    pub(crate) secret: SecretKey,
 }
 
 impl Member {

@@ -229,7 +229,7 @@ impl<I: AsHandle> Engine<I> {
         }
         let (flushed, now) = self.send(now, io, &mut turn);
         self.flushed = flushed;
-        if !announces && self.lan.is_open() {
+        if !announces && self.lan.is_open() && self.flushed == Flushed::Idle {
             // What is said on leaving has gone out.
             self.lan.close();
         }

@@ -54,7 +54,7 @@ fn lan_forged_announcements_are_not_heard_and_cost_little() {
         let at = 11 + n as usize % (real.len() - 11);
         forged[at] ^= 1 << (n % 8);
         // Whoever knows the space can write a tag; all others fail there already.
-        let signed: [u8; 52] = forged[11..63].try_into().unwrap();
+        let signed: [u8; 74] = forged[11..85].try_into().unwrap();
         let tag = announcement_tag(&signed);
         forged[3..11].copy_from_slice(&tag);
         let [_, a, b, c] = n.to_be_bytes();
@@ -75,7 +75,7 @@ fn lan_forged_announcements_are_not_heard_and_cost_little() {
     assert!(wire.all_know_all());
 }
 
-fn announcement_tag(signed: &[u8; 52]) -> [u8; 8] {
+fn announcement_tag(signed: &[u8; 74]) -> [u8; 8] {
     announcement::tag(&[3; 32], signed)
 }
 
@@ -87,9 +87,20 @@ fn lan_clocks_that_are_off_only_cost_a_word_more() {
         (None, Some(0)),
         (None, None),
     ] {
+        // At one moment, and one after the other.
+        for late_ms in [0, 5_000] {
+            let mut wire = Wire::new(7, 2, &Config::default());
+            (wire.hosts[0].ahead_ms, wire.hosts[1].ahead_ms) = (one, other);
+            wire.off.push(1);
+            wire.until(late_ms, |_| false);
+            wire.start(1);
+            assert!(wire.until(1_500, Wire::all_know_all), "{one:?} {other:?}");
+            wire.until(60_000, |_| false);
+            assert!(wire.all_know_all(), "{one:?} {other:?} for good");
+        }
         let mut wire = Wire::new(7, 2, &Config::default());
         (wire.hosts[0].ahead_ms, wire.hosts[1].ahead_ms) = (one, other);
-        assert!(wire.until(1_000, Wire::all_know_all), "{one:?} {other:?}");
+        assert!(wire.until(1_500, Wire::all_know_all), "{one:?} {other:?}");
         wire.until(60_000, |_| false);
         assert!(wire.all_know_all(), "{one:?} {other:?} for good");
         // A clock that is set right meanwhile is no other host.
@@ -132,15 +143,10 @@ fn lan_sender_that_says_too_much_is_not_heard_out() {
     let from = SocketAddr::from((network(1).local, 9));
     for n in 0..1_000_u64 {
         let said = Announcement {
-            key: secret(1).public(),
-            instance: 7,
-            echo: 0,
             wall: Wall::from_ms(WALL_MS + n),
-            port: 1,
-            load: 0,
-            capabilities: Capabilities::default(),
+            ..words(n as u16 + 1, from)
         };
-        let bytes = said.write(&[3; 32], &SPACE, &secret(1));
+        let bytes = said.write(&[3; 32], &SPACE, &secret(n as u16 + 1));
         let now = Time::ZERO.plus_ms(n);
         let heard = host.hear(now, from, &bytes);
         assert!(matches!(heard, Ok(()) | Err(Unheard::Crowd)), "{heard:?}");
@@ -163,22 +169,118 @@ fn lan_known_ones_are_bounded_in_all_and_for_each_address() {
     host.lan
         .set_stations(Time::ZERO, [(network(0), 1)].into_iter());
     for n in 1..100_u16 {
-        let said = Announcement {
-            key: secret(n).public(),
-            instance: n.into(),
-            echo: 0,
-            wall: Wall::from_ms(WALL_MS),
-            port: 1,
-            load: 0,
-            capabilities: Capabilities::default(),
-        };
-        let bytes = said.write(&[3; 32], &SPACE, &secret(n));
         // The first ten are of one address.
         let source = if n <= 10 { 200 } else { n };
         let from = SocketAddr::from((network(source).local, 9));
+        let said = Announcement {
+            wall: Wall::from_ms(WALL_MS),
+            ..words(n, from)
+        };
+        let bytes = said.write(&[3; 32], &SPACE, &secret(n));
         let heard = host.hear(Time::ZERO, from, &bytes);
-        let is_full = (6..=10).contains(&n) || n > 25;
+        let is_full = (6..=10).contains(&n);
         assert_eq!(heard == Err(Unheard::Full), is_full, "{n}: {heard:?}");
     }
+    // Whoever comes last finds room: one of those goes of whose address there are most.
     assert_eq!(host.neighbours(), 20);
+    let newest = secret(99).public();
+    assert!(host.lan.found(host.local).any(|it| it.key == newest));
+}
+
+/// What somebody may say.
+fn words(n: u16, from: SocketAddr) -> Announcement {
+    Announcement {
+        key: secret(n).public(),
+        instance: u32::from(n) + 1,
+        nonce: 1,
+        echo: 0,
+        wall: Wall::from_ms(WALL_MS),
+        from: from.ip(),
+        port: 1,
+        pause_s: 7,
+        load: 0,
+        capabilities: Capabilities::default(),
+    }
+}
+
+#[test]
+fn lan_recording_of_another_time_silences_nobody() {
+    let mut wire = Wire::new(15, 2, &Config::default());
+    assert!(wire.until(100, Wire::all_know_all));
+    let from = wire.hosts[1].address;
+    let day_ms = 86_400_000;
+    for (instance, wall_ms) in [(9, WALL_MS + day_ms), (9, WALL_MS - day_ms), (9, u64::MAX)] {
+        let said = Announcement {
+            instance,
+            wall: Wall::from_ms(wall_ms),
+            ..words(1, from)
+        };
+        let recorded = said.write(&[3; 32], &SPACE, &secret(1));
+        for _ in 0..120 {
+            let now = wire.now;
+            let heard = wire.hosts[0].hear(now, from, &recorded);
+            assert_eq!(heard, Err(Unheard::Untimely), "{wall_ms}");
+            wire.until(1_000, |_| false);
+            assert!(wire.all_know_all(), "{wall_ms}");
+        }
+    }
+}
+
+#[test]
+fn lan_echo_proves_a_moment_and_no_more() {
+    let mut wire = Wire::new(16, 2, &Config::default());
+    wire.hosts[1].ahead_ms = Some(86_400_000);
+    assert!(wire.until(2_000, Wire::all_know_all));
+    wire.off.push(1);
+    // For an hour, whatever it said is said again, its echoes too.
+    for minute in 0..60 {
+        wire.until(60_000, |_| false);
+        let now = wire.now;
+        let from = wire.hosts[1].address;
+        for (_, bytes) in wire.recorded.clone().iter().filter(|it| it.0 == from) {
+            let heard = wire.hosts[0].hear(now, from, bytes);
+            assert!(heard.is_err(), "{heard:?} after {minute} minutes");
+        }
+    }
+    assert_eq!(wire.hosts[0].neighbours(), 0);
+}
+
+#[test]
+fn lan_announcement_that_is_passed_on_is_not_heard() {
+    let mut host = Host::new(17, 0, &Config::default());
+    host.lan
+        .set_stations(Time::ZERO, [(network(0), 1)].into_iter());
+    let from = SocketAddr::from((network(1).local, 9));
+    let other = SocketAddr::from((network(2).local, 9));
+    let bytes = words(1, from).write(&[3; 32], &SPACE, &secret(1));
+    assert_eq!(host.hear(Time::ZERO, other, &bytes), Err(Unheard::Network));
+    assert_eq!(host.hear(Time::ZERO, from, &bytes), Ok(()));
+    let nowhere = Announcement {
+        port: 0,
+        ..words(2, from)
+    };
+    let bytes = nowhere.write(&[3; 32], &SPACE, &secret(2));
+    assert_eq!(host.hear(Time::ZERO, from, &bytes), Err(Unheard::Network));
+}
+
+#[test]
+fn lan_times_from_the_ends_of_time_are_only_untimely() {
+    let mut wire = Wire::new(18, 2, &Config::default());
+    assert!(wire.until(100, Wire::all_know_all));
+    let (from, victim) = (wire.hosts[1].address, wire.hosts[0].address);
+    let own = wire.recorded.iter().rev().find(|it| it.0 == victim);
+    let nonce: [u8; 4] = own.unwrap().1[21..25].try_into().unwrap();
+    for wall_ms in [1, u64::MAX, 1 << 63, (1 << 63) + WALL_MS, 0] {
+        for echo in [0, u32::from_be_bytes(nonce)] {
+            let said = Announcement {
+                echo,
+                wall: Wall::from_ms(wall_ms),
+                ..words(5, from)
+            };
+            let bytes = said.write(&[3; 32], &SPACE, &secret(5));
+            let _either = wire.hosts[0].hear(wire.now, from, &bytes);
+        }
+    }
+    wire.until(60_000, |_| false);
+    assert!(wire.hosts[0].knows(&wire.hosts[1]));
 }

@@ -15,15 +15,19 @@ fn check(vector: &mut Vector) -> Verdict {
     let announcement = Announcement {
         key: secret.public(),
         instance: vector.one("instance")?,
+        nonce: vector.one("nonce")?,
         echo: vector.one("echo")?,
         wall: Wall::from_ms(vector.one("wall")?),
+        from: vector.one("from")?,
         port: vector.one("port")?,
+        pause_s: vector.one("pause")?,
         load: vector.one("load")?,
         capabilities: Capabilities {
             leaves: vector.one("leaves")?,
             asks: vector.one("asks")?,
             leaf: vector.one("leaf")?,
             tree: vector.one("tree")?,
+            doubts: vector.one("doubts")?,
         },
     };
     vector.same("key", &announcement.key)?;
