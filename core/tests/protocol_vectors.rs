@@ -14,7 +14,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use vector::{PROTOCOL, Vector, Verdict, vectors};
 
 /// Examples that need keys and states and so are checked by the tests of the rooms themselves.
-const OF_ROOMS: [&str; 9] = [
+const OF_ROOMS: [&str; 10] = [
+    "announcement",
     "broadcast",
     "cookie",
     "flow",
@@ -51,6 +52,7 @@ fn protocol_examples_have_names_of_their_own_and_are_of_each_kind() {
     let kinds: BTreeSet<_> = vectors.iter().map(Vector::kind).collect();
     let all = [
         "address",
+        "announcement",
         "broadcast",
         "cookie",
         "flow",
