@@ -11,7 +11,7 @@ use hydroid_core::{
     tree::Tree,
 };
 
-use super::{Line, Node};
+use super::Node;
 use crate::exit::Failure;
 
 impl Node {
@@ -118,16 +118,6 @@ impl Node {
         buf: &mut [u8],
     ) -> Result<Broadcasted, ReadBroadcastError> {
         self.endpoint.read_broadcast(local, buf)
-    }
-
-    /// The line that there is from `local` to a member, as far as the events of lines were asked
-    /// for, whoever wants it.
-    pub(crate) fn line_to(&self, local: Hashname, key: &PublicKey) -> Option<Line> {
-        let lines = self.lines();
-        let mut found = lines.iter().filter(|(_, ends)| **ends == (local, *key));
-        let line = *found.next_back()?.0;
-        drop(lines);
-        self.endpoint.line(line)
     }
 
     /// The ways there and back to those with whom `local` has a line, as far as the events of lines
