@@ -5,10 +5,10 @@ use alloc::sync::Arc;
 
 use super::{Driver, Flushed, LineRecord, StreamRecord, Wait};
 use crate::{
-    base::Time,
+    base::{Bounded, Time},
     switch::{
-        Event, LanEvent, LineEvent, LineId, Need, OpenError, ReadError, SpaceEvent, StreamEvent,
-        StreamId, TreeEvent, Who, WriteError,
+        Event, LineEvent, LineId, Need, OpenError, ReadError, StreamEvent, StreamId, Who,
+        WriteError,
     },
 };
 
@@ -22,9 +22,18 @@ impl Driver {
             match event {
                 Event::Line(event) => self.on_line(now, event),
                 Event::Stream(event) => self.on_stream(now, &event),
-                Event::Space(event) => self.on_space(event),
-                Event::Tree(event) => self.on_tree(event),
-                Event::Lan(event) => self.on_lan(event),
+                Event::Space(event) => {
+                    let is_room = push_newest(&mut self.space_events, event);
+                    self.on_news(Wait::SpaceEvent, is_room);
+                }
+                Event::Tree(event) => {
+                    let is_room = push_newest(&mut self.tree_events, event);
+                    self.on_news(Wait::TreeEvent, is_room);
+                }
+                Event::Lan(event) => {
+                    let is_room = push_newest(&mut self.lan_events, event);
+                    self.on_news(Wait::LanEvent, is_room);
+                }
                 Event::Anon => {
                     self.waiters.fire(Wait::Anon);
                     self.tell(Wait::Anon);
@@ -80,10 +89,7 @@ impl Driver {
             LineEvent::Down { line, .. } => Some(line),
             LineEvent::Up { .. } | LineEvent::Moved { .. } => None,
         };
-        if let Err(event) = self.line_events.push(event) {
-            self.line_events.pop();
-            let _full = self.line_events.push(event);
-        } else {
+        if push_newest(&mut self.line_events, event) {
             self.tell(Wait::LineEvent);
         }
         if let Some(line) = down {
@@ -92,34 +98,12 @@ impl Driver {
         self.waiters.fire(Wait::LineEvent);
     }
 
-    fn on_space(&mut self, event: SpaceEvent) {
-        if let Err(event) = self.space_events.push(event) {
-            self.space_events.pop();
-            let _full = self.space_events.push(event);
-        } else {
-            self.tell(Wait::SpaceEvent);
+    /// An event that is a value waits in a queue of its own: whoever asks late finds it.
+    fn on_news(&mut self, wait: Wait, is_room: bool) {
+        if is_room {
+            self.tell(wait);
         }
-        self.waiters.fire(Wait::SpaceEvent);
-    }
-
-    fn on_tree(&mut self, event: TreeEvent) {
-        if let Err(event) = self.tree_events.push(event) {
-            self.tree_events.pop();
-            let _full = self.tree_events.push(event);
-        } else {
-            self.tell(Wait::TreeEvent);
-        }
-        self.waiters.fire(Wait::TreeEvent);
-    }
-
-    fn on_lan(&mut self, event: LanEvent) {
-        if let Err(event) = self.lan_events.push(event) {
-            self.lan_events.pop();
-            let _full = self.lan_events.push(event);
-        } else {
-            self.tell(Wait::LanEvent);
-        }
-        self.waiters.fire(Wait::LanEvent);
+        self.waiters.fire(wait);
     }
 
     fn on_stream(&mut self, now: Time, event: &StreamEvent) {
@@ -375,4 +359,14 @@ impl Driver {
         self.waiters.fire_all();
         self.tell(Wait::Ended);
     }
+}
+
+/// Queues something; where the queue is full, the oldest goes. True if there was room.
+fn push_newest<T>(queue: &mut Bounded<T>, item: T) -> bool {
+    let Err(item) = queue.push(item) else {
+        return true;
+    };
+    queue.pop();
+    let _full = queue.push(item);
+    false
 }

@@ -241,19 +241,14 @@ impl Switch {
         let rng = &mut self.lan.rng;
         spare.sort_by_cached_key(|it| (if any { 0 } else { it.load / usual }, rng.u64()));
         let kept = self.config.life.kept_addresses_max;
-        let wanted = |switch: &Self, it: &Found| {
-            let slot = switch.known.find(&(local, it.key))?;
-            let want = switch.known.get(slot)?.want.as_ref()?;
-            want.is_for(Reason::Near).then_some(())
-        };
-        let mute = |it: &Found| {
-            let mut nears = self.lan.nears.iter();
-            let near = nears.find(|near| near.local == local);
-            near.is_some_and(|near| near.mute.contains_key(it.key.as_bytes()))
+        let wanted = self.wanted_near(local);
+        let is_wanted = |key: &PublicKey| wanted.iter().any(|(_, other)| other == key);
+        let Some(near) = self.lan.near(local) else {
+            return;
         };
         let fresh: Vec<&Found> = spare
             .into_iter()
-            .filter(|it| wanted(self, it).is_none() && !mute(it))
+            .filter(|it| !is_wanted(&it.key) && !near.mute.contains_key(it.key.as_bytes()))
             .take(most)
             .collect();
         for it in fresh {
