@@ -335,7 +335,7 @@ impl Driver {
     pub fn is_over(&self, now: Time, flushed: Flushed) -> bool {
         let is_done = || {
             let is_idle = self.records.live() == 0 && flushed == Flushed::Idle;
-            is_idle && !self.awaits_answered(now)
+            is_idle && !self.awaits_answered(now) && !self.switch.is_taking_leave()
         };
         self.end_by.is_some_and(|by| now >= by || is_done())
     }

@@ -208,8 +208,13 @@ impl<'a> Heard<'a> {
         if !verify(space, &key, KIND, self.signed, &self.signature) {
             return Err(Unheard::Forged);
         }
+        Ok(self.unproven(key))
+    }
+
+    /// What it says if it is of this key, which nothing proves.
+    pub(super) fn unproven(&self, key: PublicKey) -> Announcement {
         let [flags, load] = self.field::<0, 2>();
-        Ok(Announcement {
+        Announcement {
             key,
             instance: self.instance(),
             nonce: u32::from_be_bytes(self.field::<10, 4>()),
@@ -220,7 +225,7 @@ impl<'a> Heard<'a> {
             pause_s: u16::from_be_bytes(self.field::<4, 2>()),
             load,
             capabilities: Capabilities::of(flags),
-        })
+        }
     }
 }
 

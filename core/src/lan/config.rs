@@ -14,6 +14,8 @@ pub struct Config {
     /// Signatures that are checked in a second, at most; each costs some 50 us. Announcements beyond
     /// that are dropped, and come again.
     pub checks_per_s: u32,
+    /// So many are checked at once, if few were before; half of them of those who are not known yet.
+    pub checks_at_once: u32,
     /// Announcements that one sender is heard with in a second, on average.
     pub heard_per_s: u32,
     /// An announcement may be so much older or newer than our clock shows. Of somebody whose clock
@@ -41,6 +43,7 @@ impl Default for Config {
             known_max: 1_024,
             known_per_address_max: 256,
             checks_per_s: 200,
+            checks_at_once: 2_000,
             heard_per_s: 20,
             window_ms: 30_000,
             answer_ms: 100,
@@ -63,6 +66,7 @@ impl Config {
             ("lan.known_max", self.known_max > 0),
             ("lan.known_per_address_max", self.known_per_address_max > 0),
             ("lan.checks_per_s", self.checks_per_s > 0),
+            ("lan.checks_at_once", self.checks_at_once > 0),
             ("lan.heard_per_s", self.heard_per_s > 0),
             ("lan.window_ms", self.window_ms > 0),
             ("lan.answer_ms", self.answer_ms <= 10_000),
@@ -80,11 +84,12 @@ mod tests {
     #[test]
     fn lan_settings_that_cannot_be_are_refused() {
         type Change = fn(&mut Config);
-        let changes: [(Change, &str); 9] = [
+        let changes: [(Change, &str); 10] = [
             (|it| it.answer_ms = 10_001, "answer_ms"),
             (|it| it.known_max = 0, "known_max"),
             (|it| it.known_per_address_max = 0, "known_per_address_max"),
             (|it| it.checks_per_s = 0, "checks_per_s"),
+            (|it| it.checks_at_once = 0, "checks_at_once"),
             (|it| it.heard_per_s = 0, "heard_per_s"),
             (|it| it.window_ms = 0, "window_ms"),
             (|it| it.answers_enough = 0, "answers_enough"),

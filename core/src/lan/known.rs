@@ -4,7 +4,7 @@
 use alloc::{collections::BTreeMap, vec::Vec};
 use core::net::{IpAddr, SocketAddr};
 
-use super::{Announcement, Config, Heard, Unheard};
+use super::{Announcement, Capabilities, Config, Heard, Unheard};
 use crate::{
     base::{Time, Wall},
     identity::{Hashname, PublicKey},
@@ -22,6 +22,8 @@ const STRANGER_MS: u64 = 300_000;
 const PAUSE_MOST_S: u16 = 300;
 /// As long as somebody's echo counts, nothing of it is forgotten.
 const KEPT_MS: u64 = 180_000;
+/// Whoever says the same again within so long adds nothing.
+const FRESH_MS: u64 = 1_000;
 
 /// Somebody who was heard.
 #[derive(Debug)]
@@ -97,6 +99,19 @@ impl Known {
     pub(super) fn is_there(&self, local: Hashname, key: [u8; 32], from: IpAddr) -> bool {
         let record = self.records.get(&(local, key)).filter(|it| !it.is_gone);
         record.is_some_and(|it| it.places.iter().any(|(place, _)| place.ip() == from))
+    }
+
+    /// True if this could say nothing that was not heard from there a moment ago.
+    pub(super) fn adds_nothing(
+        &self,
+        now: Time,
+        local: Hashname,
+        heard: &Heard<'_>,
+        from: SocketAddr,
+    ) -> bool {
+        let record = self.records.get(&(local, heard.key()));
+        let record = record.filter(|it| !it.is_gone && it.instance == heard.instance());
+        record.is_some_and(|record| record.has(now, &heard.unproven(record.key), from))
     }
 
     /// Takes an announcement that is not old and whose signature was checked. `wall` is our time, if
@@ -251,6 +266,25 @@ impl Known {
 }
 
 impl Record {
+    /// True if it said all this there a moment ago.
+    fn has(&self, now: Time, said: &Announcement, from: SocketAddr) -> bool {
+        let Capabilities {
+            leaves,
+            asks,
+            leaf,
+            tree,
+            doubts,
+        } = said.capabilities;
+        let wants = leaves || asks || doubts || said.echo != 0;
+        let is_same = (said.load, leaf, tree) == (self.load, self.leaf, self.tree)
+            && pause_ms(said) <= self.pause_ms;
+        let mut place = from;
+        place.set_port(said.port);
+        let mut places = self.places.iter().filter(|it| it.0 == place);
+        let is_fresh = |seen: Time| now.since_us(seen) < FRESH_MS * 1_000;
+        !wants && is_same && places.any(|(_, seen)| is_fresh(*seen))
+    }
+
     /// Takes what is said by somebody who is believed.
     fn take(
         &mut self,
@@ -265,7 +299,7 @@ impl Record {
             uncount(instances, was);
         }
         (self.wall_ms, self.heard) = (said.wall.as_ms(), now);
-        self.pause_ms = u64::from(said.pause_s.clamp(1, PAUSE_MOST_S)) * 1000;
+        self.pause_ms = pause_ms(said);
         self.load = said.load;
         (self.leaf, self.tree) = (said.capabilities.leaf, said.capabilities.tree);
         self.is_gone = said.capabilities.leaves;
@@ -323,6 +357,11 @@ impl Record {
             .filter(|it| Some(reach(it.0.ip())) == best);
         best.map(|it| it.0).collect()
     }
+}
+
+/// Longer than this it does not pause, as it says.
+fn pause_ms(said: &Announcement) -> u64 {
+    u64::from(said.pause_s.clamp(1, PAUSE_MOST_S)) * 1000
 }
 
 /// One of an instance's records is there no more.

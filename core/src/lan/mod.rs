@@ -6,6 +6,7 @@
 mod announcement;
 mod config;
 mod known;
+mod leaving;
 mod network;
 mod rhythm;
 mod room;

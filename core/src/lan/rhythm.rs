@@ -4,8 +4,11 @@
 
 use crate::base::{Rng, Time};
 
-/// When the announcements of a burst are due, in milliseconds from its beginning.
-const BURST_MS: [u64; 5] = [0, 60, 180, 420, 900];
+/// When the announcements of a burst are due, in milliseconds from its beginning. Its end is for
+/// interfaces that just came up: for a second or two nothing gets through there.
+const BURST_MS: [u64; 7] = [0, 60, 180, 420, 900, 1_900, 3_900];
+/// Of an answer's, so many go out.
+const ANSWER: usize = 5;
 /// The shortest mean interval.
 const MEAN_LEAST_MS: u64 = 4_000;
 /// What each switch that was heard adds to the mean, beyond that. Of intervals that swing by three
@@ -72,7 +75,12 @@ impl Rhythm {
 
     /// When the next announcement is due.
     pub(super) fn next(&self) -> Time {
-        self.news_at().min(self.answer_at()).min(self.steady_at)
+        let own = if self.is_news() {
+            self.news_at()
+        } else {
+            self.steady_at
+        };
+        own.min(self.answer_at())
     }
 
     /// The network is another one, or the machine slept: others are to learn of us.
@@ -119,10 +127,10 @@ impl Rhythm {
             let said = said_by(now, answer.from, answer.said);
             // What is said for its own sake answers the rest.
             let is_over = (is_news || answer.is_once) && said > answer.said;
-            answer.said = if is_over { BURST_MS.len() } else { said };
+            answer.said = if is_over { ANSWER } else { said };
         }
         self.news = self.news.filter(|(_, said)| *said < BURST_MS.len());
-        self.answer = self.answer.filter(|it| it.said < BURST_MS.len());
+        self.answer = self.answer.filter(|it| it.said < ANSWER);
         self.steady_at = now.plus_ms(self.interval_ms(now, heard));
     }
 
@@ -197,8 +205,8 @@ mod tests {
     #[test]
     fn lan_rhythm_begins_with_a_burst_and_goes_on_like_a_wave() {
         let moments = moments(1, 1, 640_000);
-        assert_eq!(moments[..5], BURST_MS);
-        let intervals: Vec<u64> = moments[5..]
+        assert_eq!(moments[..BURST_MS.len()], BURST_MS);
+        let intervals: Vec<u64> = moments[BURST_MS.len()..]
             .windows(2)
             .map(|pair| pair[1] - pair[0])
             .collect();
@@ -237,7 +245,7 @@ mod tests {
     fn lan_rhythm_answers_until_enough_others_did() {
         let mut rhythm = settled(3);
         let usual = rhythm.next();
-        let at = Time::from_us(1_500_000);
+        let at = Time::from_us(4_500_000);
         rhythm.answer(at, false);
         assert!(rhythm.is_answering());
         assert_eq!(rhythm.next(), at);
@@ -256,7 +264,7 @@ mod tests {
     #[test]
     fn lan_rhythm_answers_at_once_even_while_it_says_that_it_is_new() {
         let mut rhythm = settled(4);
-        let from = Time::from_us(2_000_000);
+        let from = Time::from_us(4_500_000);
         rhythm.begin(from);
         rhythm.on_said(from, 1);
         let at = from.plus_ms(10);
@@ -268,7 +276,7 @@ mod tests {
             assert_eq!(rhythm.next(), from.plus_ms(*ms));
             rhythm.on_said(rhythm.next(), 1);
         }
-        assert!(rhythm.next() > from.plus_ms(1_000));
+        assert!(rhythm.next() > from.plus_ms(4_000));
     }
 
     #[test]
@@ -277,7 +285,7 @@ mod tests {
         for count in [2_u16, 5, 12, 13, 50, 200, 500] {
             let said = (0..count).map(|n| {
                 let moments = moments(n, usize::from(count) - 1, MS);
-                moments.iter().filter(|ms| **ms >= 1_000).count() as u64
+                moments.iter().filter(|ms| **ms >= 4_000).count() as u64
             });
             let said: u64 = said.sum();
             assert!(said * 1_000 <= 5 * MS, "{count}: {said} in {MS} ms");

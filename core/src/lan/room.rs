@@ -8,6 +8,7 @@ use zeroize::Zeroizing;
 use super::{
     Announcement, Capabilities, Config, Found, Heard, LocalNetwork, PORTS, TagKey, Unheard, Verify,
     known::{Change, Known},
+    leaving::{GoodByes, Sheet},
     rhythm::Rhythm,
 };
 use crate::{
@@ -94,6 +95,7 @@ pub struct Lan {
     /// Our nonces, the newest first, and when the next one is due.
     nonces: [u32; 2],
     nonce_at: Time,
+    good_byes: GoodByes,
     /// The nonces of those who are to learn that we heard them just now, and whether we doubt them.
     echoes: VecDeque<(u32, bool)>,
     /// Somebody was heard since the burst began.
@@ -104,17 +106,20 @@ pub struct Lan {
     rounds: u64,
     /// Signatures of those who are not known yet, and of those who are.
     checks: [Bucket; 2],
+    /// So many of the latter are not spent on what adds nothing.
+    spare: u32,
     answers: Bucket,
     purses: Vec<Bucket>,
     finder: Finder,
     looked: Time,
-    out: VecDeque<(Route, Vec<u8>)>,
+    out: VecDeque<Sheet>,
 }
 
 impl Lan {
     /// Nobody is announced yet.
     pub fn new(config: &Config, mut rng: Rng) -> Self {
         let half = config.checks_per_s.div_ceil(2);
+        let at_once = config.checks_at_once.div_ceil(2);
         Self {
             // 0 stands for nobody.
             instance: rng.u32().max(1),
@@ -126,11 +131,13 @@ impl Lan {
             known: Known::default(),
             nonces: [0; 2],
             nonce_at: Time::ZERO,
+            good_byes: GoodByes::default(),
             echoes: VecDeque::new(),
             is_answered: false,
             said_ms: 0,
             rounds: 0,
-            checks: [0; 2].map(|_| Bucket::new(half, half)),
+            spare: at_once / 2,
+            checks: [0; 2].map(|_| Bucket::new(half, at_once)),
             answers: Bucket::new(1, ANSWERS_AT_ONCE),
             purses: Vec::new(),
             looked: Time::ZERO,
@@ -179,6 +186,7 @@ impl Lan {
 
     /// Announces an identity from now on.
     pub fn announce(&mut self, now: Time, member: Member) {
+        self.good_byes.forget(member.local);
         self.members.push(member);
         self.rhythm
             .get_or_insert_with(|| Rhythm::new(now, &mut self.rng));
@@ -208,12 +216,20 @@ impl Lan {
             ..Capabilities::default()
         };
         let said = (Own::default(), capabilities);
+        let before = self.out.len();
         self.say((now, wall), at, said, (0, 0));
+        let sheets = self.out.iter().skip(before).cloned().collect();
+        self.good_byes.push(now, local, sheets);
         self.members.remove(at);
         self.known.forget(local);
         if self.members.is_empty() {
             self.rhythm = None;
         }
+    }
+
+    /// True while a good-bye is to be said again.
+    pub const fn is_taking_leave(&self) -> bool {
+        !self.good_byes.is_empty()
     }
 
     /// Those of the space of `local` who are there.
@@ -223,9 +239,9 @@ impl Lan {
 
     /// When something is due.
     pub fn deadline(&self) -> Option<Time> {
-        let rhythm = self.rhythm.as_ref()?;
-        let says = !self.stations.is_empty();
-        let next = if says { rhythm.next() } else { Time::NEVER };
+        let rhythm = self.rhythm.as_ref().filter(|_| !self.stations.is_empty());
+        let says = rhythm.map_or(Time::NEVER, Rhythm::next);
+        let next = says.min(self.good_byes.next());
         let look = if self.known.is_empty() {
             Time::NEVER
         } else {
@@ -250,6 +266,7 @@ impl Lan {
                 fx.push(Effect::Changed { local });
             }
         }
+        self.good_byes.say(now, &mut self.out);
         let due = self.rhythm.as_ref().is_some_and(|it| it.next() <= now);
         if !due || self.stations.is_empty() {
             return;
@@ -379,7 +396,10 @@ impl Lan {
         if self.known.is_old(local, &heard) {
             return Err(Unheard::Replayed);
         }
-        if !self.checks[usize::from(is_there)].take(now, 1, 0) {
+        // Where everybody talks there is time left for those who have something to say.
+        let adds_nothing = self.known.adds_nothing(now, local, &heard, came.from);
+        let left = if adds_nothing { self.spare } else { 0 };
+        if !self.checks[usize::from(is_there)].take(now, 1, left) {
             return Err(Unheard::Crowd);
         }
         let key = keys(&heard.key()).map_err(|_illegal| Unheard::Forged)?;

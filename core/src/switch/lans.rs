@@ -105,7 +105,8 @@ impl Switch {
         Ok(())
     }
 
-    /// Announces `local` no more, and says so: others know at once that it went.
+    /// Announces `local` no more, and says so, three times within a tenth of a second: others know at
+    /// once that it went.
     ///
     /// # Errors
     /// [`SpaceCommandError`] if `local` is not installed or not announced.
@@ -124,6 +125,12 @@ impl Switch {
     /// True if any identity is announced.
     pub const fn is_announcing(&self) -> bool {
         self.lan.room.is_announcing()
+    }
+
+    /// True while a good-bye is to be said again. Whoever ends should wait for it, a tenth of a second
+    /// at most, and keep the sockets that announcements leave by until then.
+    pub const fn is_taking_leave(&self) -> bool {
+        self.lan.room.is_taking_leave()
     }
 
     /// The others of the space of `local` that are announced on the local network, in the order of

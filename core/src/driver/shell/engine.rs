@@ -218,7 +218,7 @@ impl<I: AsHandle> Engine<I> {
             if self.written_by.is_none() {
                 state.driver.tick(now, wall);
             }
-            let announces = state.driver.switch().is_announcing();
+            let announces = state.announces();
             (self.budget.clone(), now, announces)
         };
         if self.written_by.is_some() {

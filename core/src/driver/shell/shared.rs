@@ -51,9 +51,15 @@ impl State {
         self.seen
     }
 
+    /// True while the sockets that announcements come and go by are needed.
+    pub(super) fn announces(&self) -> bool {
+        let switch = self.driver.switch();
+        switch.is_announcing() || switch.is_taking_leave()
+    }
+
     /// True if sockets are to be opened or closed, as somebody is announced now, or nobody is.
     pub(super) fn is_unheeded(&self) -> bool {
-        self.driver.switch().is_announcing() != self.heeded
+        self.announces() != self.heeded
     }
 
     /// Hands what was recorded to who writes it.

@@ -1,7 +1,7 @@
 //! Holds, the bounded accept queue, and the orderly end.
 
 use super::*;
-use crate::switch::{DownReason, LineState, ReadError};
+use crate::switch::{DownReason, LineState, LocalNetwork, ReadError};
 
 #[test]
 fn driver_line_closes_with_its_last_hold_if_it_was_asked_for() {
@@ -239,4 +239,26 @@ fn driver_line_that_is_kept_outlives_its_handles() {
     pair.until(|pair| pair.a.driver.switch().poll_timeout().unwrap().at > pair.now.plus_ms(5_000));
     let wait = pair.a.driver.wait(pair.now, Flushed::Idle);
     assert_eq!(wait, Config::default().clock_look_ms * 1000);
+}
+
+#[test]
+fn driver_end_waits_until_the_good_bye_was_said_again() {
+    let mut pair = Pair::new(Config::default());
+    let (now, local, secret) = (pair.now, pair.a.local, SecretKey::from_bytes(&[1; 32]));
+    let network = LocalNetwork {
+        interface: 1,
+        socket: SocketId(0),
+        local: pair.a.address.ip(),
+        prefix_bits: 8,
+        broadcast: None,
+        multicast: true,
+    };
+    let switch = pair.a.driver.switch_mut();
+    switch.handle_local_networks(now, &[network]);
+    switch.announce(now, local, &secret).unwrap();
+    pair.a.driver.shut_down(now, 60_000_000);
+    let over = |pair: &mut Pair| pair.a.driver.is_over(pair.now, Flushed::Idle);
+    assert!(!over(&mut pair));
+    pair.until(over);
+    assert_eq!(pair.now, now.plus_ms(60));
 }

@@ -36,7 +36,7 @@ impl<I: AsHandle> Engine<I> {
 impl<I> Engine<I> {
     /// True if sockets are to be opened or closed.
     pub(super) fn is_unheeded(&self, state: &State) -> bool {
-        state.driver.switch().is_announcing() != self.lan.is_open()
+        state.announces() != self.lan.is_open()
     }
 
     /// Leaves for the handles how it stands on the local networks.

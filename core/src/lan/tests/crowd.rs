@@ -1,0 +1,113 @@
+//! Many at once, and what a few must be heard with among them.
+
+use super::{super::*, *};
+
+/// So many that start together, and know each other by sight alone.
+fn crowd(seed: u64, count: u16, config: &Config) -> Wire {
+    let mut wire = Wire::new(seed, count, config);
+    for host in &mut wire.hosts {
+        host.trusts = true;
+    }
+    wire
+}
+
+fn leave(wire: &mut Wire, n: usize) {
+    let (now, wall) = (wire.now, wire.hosts[n].wall(wire.now));
+    let local = wire.hosts[n].local;
+    wire.hosts[n].lan.hush(now, wall, local);
+}
+
+/// Those of the others who know this one.
+fn know(wire: &Wire, n: usize) -> usize {
+    let others = wire.hosts.iter().enumerate().filter(|(at, _)| *at != n);
+    others.filter(|(_, it)| it.knows(&wire.hosts[n])).count()
+}
+
+#[test]
+fn lan_good_bye_is_heard_while_everybody_talks() {
+    // Each may check sixty of others that it knows, and hears three times as many.
+    let config = Config {
+        checks_at_once: 120,
+        checks_per_s: 20,
+        ..Config::default()
+    };
+    for after_ms in [200, 500, 950] {
+        let mut wire = crowd(31, 50, &config);
+        wire.until(after_ms, |_| false);
+        assert!(wire.all_know_all());
+        leave(&mut wire, 7);
+        assert!(wire.until(100, |it| know(it, 7) == 0), "{after_ms}");
+    }
+}
+
+#[test]
+fn lan_good_bye_is_said_more_than_once() {
+    let (mut heard, mut all) = (0, 0);
+    for seed in 0..20 {
+        let mut wire = crowd(seed, 20, &Config::default());
+        wire.until(10_000, |_| false);
+        wire.loss = 300;
+        leave(&mut wire, 3);
+        assert!(wire.hosts[3].lan.is_taking_leave());
+        wire.until(100, |_| false);
+        assert!(!wire.hosts[3].lan.is_taking_leave());
+        heard += 19 - know(&wire, 3);
+        all += 19;
+    }
+    // 97.3 of a hundred.
+    assert!(heard * 100 >= all * 95, "{heard} of {all}");
+}
+
+#[test]
+fn lan_good_bye_of_somebody_who_is_back_is_not_said_again() {
+    let mut wire = crowd(33, 2, &Config::default());
+    wire.until(5_000, |_| false);
+    leave(&mut wire, 1);
+    wire.until(5, |it| know(it, 1) == 0);
+    let now = wire.now;
+    wire.hosts[1].lan.announce(now, member(1, [3; 32]));
+    assert!(!wire.hosts[1].lan.is_taking_leave());
+    wire.until(5, |it| know(it, 1) == 1);
+    let changed = wire.hosts[0].changed;
+    wire.until(5_000, |_| false);
+    assert_eq!((know(&wire, 1), wire.hosts[0].changed), (1, changed));
+}
+
+#[test]
+fn lan_hundreds_that_start_together_all_know_each_other_soon() {
+    let mut wire = crowd(34, 200, &Config::default());
+    assert!(wire.until(1_500, Wire::all_know_all), "{}", wire.ms());
+}
+
+#[test]
+fn lan_checks_at_once_bound_how_many_are_known_at_once() {
+    let config = Config {
+        checks_at_once: 10,
+        checks_per_s: 2,
+        ..Config::default()
+    };
+    let mut wire = Wire::new(35, 40, &config);
+    wire.until(1_000, |_| false);
+    let most = wire.hosts.iter().map(|it| it.checked.get()).max().unwrap();
+    assert!((5..=12).contains(&most), "{most}");
+}
+
+#[test]
+fn lan_host_that_says_something_else_is_heard_though_it_just_spoke() {
+    let mut wire = crowd(36, 2, &Config::default());
+    wire.until(5_000, |_| false);
+    wire.hosts[1].own.load = 9;
+    let now = wire.now;
+    wire.hosts[1].lan.wake(now);
+    let load = |it: &Wire| {
+        it.hosts[0]
+            .lan
+            .found(it.hosts[0].local)
+            .next()
+            .unwrap()
+            .load
+    };
+    assert!(wire.until(10, |it| load(it) == 9));
+    wire.hosts[1].own.load = 3;
+    assert!(wire.until(100, |it| load(it) == 3));
+}
