@@ -22,6 +22,9 @@ const STRANGER_MS: u64 = 300_000;
 const PAUSE_MOST_S: u16 = 300;
 /// As long as somebody's echo counts, nothing of it is forgotten.
 const KEPT_MS: u64 = 180_000;
+/// Whoever is another start of its switch once more within so long is answered as one that moved:
+/// two switches with one key, say.
+const TWICE_MS: u64 = 10_000;
 /// Whoever says the same again within so long adds nothing.
 const FRESH_MS: u64 = 1_000;
 
@@ -37,7 +40,7 @@ struct Record {
     /// How far its clock goes before ours.
     ahead_ms: i64,
     is_gone: bool,
-    /// When it was heard first, and last.
+    /// When it came, and when it was heard last.
     since: Time,
     heard: Time,
     /// It pauses no longer than this.
@@ -99,6 +102,13 @@ impl Known {
     pub(super) fn is_there(&self, local: Hashname, key: [u8; 32], from: IpAddr) -> bool {
         let record = self.records.get(&(local, key)).filter(|it| !it.is_gone);
         record.is_some_and(|it| it.places.iter().any(|(place, _)| place.ip() == from))
+    }
+
+    /// True if another start of its switch has come under this key only just now.
+    pub(super) fn is_twice(&self, now: Time, local: Hashname, said: &Announcement) -> bool {
+        let record = self.records.get(&(local, *said.key.as_bytes()));
+        let record = record.filter(|it| !it.is_gone && it.instance != said.instance);
+        record.is_some_and(|it| it.is_recent(now))
     }
 
     /// True if this could say nothing that was not heard from there a moment ago.
@@ -266,6 +276,10 @@ impl Known {
 }
 
 impl Record {
+    fn is_recent(&self, now: Time) -> bool {
+        now.since_us(self.since) < TWICE_MS * 1_000
+    }
+
     /// True if it said all this there a moment ago.
     fn has(&self, now: Time, said: &Announcement, from: SocketAddr) -> bool {
         let Capabilities {
@@ -317,8 +331,11 @@ impl Record {
         let mut place = from;
         place.set_port(said.port);
         let moved = self.visit(now, place);
-        match (was_there && !is_other, moved) {
-            (false, _) => Change::Came,
+        match (was_there && (!is_other || self.is_recent(now)), moved) {
+            (false, _) => {
+                self.since = now;
+                Change::Came
+            }
             (true, true) => Change::Moved,
             (true, false) => Change::None,
         }

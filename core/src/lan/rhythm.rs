@@ -35,8 +35,18 @@ struct Answer {
     said: usize,
     /// How many of others came since.
     heard: u32,
-    /// One announcement is enough.
-    is_once: bool,
+    manner: Manner,
+}
+
+/// How somebody is answered.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Manner {
+    /// Not at all, if enough others do.
+    Yielding,
+    /// Once at least: so nobody who speaks early enough can keep all others from answering.
+    Sure,
+    /// Once, whatever the others do: it is meant for one alone.
+    Once,
 }
 
 /// The announcements of one switch.
@@ -98,14 +108,13 @@ impl Rhythm {
         self.answer.is_some()
     }
 
-    /// Somebody new is to be answered from then on, unless enough others do before; by one
-    /// announcement, if it may be none that somebody recorded.
-    pub(super) const fn answer(&mut self, at: Time, is_once: bool) {
+    /// Somebody new is to be answered from then on.
+    pub(super) const fn answer(&mut self, at: Time, manner: Manner) {
         self.answer = Some(Answer {
             from: at,
             said: 0,
             heard: 0,
-            is_once,
+            manner,
         });
     }
 
@@ -114,7 +123,11 @@ impl Rhythm {
         if let Some(answer) = &mut self.answer {
             answer.heard += 1;
         }
-        self.answer = self.answer.filter(|it| it.is_once || it.heard < enough);
+        self.answer = self.answer.filter(|it| match it.manner {
+            Manner::Yielding => it.heard < enough,
+            Manner::Sure => it.heard < enough || it.said == 0,
+            Manner::Once => true,
+        });
     }
 
     /// An announcement went out; `heard` others are on this network.
@@ -126,7 +139,8 @@ impl Rhythm {
         if let Some(answer) = &mut self.answer {
             let said = said_by(now, answer.from, answer.said);
             // What is said for its own sake answers the rest.
-            let is_over = (is_news || answer.is_once) && said > answer.said;
+            let is_once = is_news || answer.manner == Manner::Once;
+            let is_over = is_once && said > answer.said;
             answer.said = if is_over { ANSWER } else { said };
         }
         self.news = self.news.filter(|(_, said)| *said < BURST_MS.len());
@@ -246,7 +260,7 @@ mod tests {
         let mut rhythm = settled(3);
         let usual = rhythm.next();
         let at = Time::from_us(4_500_000);
-        rhythm.answer(at, false);
+        rhythm.answer(at, Manner::Yielding);
         assert!(rhythm.is_answering());
         assert_eq!(rhythm.next(), at);
         rhythm.on_heard(3);
@@ -256,8 +270,15 @@ mod tests {
         assert_eq!(rhythm.next(), at.plus_ms(BURST_MS[1]));
         rhythm.on_heard(3);
         assert!(rhythm.next() > usual);
-        rhythm.answer(at.plus_ms(100), true);
+        rhythm.answer(at.plus_ms(100), Manner::Once);
         rhythm.on_said(at.plus_ms(100), 1);
+        assert!(!rhythm.is_answering());
+        // Who is to be sure is silent no sooner than it has answered.
+        rhythm.answer(at.plus_ms(200), Manner::Sure);
+        (0..9).for_each(|_| rhythm.on_heard(3));
+        assert_eq!(rhythm.next(), at.plus_ms(200));
+        rhythm.on_said(at.plus_ms(200), 1);
+        rhythm.on_heard(3);
         assert!(!rhythm.is_answering());
     }
 
@@ -268,7 +289,7 @@ mod tests {
         rhythm.begin(from);
         rhythm.on_said(from, 1);
         let at = from.plus_ms(10);
-        rhythm.answer(at, false);
+        rhythm.answer(at, Manner::Yielding);
         assert_eq!(rhythm.next(), at);
         rhythm.on_said(at, 1);
         // The burst that is under way does the rest.

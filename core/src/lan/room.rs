@@ -9,7 +9,7 @@ use super::{
     Announcement, Capabilities, Config, Found, Heard, LocalNetwork, PORTS, TagKey, Unheard, Verify,
     known::{Change, Known},
     leaving::{GoodByes, Sheet},
-    rhythm::Rhythm,
+    rhythm::{Manner, Rhythm},
 };
 use crate::{
     base::{Bucket, Effects, Finder, Rng, Time, Wall},
@@ -297,7 +297,7 @@ impl Lan {
             rhythm.on_said(now, switches);
         }
         if !self.echoes.is_empty() {
-            self.answer(now, true);
+            self.answer(now, Manner::Once);
         }
     }
 
@@ -443,11 +443,13 @@ impl Lan {
         self.renew_nonce(now);
         let echoed = said.echo != 0 && self.nonces.contains(&said.echo);
         let at = (now, wall);
+        let is_twice = self.known.is_twice(now, local, said);
         let heard = self
             .known
             .hear(at, local, (said, from), echoed, &self.config);
-        if heard == Err(Unheard::Untimely) || (echoed && said.capabilities.doubts) {
-            self.echo(now, said.nonce, heard == Err(Unheard::Untimely));
+        let is_doubted = heard == Err(Unheard::Untimely);
+        if (is_doubted && !is_twice) || (echoed && said.capabilities.doubts) {
+            self.echo(now, said.nonce, is_doubted);
         }
         let change = heard?;
         self.is_answered = true;
@@ -458,7 +460,11 @@ impl Lan {
             fx.push(Effect::Changed { local });
         }
         if change == Change::Came || said.capabilities.asks {
-            self.answer(now, false);
+            // Of a crowd as many are sure to answer as are enough, whichever these are.
+            let switches = self.known.switches() as u64;
+            let is_sure = self.rng.below(switches + 1) < u64::from(self.config.answers_enough);
+            let manner = [Manner::Yielding, Manner::Sure][usize::from(is_sure)];
+            self.answer(now, manner);
         }
         Ok(())
     }
@@ -468,18 +474,18 @@ impl Lan {
         self.echoes.retain(|(other, _)| *other != nonce);
         if self.echoes.len() < ECHOES_MOST {
             self.echoes.push_back((nonce, doubts));
-            self.answer(now, true);
+            self.answer(now, Manner::Once);
         }
     }
 
     /// Lets somebody new learn of us, a little later than others perhaps.
-    fn answer(&mut self, now: Time, is_once: bool) {
+    fn answer(&mut self, now: Time, manner: Manner) {
         let most_us = u64::from(self.config.answer_ms) * 1000;
         let crowd = self.known.switches().min(CROWD) as u64;
         let delay_us = self.rng.below(most_us * crowd / CROWD as u64 + 1);
         let rhythm = self.rhythm.as_mut().filter(|it| !it.is_answering());
         if let Some(rhythm) = rhythm.filter(|_| self.answers.take(now, 1, 0)) {
-            rhythm.answer(now.plus_us(delay_us), is_once);
+            rhythm.answer(now.plus_us(delay_us), manner);
         }
     }
 

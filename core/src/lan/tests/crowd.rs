@@ -111,3 +111,66 @@ fn lan_host_that_says_something_else_is_heard_though_it_just_spoke() {
     wire.hosts[1].own.load = 3;
     assert!(wire.until(100, |it| load(it) == 3));
 }
+
+/// What a host says of itself when it is told to, as it comes from `from`.
+fn word(n: u16, instance: u32, now: Time, asks: bool) -> (SocketAddr, Vec<u8>) {
+    let from = SocketAddr::from((network(n).local, 40_000));
+    let said = Announcement {
+        instance,
+        wall: Wall::from_ms(WALL_MS + now.as_us() / 1000),
+        capabilities: Capabilities {
+            asks,
+            ..Capabilities::default()
+        },
+        ..hostile::words(n, from)
+    };
+    (from, said.write(&[3; 32], &SPACE, &secret(n)))
+}
+
+#[test]
+fn lan_two_switches_with_one_key_do_not_make_everybody_answer_for_ever() {
+    // The clock of the second is right, or behind by so much that it always seems to be an old one.
+    for behind_ms in [0, 20_000] {
+        let mut wire = crowd(37, 3, &Config::default());
+        wire.until(30_000, |_| false);
+        let before = wire.said.len();
+        for n in 0..120_u64 {
+            let (now, is_second) = (wire.now, n % 2);
+            let shown = now.as_us() - 1_000 * behind_ms * is_second;
+            let instance = 71 + is_second as u32;
+            let (from, bytes) = word(9, instance, Time::from_us(shown), false);
+            for host in &mut wire.hosts {
+                let _heard = host.hear(now, from, &bytes);
+            }
+            wire.until(500, |_| false);
+        }
+        // A minute: what they say anyhow, and five answers every ten seconds.
+        let said = wire.said.len() - before;
+        assert!(said <= 3 * (20 + 6 * 6), "{behind_ms}: {said}");
+    }
+}
+
+#[test]
+fn lan_keys_that_speak_early_keep_nobody_from_answering() {
+    let mut wire = crowd(38, 30, &Config::default());
+    let speak = |wire: &mut Wire, keys: &[u16]| {
+        let now = wire.now;
+        for n in keys {
+            let (from, bytes) = word(*n, 7 + u32::from(*n), now, *n == 50);
+            for host in &mut wire.hosts {
+                assert_eq!(host.hear(now, from, &bytes), Ok(()));
+            }
+        }
+    };
+    let early = [60, 61, 62, 63, 64, 65, 66, 67];
+    wire.until(20_000, |_| false);
+    speak(&mut wire, &early);
+    wire.until(10_000, |_| false);
+    let before = wire.recorded.len();
+    // A newcomer asks, and the others have spoken before anybody could.
+    speak(&mut wire, &[50]);
+    speak(&mut wire, &early);
+    wire.until(120, |_| false);
+    let answers = wire.recorded.len() - before;
+    assert!((2..=20).contains(&answers), "{answers}");
+}

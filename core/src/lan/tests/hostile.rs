@@ -188,7 +188,7 @@ fn lan_known_ones_are_bounded_in_all_and_for_each_address() {
 }
 
 /// What somebody may say.
-fn words(n: u16, from: SocketAddr) -> Announcement {
+pub(super) fn words(n: u16, from: SocketAddr) -> Announcement {
     Announcement {
         key: secret(n).public(),
         instance: u32::from(n) + 1,

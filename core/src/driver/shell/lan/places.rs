@@ -96,7 +96,16 @@ pub(super) fn chosen(
         .map(|name| format!("{name}: there is no such interface, or it is down or has no address"))
         .collect();
     let used = all.iter().filter(is_named).filter(is_served);
-    let used: Vec<_> = used.filter(|it| it.is_local()).cloned().collect();
+    let used: Vec<_> = used.filter(|it| it.is_local()).collect();
+    // Where there are too many, each interface counts with its first address before any second one.
+    let nth = |at: usize| {
+        let place = used[at];
+        let is_before =
+            |it: &&&Place| it.index == place.index && it.ip.is_ipv4() == place.ip.is_ipv4();
+        used[..at].iter().filter(is_before).count()
+    };
+    let mut order: Vec<usize> = (0..used.len()).collect();
+    order.sort_by_cached_key(|at| (nth(*at), used[*at].index));
     if let Some(more) = used
         .len()
         .checked_sub(LAN_NETWORKS_MOST)
@@ -106,7 +115,10 @@ pub(super) fn chosen(
             "{more} addresses beyond {LAN_NETWORKS_MOST} are left out: name the interfaces to use"
         ));
     }
-    (used.into_iter().take(LAN_NETWORKS_MOST).collect(), errors)
+    let mut first: Vec<usize> = order.into_iter().take(LAN_NETWORKS_MOST).collect();
+    first.sort_unstable();
+    let chosen = first.into_iter().map(|at| used[at].clone());
+    (chosen.collect(), errors)
 }
 
 /// True if lines know a change of the machine's addresses by this one. Those of one link come and
@@ -222,6 +234,16 @@ mod tests {
         let (used, errors) = chosen(&all, &LanConfig::default(), &any);
         assert_eq!(used.len(), LAN_NETWORKS_MOST);
         assert!(errors[0].starts_with("6 addresses"), "{errors:?}");
+        // They keep neither another interface out nor the other family.
+        let more = [
+            place("eth1", 3, "198.51.100.1", 24),
+            place("eth0", 2, "fe80::1", 64),
+        ];
+        let all: Vec<_> = all.into_iter().chain(more.clone()).collect();
+        let both = [any[0], (Ipv6Addr::UNSPECIFIED, 1).into()];
+        let (used, _) = chosen(&all, &LanConfig::default(), &both);
+        assert_eq!(used.len(), LAN_NETWORKS_MOST);
+        assert!(more.iter().all(|it| used.contains(it)), "{used:?}");
     }
 
     #[test]
