@@ -34,7 +34,7 @@ const NONCE_MS: u64 = 60_000;
 /// Those who wait for an echo.
 const ECHOES_MOST: usize = 8;
 /// How often it is looked who has been silent for too long.
-const LOOK_MS: u64 = 1_000;
+const LOOK_MS: u64 = 3_000;
 
 /// What the switch learns.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -294,3 +294,80 @@ impl Switch {
         self.told.map(|_| self.wall(now))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use core::net::SocketAddr;
+
+    use super::*;
+    use crate::{
+        base::Seed,
+        identity::Space,
+        lan::{Announcement, Capabilities},
+        switch::{Config, Ecn, Interface, Meta, Path, SocketId},
+    };
+
+    fn secret(n: u8) -> SecretKey {
+        SecretKey::from_bytes(&[n; 32])
+    }
+
+    /// Takes an announcement of somebody new, and tells how many events wait.
+    fn hear(switch: &mut Switch, now: Time, n: u8, space: SpaceId) -> usize {
+        let from = SocketAddr::from(([10, 0, 0, n], 7));
+        let said = Announcement {
+            key: secret(n).public(),
+            instance: n.into(),
+            nonce: 1,
+            echo: 0,
+            wall: switch.wall(now),
+            from: from.ip(),
+            port: 7,
+            pause_s: 7,
+            load: 0,
+            capabilities: Capabilities::default(),
+        };
+        let mut bytes = said.write(space.as_bytes(), &space, &secret(n));
+        let meta = Meta {
+            socket: SocketId(0),
+            path: Path::to(from),
+            interface: 1,
+            ecn: Ecn::None,
+            stride: bytes.len(),
+        };
+        switch.handle_datagram(now, &meta, &mut bytes);
+        switch.events.len()
+    }
+
+    #[test]
+    fn lan_neighbours_are_told_once_until_that_was_taken() {
+        let mut switch = Switch::new(Config::default(), &Seed::new([1; 32])).unwrap();
+        let address = SocketAddr::from(([10, 0, 0, 1], 7));
+        let (socket, now) = (SocketId(0), Time::ZERO);
+        let interface = Interface {
+            socket,
+            local: address,
+        };
+        switch.handle_network_change(now, &[interface]);
+        let network = LocalNetwork {
+            interface: 1,
+            socket,
+            local: address.ip(),
+            prefix_bits: 24,
+            broadcast: None,
+            multicast: true,
+        };
+        switch.handle_local_networks(now, &[network]);
+        switch.handle_clock(now, Wall::from_ms(1_700_000_000_000));
+        let space = Space::open("test").unwrap();
+        let local = switch.install(now, &secret(1), &space).unwrap();
+        switch.announce(now, local, &secret(1)).unwrap();
+        let (_, id) = switch.lines.identity(local).unwrap();
+        for n in 2..9 {
+            assert_eq!(hear(&mut switch, now, n, id), 1, "{n}");
+        }
+        let told = Event::Lan(LanEvent::Neighbours { local });
+        assert_eq!(switch.poll_event(), Some(told));
+        assert_eq!(hear(&mut switch, now, 9, id), 1);
+        assert_eq!(switch.neighbours(local).count(), 8);
+    }
+}

@@ -199,17 +199,35 @@ impl Switch {
             // The tree makes lines of its own first.
             return;
         }
+        if let Some(until) = self.gather_until(local, found.len()).filter(|at| now < *at) {
+            // Whoever answers later may have less to do.
+            if let Some(near) = self.lan.near(local) {
+                near.look_by(until);
+            }
+            return;
+        }
         let (linked, spare): (Vec<&Found>, Vec<&Found>) =
             found.iter().partition(|it| self.is_linked(local, &it.key));
         if linked.len() < lines {
-            self.want_near(now, local, spare, lines - linked.len());
             if let Some(near) = self.lan.near(local) {
                 near.surplus = None;
-                near.look_by(now.plus_ms(SHORT_MS));
+                let is_mute = |it: &&Found| near.mute.contains_key(it.key.as_bytes());
+                if !spare.iter().all(is_mute) {
+                    near.look_by(now.plus_ms(SHORT_MS));
+                }
             }
+            self.want_near(now, local, spare, lines - linked.len());
         } else {
             self.trim_near(now, local, &linked, lines);
         }
+    }
+
+    /// Until when it is waited for those who answer, the longer the more there are.
+    fn gather_until(&mut self, local: Hashname, found: usize) -> Option<Time> {
+        let answer_us = u64::from(self.lan.config.answer_ms) * 1_000;
+        let share = (found as u64).min(CROWD);
+        let since = self.lan.near(local)?.since?;
+        Some(since.plus_us(answer_us * share / CROWD))
     }
 
     /// Wants no line any more to those who did not answer, nor for a while.

@@ -425,3 +425,46 @@ impl Switch {
         self.note_change(now);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        base::Seed,
+        identity::{SecretKey, Space},
+        switch::Config,
+    };
+
+    #[test]
+    fn switch_wants_of_a_reason_are_so_many_and_the_lowest_rank_goes_first() {
+        let mut config = Config::default();
+        config.lan.lines = 2;
+        let mut switch = Switch::new(config, &Seed::new([1; 32])).unwrap();
+        let secret = |n: u8| SecretKey::from_bytes(&[n; 32]);
+        let space = Space::open("test").unwrap();
+        let local = switch.install(Time::ZERO, &secret(9), &space).unwrap();
+        switch.announce(Time::ZERO, local, &secret(9)).unwrap();
+        let pair = |n: u8| (local, secret(n).public());
+        let want = |switch: &mut Switch, n: u8, rank: u8| {
+            let slot = switch.want(pair(n), Reason::Near, Rank(rank));
+            slot.is_some()
+        };
+        assert!(want(&mut switch, 1, 5) && want(&mut switch, 2, 3));
+        assert!(!want(&mut switch, 3, 3), "it is no more than the lowest");
+        assert!(want(&mut switch, 3, 4));
+        let wanted = |switch: &Switch, n: u8| {
+            let slot = switch.known.find(&pair(n));
+            let record = slot.and_then(|slot| switch.known.get(slot));
+            record.is_some_and(|it| it.want.as_ref().is_some_and(|it| it.is_for(Reason::Near)))
+        };
+        assert_eq!([1, 2, 3].map(|n| wanted(&switch, n)), [true, false, true]);
+        // Those of the application are counted for themselves.
+        assert!(
+            switch
+                .want(pair(4), Reason::Kept, Rank::APPLICATION)
+                .is_some()
+        );
+        assert!(wanted(&switch, 1) && wanted(&switch, 3));
+        assert!(want(&mut switch, 1, 9), "it is one of them");
+    }
+}
