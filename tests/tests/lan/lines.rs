@@ -151,9 +151,9 @@ fn lan_those_outside_of_the_tree_are_asked_in_turn() {
     patient.lan.meet_ms = 3_600_000;
     let mut world = room(21, 9, &Config::default(), NEAR);
     let secrets: Vec<_> = world.nodes.iter().map(|it| it.secret.clone()).collect();
-    for n in 1..9 {
+    for (n, secret) in secrets.iter().enumerate().skip(1) {
         // They ask nobody themselves.
-        world.restart(n, &secrets[n], &patient);
+        world.restart(n, secret, &patient);
         world.tell_networks(n);
     }
     let (own, last) = (world.nodes[0].address, world.nodes[8].address);
