@@ -11,10 +11,11 @@ pub struct Config {
     pub known_max: u32,
     /// Others that are known of one address at once, at most.
     pub known_per_address_max: u32,
-    /// Signatures that are checked in a second, at most; each costs some 50 us. Announcements beyond
+    /// Signatures that are checked in a second, for long; each costs some 50 us. Announcements beyond
     /// that are dropped, and come again.
     pub checks_per_s: u32,
-    /// So many are checked at once, if few were before; half of them of those who are not known yet.
+    /// So many are checked at once, if few were before. Of these, as of those in a second, half are
+    /// for those who are not known yet.
     pub checks_at_once: u32,
     /// Announcements that one sender is heard with in a second, on average.
     pub heard_per_s: u32,

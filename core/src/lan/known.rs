@@ -1,7 +1,10 @@
 //! Who was heard: when last, where, and whether it is believed. Of each key only what is newer than
 //! everything before it counts, so that nothing that was recorded is heard again.
 
-use alloc::{collections::BTreeMap, vec::Vec};
+use alloc::{
+    collections::{BTreeMap, BTreeSet},
+    vec::Vec,
+};
 use core::net::{IpAddr, SocketAddr};
 
 use super::{Announcement, Capabilities, Config, Heard, Unheard};
@@ -102,6 +105,19 @@ impl Known {
     pub(super) fn is_there(&self, local: Hashname, key: [u8; 32], from: IpAddr) -> bool {
         let record = self.records.get(&(local, key)).filter(|it| !it.is_gone);
         record.is_some_and(|it| it.places.iter().any(|(place, _)| place.ip() == from))
+    }
+
+    /// When somebody was heard last.
+    pub(super) fn heard_at(&self, local: Hashname, key: &[u8; 32]) -> Option<Time> {
+        self.records.get(&(local, *key)).map(|it| it.heard)
+    }
+
+    /// From how many addresses those of the space of `local` were heard who are there.
+    pub(super) fn addresses(&self, local: Hashname) -> usize {
+        let all = self.records.range((local, [0; 32])..=(local, [0xff; 32]));
+        let there = all.filter(|(_, it)| !it.is_gone);
+        let addresses: BTreeSet<IpAddr> = there.map(|(_, it)| it.from).collect();
+        addresses.len()
     }
 
     /// True if another start of its switch has come under this key only just now.

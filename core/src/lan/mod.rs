@@ -5,6 +5,7 @@
 
 mod announcement;
 mod config;
+mod echoes;
 mod known;
 mod leaving;
 mod network;

@@ -29,24 +29,17 @@ const QUARTER: [i64; 17] = [
 /// Somebody new is to learn who is there.
 #[derive(Clone, Copy, Debug)]
 struct Answer {
+    /// Since when it is to be given.
+    since: Time,
     /// When the first of these announcements is due.
     from: Time,
     /// How many went out.
     said: usize,
-    /// How many of others came since.
+    /// How many others have announced themselves since.
     heard: u32,
-    manner: Manner,
-}
-
-/// How somebody is answered.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Manner {
-    /// Not at all, if enough others do.
-    Yielding,
-    /// Once at least: so nobody who speaks early enough can keep all others from answering.
-    Sure,
-    /// Once, whatever the others do: it is meant for one alone.
-    Once,
+    /// It is given whatever others do, once at least: so nobody who speaks early enough can keep all
+    /// from answering.
+    is_sure: bool,
 }
 
 /// The announcements of one switch.
@@ -108,26 +101,32 @@ impl Rhythm {
         self.answer.is_some()
     }
 
-    /// Somebody new is to be answered from then on.
-    pub(super) const fn answer(&mut self, at: Time, manner: Manner) {
+    /// Somebody new is to be answered from then on, unless enough others do.
+    pub(super) const fn answer(&mut self, now: Time, at: Time, is_sure: bool) {
         self.answer = Some(Answer {
+            since: now,
             from: at,
             said: 0,
             heard: 0,
-            manner,
+            is_sure,
         });
     }
 
-    /// Somebody else announced itself; of answers, so many are enough.
-    pub(super) fn on_heard(&mut self, enough: u32) {
+    /// Somebody else is to be answered, too, and that for sure.
+    pub(super) const fn insist(&mut self, is_sure: bool) {
         if let Some(answer) = &mut self.answer {
-            answer.heard += 1;
+            answer.is_sure |= is_sure;
         }
-        self.answer = self.answer.filter(|it| match it.manner {
-            Manner::Yielding => it.heard < enough,
-            Manner::Sure => it.heard < enough || it.said == 0,
-            Manner::Once => true,
-        });
+    }
+
+    /// Somebody else announced itself who was heard `before`; of answers, those of so many are
+    /// enough.
+    pub(super) fn on_heard(&mut self, before: Option<Time>, enough: u32) {
+        if let Some(answer) = &mut self.answer {
+            answer.heard += u32::from(before.is_none_or(|at| at < answer.since));
+        }
+        let is_due = |it: &Answer| it.heard < enough || (it.is_sure && it.said == 0);
+        self.answer = self.answer.filter(is_due);
     }
 
     /// An announcement went out; `heard` others are on this network.
@@ -135,12 +134,12 @@ impl Rhythm {
         if let Some((from, said)) = &mut self.news {
             *said = said_by(now, *from, *said);
         }
-        let is_news = self.news.is_some();
+        // The tail of a burst is too thin for that.
+        let is_news = self.news.is_some_and(|(_, said)| said < ANSWER);
         if let Some(answer) = &mut self.answer {
             let said = said_by(now, answer.from, answer.said);
             // What is said for its own sake answers the rest.
-            let is_once = is_news || answer.manner == Manner::Once;
-            let is_over = is_once && said > answer.said;
+            let is_over = is_news && said > answer.said;
             answer.said = if is_over { ANSWER } else { said };
         }
         self.news = self.news.filter(|(_, said)| *said < BURST_MS.len());
@@ -240,7 +239,7 @@ mod tests {
         for ms in BURST_MS {
             assert_eq!(rhythm.next(), later.plus_ms(ms));
             assert!(rhythm.is_news());
-            rhythm.on_heard(1);
+            rhythm.on_heard(None, 1);
             rhythm.on_said(rhythm.next(), 7);
         }
         assert!(!rhythm.is_news());
@@ -260,25 +259,29 @@ mod tests {
         let mut rhythm = settled(3);
         let usual = rhythm.next();
         let at = Time::from_us(4_500_000);
-        rhythm.answer(at, Manner::Yielding);
+        rhythm.answer(at, at, false);
         assert!(rhythm.is_answering());
         assert_eq!(rhythm.next(), at);
-        rhythm.on_heard(3);
+        rhythm.on_heard(None, 3);
         rhythm.on_said(at, 1);
         assert_eq!(rhythm.next(), at.plus_ms(BURST_MS[1]));
-        rhythm.on_heard(3);
+        rhythm.on_heard(None, 3);
         assert_eq!(rhythm.next(), at.plus_ms(BURST_MS[1]));
-        rhythm.on_heard(3);
+        rhythm.on_heard(None, 3);
         assert!(rhythm.next() > usual);
-        rhythm.answer(at.plus_ms(100), Manner::Once);
-        rhythm.on_said(at.plus_ms(100), 1);
-        assert!(!rhythm.is_answering());
         // Who is to be sure is silent no sooner than it has answered.
-        rhythm.answer(at.plus_ms(200), Manner::Sure);
-        (0..9).for_each(|_| rhythm.on_heard(3));
+        rhythm.answer(at, at.plus_ms(200), false);
+        rhythm.insist(true);
+        (0..9).for_each(|_| rhythm.on_heard(None, 3));
         assert_eq!(rhythm.next(), at.plus_ms(200));
         rhythm.on_said(at.plus_ms(200), 1);
-        rhythm.on_heard(3);
+        rhythm.on_heard(None, 3);
+        assert!(!rhythm.is_answering());
+        // Whoever says it twice is one.
+        rhythm.answer(at.plus_ms(300), at.plus_ms(400), false);
+        (0..9).for_each(|_| rhythm.on_heard(Some(at.plus_ms(350)), 3));
+        assert!(rhythm.is_answering());
+        (0..3).for_each(|_| rhythm.on_heard(Some(at.plus_ms(250)), 3));
         assert!(!rhythm.is_answering());
     }
 
@@ -289,7 +292,7 @@ mod tests {
         rhythm.begin(from);
         rhythm.on_said(from, 1);
         let at = from.plus_ms(10);
-        rhythm.answer(at, Manner::Yielding);
+        rhythm.answer(at, at, false);
         assert_eq!(rhythm.next(), at);
         rhythm.on_said(at, 1);
         // The burst that is under way does the rest.

@@ -7,9 +7,10 @@ use zeroize::Zeroizing;
 
 use super::{
     Announcement, Capabilities, Config, Found, Heard, LocalNetwork, PORTS, TagKey, Unheard, Verify,
+    echoes::{Echoes, sender},
     known::{Change, Known},
     leaving::{GoodByes, Sheet},
-    rhythm::{Manner, Rhythm},
+    rhythm::Rhythm,
 };
 use crate::{
     base::{Bucket, Effects, Finder, Rng, Time, Wall},
@@ -29,10 +30,6 @@ const PURSES: usize = 64;
 const ANSWERS_AT_ONCE: u32 = 8;
 /// From so many switches on, an answer may take its whole time.
 const CROWD: usize = 8;
-/// A nonce is used for so long, and counts as long again.
-const NONCE_MS: u64 = 60_000;
-/// Those who wait for an echo.
-const ECHOES_MOST: usize = 8;
 /// How often it is looked who has been silent for too long.
 const LOOK_MS: u64 = 3_000;
 
@@ -92,12 +89,8 @@ pub struct Lan {
     stations: Vec<Station>,
     rhythm: Option<Rhythm>,
     known: Known,
-    /// Our nonces, the newest first, and when the next one is due.
-    nonces: [u32; 2],
-    nonce_at: Time,
     good_byes: GoodByes,
-    /// The nonces of those who are to learn that we heard them just now, and whether we doubt them.
-    echoes: VecDeque<(u32, bool)>,
+    echoes: Echoes,
     /// Somebody was heard since the burst began.
     is_answered: bool,
     /// The time that our last announcement bears.
@@ -129,10 +122,8 @@ impl Lan {
             stations: Vec::new(),
             rhythm: None,
             known: Known::default(),
-            nonces: [0; 2],
-            nonce_at: Time::ZERO,
             good_byes: GoodByes::default(),
-            echoes: VecDeque::new(),
+            echoes: Echoes::default(),
             is_answered: false,
             said_ms: 0,
             rounds: 0,
@@ -216,6 +207,7 @@ impl Lan {
             ..Capabilities::default()
         };
         let said = (Own::default(), capabilities);
+        self.make_room();
         let before = self.out.len();
         self.say((now, wall), at, said, (0, 0));
         let sheets = self.out.iter().skip(before).cloned().collect();
@@ -224,6 +216,7 @@ impl Lan {
         self.known.forget(local);
         if self.members.is_empty() {
             self.rhythm = None;
+            (self.known, self.echoes) = Default::default();
         }
     }
 
@@ -240,7 +233,7 @@ impl Lan {
     /// When something is due.
     pub fn deadline(&self) -> Option<Time> {
         let rhythm = self.rhythm.as_ref().filter(|_| !self.stations.is_empty());
-        let says = rhythm.map_or(Time::NEVER, Rhythm::next);
+        let says = rhythm.map_or(Time::NEVER, |it| it.next().min(self.echoes.next()));
         let next = says.min(self.good_byes.next());
         let look = if self.known.is_empty() {
             Time::NEVER
@@ -267,19 +260,19 @@ impl Lan {
             }
         }
         self.good_byes.say(now, &mut self.out);
-        let due = self.rhythm.as_ref().is_some_and(|it| it.next() <= now);
+        let echoes = self.echoes.next() <= now;
+        let due = |it: &Rhythm| it.next() <= now || echoes;
+        let due = self.rhythm.as_ref().is_some_and(due);
         if !due || self.stations.is_empty() {
             return;
         }
-        if self.out.len() > OUT_MOST {
-            // Nobody fetches it.
-            self.out.clear();
-        }
+        self.make_room();
         let is_news = self.rhythm.as_ref().is_some_and(Rhythm::is_news);
-        let is_burst = is_news || self.rhythm.as_ref().is_some_and(Rhythm::is_answering);
+        let is_answer = self.rhythm.as_ref().is_some_and(Rhythm::is_answering);
+        let is_burst = is_news || is_answer || echoes;
         // In a burst each goes to another port, since one may be taken by a program that shares none.
         let turn = if is_burst { self.rounds } else { 0 };
-        let (echo, doubts) = self.echoes.pop_front().unwrap_or_default();
+        let (echo, doubts) = self.echoes.pop(now);
         for at in 0..self.members.len() {
             let own = own(self.members[at].local);
             let capabilities = Capabilities {
@@ -296,8 +289,12 @@ impl Lan {
         if let Some(rhythm) = &mut self.rhythm {
             rhythm.on_said(now, switches);
         }
-        if !self.echoes.is_empty() {
-            self.answer(now, Manner::Once);
+    }
+
+    /// What nobody fetches is dropped.
+    fn make_room(&mut self) {
+        if self.out.len() > OUT_MOST {
+            self.out.clear();
         }
     }
 
@@ -310,7 +307,7 @@ impl Lan {
         (own, capabilities): (Own, Capabilities),
         (echo, turn): (u32, u64),
     ) {
-        self.renew_nonce(now);
+        let nonce = self.echoes.nonce(now, &mut self.rng);
         let pause_ms = Rhythm::longest_ms(self.known.switches());
         let pause_s = u16::try_from(pause_ms.div_ceil(1000)).unwrap_or(u16::MAX);
         let wall_ms = wall.map_or(now.as_us() / 1000, Wall::as_ms);
@@ -324,7 +321,7 @@ impl Lan {
             let announcement = Announcement {
                 key: member.secret.public(),
                 instance: self.instance,
-                nonce: self.nonces[0],
+                nonce,
                 echo,
                 wall: Wall::from_ms(self.said_ms),
                 from: network.local,
@@ -373,6 +370,9 @@ impl Lan {
         fx: &mut Effects<Effect>,
     ) -> Result<(), Unheard> {
         let heard = Heard::parse(body)?;
+        if self.members.is_empty() {
+            return Err(Unheard::Strange);
+        }
         if heard.instance() == self.instance {
             // What we said comes back to us.
             return Ok(());
@@ -414,22 +414,9 @@ impl Lan {
     /// True if this sender has not said too much: those of one address share a purse, but for this
     /// machine's own.
     fn pays(&mut self, now: Time, from: SocketAddr) -> bool {
-        let port = if from.ip().is_loopback() {
-            from.port()
-        } else {
-            0
-        };
-        let purse = self.finder.hash(&(from.ip(), port)) as usize % PURSES;
+        let purse = self.finder.hash(&sender(from)) as usize % PURSES;
         let purse = self.purses.get_mut(purse);
         purse.is_some_and(|purse| purse.take(now, 1, 0))
-    }
-
-    /// Draws a new nonce, if that is due.
-    fn renew_nonce(&mut self, now: Time) {
-        if self.nonces[0] == 0 || now >= self.nonce_at {
-            self.nonces = [self.rng.u32().max(1), self.nonces[0]];
-            self.nonce_at = now.plus_ms(NONCE_MS);
-        }
     }
 
     /// An announcement that its key has signed.
@@ -440,53 +427,55 @@ impl Lan {
         (said, from): (&Announcement, SocketAddr),
         fx: &mut Effects<Effect>,
     ) -> Result<(), Unheard> {
-        self.renew_nonce(now);
-        let echoed = said.echo != 0 && self.nonces.contains(&said.echo);
-        let at = (now, wall);
+        let echoed = self.echoes.is_ours(now, said.echo, &mut self.rng);
+        let (at, key) = ((now, wall), said.key.as_bytes());
+        let before = self.known.heard_at(local, key);
         let is_twice = self.known.is_twice(now, local, said);
         let heard = self
             .known
             .hear(at, local, (said, from), echoed, &self.config);
         let is_doubted = heard == Err(Unheard::Untimely);
         if (is_doubted && !is_twice) || (echoed && said.capabilities.doubts) {
-            self.echo(now, said.nonce, is_doubted);
+            let (at, nonce) = (now.plus_us(self.delay_us()), (said.nonce, is_doubted));
+            self.echoes.push((now, at), nonce, from, &self.finder);
         }
         let change = heard?;
         self.is_answered = true;
-        if let Some(rhythm) = &mut self.rhythm {
-            rhythm.on_heard(self.config.answers_enough);
+        let Capabilities { leaves, asks, .. } = said.capabilities;
+        if let Some(rhythm) = self.rhythm.as_mut().filter(|_| !leaves && !asks) {
+            rhythm.on_heard(before, self.config.answers_enough);
         }
         if change != Change::None {
             fx.push(Effect::Changed { local });
         }
-        if change == Change::Came || said.capabilities.asks {
-            // Of a crowd as many are sure to answer as are enough, whichever these are.
-            let switches = self.known.switches() as u64;
-            let is_sure = self.rng.below(switches + 1) < u64::from(self.config.answers_enough);
-            let manner = [Manner::Yielding, Manner::Sure][usize::from(is_sure)];
-            self.answer(now, manner);
+        if change == Change::Came || asks {
+            // Of a crowd as many are sure to answer as are enough, whichever these are: keys cost
+            // nothing, so it is the addresses that count.
+            let crowd = self.known.addresses(local) as u64;
+            let is_sure = self.rng.below(crowd + 1) < u64::from(self.config.answers_enough);
+            self.answer(now, is_sure);
         }
         Ok(())
     }
 
-    /// Somebody is to learn that we heard it just now.
-    fn echo(&mut self, now: Time, nonce: u32, doubts: bool) {
-        self.echoes.retain(|(other, _)| *other != nonce);
-        if self.echoes.len() < ECHOES_MOST {
-            self.echoes.push_back((nonce, doubts));
-            self.answer(now, Manner::Once);
+    /// Lets somebody new learn of us, a little later than others perhaps.
+    fn answer(&mut self, now: Time, is_sure: bool) {
+        let delay_us = self.delay_us();
+        let Some(rhythm) = &mut self.rhythm else {
+            return;
+        };
+        if rhythm.is_answering() {
+            rhythm.insist(is_sure);
+        } else if self.answers.take(now, 1, 0) {
+            rhythm.answer(now, now.plus_us(delay_us), is_sure);
         }
     }
 
-    /// Lets somebody new learn of us, a little later than others perhaps.
-    fn answer(&mut self, now: Time, manner: Manner) {
+    /// How long somebody waits for us, the longer the more might speak at once.
+    fn delay_us(&mut self) -> u64 {
         let most_us = u64::from(self.config.answer_ms) * 1000;
         let crowd = self.known.switches().min(CROWD) as u64;
-        let delay_us = self.rng.below(most_us * crowd / CROWD as u64 + 1);
-        let rhythm = self.rhythm.as_mut().filter(|it| !it.is_answering());
-        if let Some(rhythm) = rhythm.filter(|_| self.answers.take(now, 1, 0)) {
-            rhythm.answer(now.plus_us(delay_us), manner);
-        }
+        self.rng.below(most_us * crowd / CROWD as u64 + 1)
     }
 
     /// True if it came by a network that is announced on, from an address of that.

@@ -60,6 +60,7 @@ fn lan_surplus_lines_are_trimmed() {
     let left = world.nodes[0].switch.status().lines;
     assert!((1..=3).contains(&left), "{left} lines are left");
     // Those whom many others keep lines to keep none themselves.
+    assert!(world.nodes[0].switch.has_wants());
     for n in 1..6 {
         world.connect(n, 0);
     }

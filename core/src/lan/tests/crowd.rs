@@ -144,9 +144,9 @@ fn lan_two_switches_with_one_key_do_not_make_everybody_answer_for_ever() {
             }
             wire.until(500, |_| false);
         }
-        // A minute: what they say anyhow, and five answers every ten seconds.
+        // A minute: what they say anyhow, and five answers or two echoes every ten seconds.
         let said = wire.said.len() - before;
-        assert!(said <= 3 * (20 + 6 * 6), "{behind_ms}: {said}");
+        assert!(said <= 3 * (15 + 6 * 5 + 8), "{behind_ms}: {said}");
     }
 }
 
@@ -173,4 +173,69 @@ fn lan_keys_that_speak_early_keep_nobody_from_answering() {
     wire.until(120, |_| false);
     let answers = wire.recorded.len() - before;
     assert!((2..=20).contains(&answers), "{answers}");
+}
+
+// What one has to say to nobody else waits for no answer, and is not forgotten with one.
+#[test]
+fn lan_echoes_are_said_though_enough_others_answer() {
+    let mut wire = crowd(39, 12, &Config::default());
+    wire.until(60_000, |_| false);
+    // Somebody asks; then somebody is doubted whose clock is off; then others speak.
+    let (now, before) = (wire.now, wire.recorded.len());
+    let (asks, asked) = word(50, 57, now, true);
+    let (doubted, late) = word(51, 58, Time::from_us(now.as_us() - 31_000_000), false);
+    for host in &mut wire.hosts {
+        assert_eq!(host.hear(now, asks, &asked), Ok(()));
+        assert_eq!(host.hear(now, doubted, &late), Err(Unheard::Untimely));
+    }
+    let speakers: Vec<_> = (60..68).map(|n| word(n, 70, now, false)).collect();
+    for host in &mut wire.hosts {
+        for (from, bytes) in &speakers {
+            assert_eq!(host.hear(now, *from, bytes), Ok(()));
+        }
+    }
+    wire.until(250, |_| false);
+    let echoes = wire.recorded[before..]
+        .iter()
+        .filter(|it| echo_of(&it.1) == 1);
+    assert_eq!(echoes.count(), 12);
+}
+
+fn echo_of(packet: &[u8]) -> u32 {
+    u32::from_be_bytes(packet[25..29].try_into().unwrap())
+}
+
+// One recording of somebody makes a network say little, however often it is played.
+#[test]
+fn lan_doubts_about_one_address_cost_little() {
+    let mut wire = crowd(40, 20, &Config::default());
+    wire.until(60_000, |_| false);
+    let (from, recorded) = word(51, 58, Time::ZERO.plus_ms(1), false);
+    let before = wire.recorded.len();
+    for _ in 0..600 {
+        for host in &mut wire.hosts {
+            let heard = host.hear(wire.now, from, &recorded);
+            assert!(heard.is_err());
+        }
+        wire.until(100, |_| false);
+    }
+    let echoes = wire.recorded[before..]
+        .iter()
+        .filter(|it| echo_of(&it.1) == 1);
+    let each = echoes.count() / 20;
+    assert!((8..=8 + 12).contains(&each), "{each} in a minute");
+}
+
+// An endpoint that announces nobody has nothing to do, whatever comes.
+#[test]
+fn lan_whoever_is_hushed_rests() {
+    let mut wire = crowd(41, 2, &Config::default());
+    wire.until(5_000, |_| false);
+    leave(&mut wire, 1);
+    wire.until(100, |_| false);
+    assert_eq!(wire.hosts[1].lan.deadline(), None);
+    let (from, bytes) = word(9, 9, wire.now, true);
+    let now = wire.now;
+    assert_eq!(wire.hosts[1].hear(now, from, &bytes), Err(Unheard::Strange));
+    assert_eq!(wire.hosts[1].lan.deadline(), None);
 }

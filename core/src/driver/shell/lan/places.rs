@@ -2,6 +2,7 @@
 //! are made from.
 
 use std::{
+    collections::BTreeMap,
     format, io,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6},
     string::String,
@@ -98,14 +99,17 @@ pub(super) fn chosen(
     let used = all.iter().filter(is_named).filter(is_served);
     let used: Vec<_> = used.filter(|it| it.is_local()).collect();
     // Where there are too many, each interface counts with its first address before any second one.
-    let nth = |at: usize| {
-        let place = used[at];
-        let is_before =
-            |it: &&&Place| it.index == place.index && it.ip.is_ipv4() == place.ip.is_ipv4();
-        used[..at].iter().filter(is_before).count()
-    };
-    let mut order: Vec<usize> = (0..used.len()).collect();
-    order.sort_by_cached_key(|at| (nth(*at), used[*at].index));
+    let mut counts: BTreeMap<(u32, bool), usize> = BTreeMap::new();
+    let nth = used.iter().map(|place| {
+        let count = counts.entry((place.index, place.ip.is_ipv4())).or_default();
+        *count += 1;
+        *count
+    });
+    let mut order: Vec<_> = nth
+        .enumerate()
+        .map(|(at, nth)| (nth, used[at].index, at))
+        .collect();
+    order.sort_unstable();
     if let Some(more) = used
         .len()
         .checked_sub(LAN_NETWORKS_MOST)
@@ -115,7 +119,8 @@ pub(super) fn chosen(
             "{more} addresses beyond {LAN_NETWORKS_MOST} are left out: name the interfaces to use"
         ));
     }
-    let mut first: Vec<usize> = order.into_iter().take(LAN_NETWORKS_MOST).collect();
+    let first = order.into_iter().take(LAN_NETWORKS_MOST);
+    let mut first: Vec<usize> = first.map(|(_, _, at)| at).collect();
     first.sort_unstable();
     let chosen = first.into_iter().map(|at| used[at].clone());
     (chosen.collect(), errors)

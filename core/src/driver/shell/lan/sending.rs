@@ -200,7 +200,7 @@ fn open(place: &Place) -> io::Result<(RawSocket, io::Result<()>)> {
         socket.set_only_v6(true)?;
     }
     // Nobody reads what comes here; the system keeps as little of it as it can.
-    let _more = socket.set_recv_buffer_size(0);
+    let _more = socket.set_recv_buffer_size(1);
     socket.bind(&address.into())?;
     socket.set_nonblocking(true)?;
     let set = match place.ip {
