@@ -125,7 +125,7 @@ impl Offers {
         let at = waiting.questions.iter().position(|it| it.number == number);
         let question = at.map(|at| waiting.questions.remove(at));
         drop(waiting);
-        self.put_next();
+        // The next one is put once it was told what became of this one.
         question.is_some_and(|question| question.answer.send(yes).is_ok())
     }
 
@@ -135,12 +135,14 @@ impl Offers {
         &self,
         mut stream: Stream,
         name: Option<String>,
+        is_stranger: bool,
         (from, file): (String, Announced),
     ) {
         let key = stream.peer().key;
         let called: String = from.chars().take(NAME_MAX).collect();
         let name = name.unwrap_or(called);
-        let who = shown(Some(&name), &key);
+        let mark = if is_stranger { "?" } else { "" };
+        let who = format!("{}{mark}", shown(Some(&name), &key));
         let offer = match self.taker.check(file.clone()) {
             Ok(offer) => offer,
             Err((why, tell)) => {
@@ -153,40 +155,44 @@ impl Offers {
         match self.accept {
             Accept::All => {}
             Accept::None => {
-                self.refused(&who, &key, &offer, &what, "nobody is here to be asked");
+                self.refused(&who, &key, &offer, &what, "files are taken by ticket alone");
                 let tell = "files are not taken here without a ticket";
                 return node::turn_down(stream, Why::Refused, tell).await;
             }
-            Accept::Ask => match self.ask(&mut stream, &who, &offer, &what).await {
-                Ok(()) => {}
-                Err(no) => {
+            Accept::Ask => {
+                let (number, answer) = self.ask(&mut stream, &who, &offer, &what).await;
+                if let Err(no) = &answer {
                     self.refused(&who, &key, &offer, &what, no.here);
+                }
+                self.forget(number);
+                if let Err(no) = answer {
                     return node::turn_down(stream, no.why, no.there).await;
                 }
-            },
+            }
         }
         self.taker.take(stream, file).await;
     }
 
-    /// Asks, and waits for the answer.
+    /// Asks, and waits for the answer; with the number of the question, if it was one.
     async fn ask(
         &self,
         stream: &mut Stream,
         who: &str,
         offer: &Offer,
         what: &str,
-    ) -> Result<(), No> {
+    ) -> (Option<u64>, Result<(), No>) {
         let key = stream.peer().key;
         let (answer, answered) = oneshot::channel();
         let number = {
             let mut waiting = self.waiting();
             let theirs = waiting.questions.iter().filter(|it| it.key == key).count();
             if waiting.questions.len() >= WAITING_MOST || theirs >= EACH_MOST {
-                return Err(No {
+                let no = No {
                     why: Why::Busy,
                     here: "too many offers wait already",
                     there: "too many offers wait there already; try again later",
-                });
+                };
+                return (None, Err(no));
             }
             let number = waiting.next;
             waiting.next += 1;
@@ -214,8 +220,7 @@ impl Offers {
             _gone = stream.read(&mut byte) => Err("the offer was withdrawn"),
             () = sleep(ASKED) => Err("nobody answered"),
         };
-        self.forget(number);
-        match answer {
+        let answer = match answer {
             Ok(true) => Ok(()),
             Ok(false) => Err(No {
                 why: Why::Refused,
@@ -227,7 +232,8 @@ impl Offers {
                 here,
                 there: "nobody there has answered",
             }),
-        }
+        };
+        (Some(number), answer)
     }
 
     /// Puts the first question, if none is put.
@@ -252,10 +258,11 @@ impl Offers {
         self.asked.notify_one();
     }
 
-    fn forget(&self, number: u64) {
+    /// A question is over: the next one is put.
+    fn forget(&self, number: Option<u64>) {
         let mut waiting = self.waiting();
-        waiting.questions.retain(|it| it.number != number);
-        if waiting.put == Some(number) {
+        waiting.questions.retain(|it| Some(it.number) != number);
+        if waiting.put == number {
             waiting.put = None;
         }
         drop(waiting);

@@ -143,6 +143,8 @@ impl Taker {
         let offer = self
             .check(file)
             .map_err(|(why, tell)| (why, tell.clone(), tell))?;
+        // Where it cannot be made, the landing says why.
+        let _there = fs::create_dir_all(&self.into);
         let landing = Landing::begin(&self.into, &offer.name, &offer, false)
             .map_err(|barred| (barred.why, barred.tell.into(), barred.failure.sentence))?;
         Ok((offer, landing))

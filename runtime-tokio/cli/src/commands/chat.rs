@@ -32,8 +32,12 @@ pub(crate) async fn run(context: &Context, args: args::Chat) -> Result<(), Failu
     let place = context.place()?;
     let nick = nick(args.name.as_deref())?;
     let (presence, secret) = context.come(place, &args.being, (Some(nick.clone()), true))?;
+    let is_named = args.taking.into.is_some();
     let taker = Arc::new(Taker::new(output, args.taking.into, args.taking.max_bytes)?);
     context.with_home(|home| taker.check_home(home))?;
+    if is_named {
+        taker.check_folder()?;
+    }
     let attended = input::is_attended();
     let accept = if attended {
         args.taking.accept

@@ -22,6 +22,7 @@ use crate::{
     output::{Level, Output},
     presence::Place,
     resident::{Inhabitant, Resident},
+    spaces::in_home,
     taking::Taker,
     transfer::heads::{Announced, Request, Why, shows},
 };
@@ -287,8 +288,14 @@ impl Host {
         };
         let offers = Arc::clone(&self.offers);
         let name = self.resident.name_of(&stream.peer());
+        let room = self.resident.room_of(&stream.peer());
+        let is_closed = room.is_some_and(|room| room.presence().is_closed());
+        let (key, output) = (stream.peer().key, self.output);
         tokio::spawn(async move {
-            offers.consider(stream, name, offered).await;
+            // Whoever cannot be looked up is a stranger.
+            let known = in_home(output, |home| home.known()).await;
+            let is_stranger = !is_closed && !known.is_ok_and(|known| known.contains(&key));
+            offers.consider(stream, name, is_stranger, offered).await;
             drop(turn);
         });
     }

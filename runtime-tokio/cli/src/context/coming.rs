@@ -100,7 +100,8 @@ impl Context {
             None => SecretKey::from_bytes(&home::random()?),
         };
         let manner = Manner {
-            passing: nick.is_none(),
+            // An offer may wait for long, and others need a place meanwhile.
+            passing: nick.is_none() && !as_home,
             ..manner(being, nick)?
         };
         let node = self.start_as(&listen(being, None), &secret, place.admission())?;

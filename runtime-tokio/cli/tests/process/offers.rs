@@ -7,6 +7,7 @@ use std::{
     process::{Child, Command, Stdio},
     sync::mpsc::{Receiver, channel},
     thread,
+    time::Duration,
 };
 
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
@@ -187,15 +188,35 @@ fn offers_to_a_chat_are_accepted_and_refused_by_commands() {
         let offered = ask();
         let question = anna.until("/accept or /refuse it");
         assert!(
-            question.contains(" offers big.iso (4.0 MiB)."),
-            "{question}"
+            question.contains("? offers big.iso (4.0 MiB)."),
+            "nobody has met this key: {question}"
         );
         anna.enter("/refuse");
         offered.join().unwrap().by_saying(5, "they do not take it");
+        // The folder is made if somebody has removed it.
+        fs::remove_dir(&into).unwrap();
         let offered = ask();
         anna.until("/accept or /refuse it");
         anna.enter("/accept");
         offered.join().unwrap().by(0);
+        // What became of one offer is told before the next is asked about.
+        let offered = [ask(), ask(), ask()];
+        anna.until("/accept or /refuse it");
+        thread::sleep(Duration::from_secs(2));
+        // Those who wait for an answer keep nobody else out.
+        let ping = ["ping", "anna", "-c", "1", "--listen", "127.0.0.1:0"];
+        let ping = [&ping[..], &["--space", &space, "--peer", &ticket]].concat();
+        two.run(&ping).by(0);
+        anna.enter("/refuse");
+        for _more in 0..2 {
+            let next = anna.until("/accept or /refuse it");
+            assert!(next.contains("refused, you said no"), "{next}");
+            anna.enter("/refuse");
+        }
+        anna.until("refused, you said no");
+        for offered in offered {
+            offered.join().unwrap().by_saying(5, "they do not take it");
+        }
     });
     assert!(fs::read(one.path("in/big.iso")).unwrap() == fs::read(file).unwrap());
     anna.enter("/fly");
@@ -203,7 +224,8 @@ fn offers_to_a_chat_are_accepted_and_refused_by_commands() {
     anna.enter("//fly");
     assert_eq!(bob.texts_until("/fly"), ["/fly"]);
     anna.enter("/who");
-    anna.until("here: bob~");
+    anna.until("here: ");
+    anna.until("bob~");
     anna.enter("/quit");
     assert_eq!(anna.child.wait().unwrap().code(), Some(0));
 }

@@ -363,6 +363,7 @@ impl Talk {
         };
         let room = Arc::clone(self.gathering.room());
         let offers = Arc::clone(&self.offers);
+        let is_stranger = self.voices.is_stranger(&stream.peer().key);
         tokio::spawn(async move {
             let _turn = turn;
             let is_member = room.presence().has(&stream.peer());
@@ -372,7 +373,9 @@ impl Talk {
                 Some(Request::Offer { from, file }) if is_member => {
                     let member = room.presence().member(&stream.peer().key);
                     let name = member.and_then(|member| member.name);
-                    offers.consider(stream, name, (from, file)).await;
+                    offers
+                        .consider(stream, name, is_stranger, (from, file))
+                        .await;
                 }
                 Some(
                     Request::Get { .. }

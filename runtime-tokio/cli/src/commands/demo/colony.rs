@@ -373,7 +373,7 @@ fn take_one(hydra: &Hydra, taker: Taker) -> JoinHandle<()> {
     tokio::spawn(async move {
         while let Some(stream) = node.accept().await {
             if let Some(Request::Offer { from, file }) = node::request(&stream) {
-                return offers.consider(stream, None, (from, file)).await;
+                return offers.consider(stream, None, true, (from, file)).await;
             }
         }
     })
