@@ -9,7 +9,6 @@ use core::{
 
 use super::{
     Switch,
-    link::Phase,
     wants::{Rank, Reason},
 };
 use crate::{
@@ -312,13 +311,8 @@ impl Switch {
 
     /// True if there is a line to this peer, or will be.
     fn is_linked(&self, local: Hashname, key: &PublicKey) -> bool {
-        let peer = self.peer_of(local, key).ok();
-        let at = peer.and_then(|peer| self.link_to(local, peer.hashname));
-        let link = at.and_then(|at| self.links.get(at));
-        link.is_some_and(|link| match link.phase {
-            Phase::Connecting { .. } | Phase::Up { .. } => true,
-            Phase::Closing { .. } | Phase::Down(_) => false,
-        })
+        let peer = self.peer_of(local, key);
+        peer.is_ok_and(|peer| self.link_to(local, peer.hashname).is_some())
     }
 
     /// Whom lines are wanted to on the local network.

@@ -3,8 +3,10 @@
 use std::{
     fs,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
+use hydroid_core::identity::Hashname;
 use serde_json::json;
 
 use crate::{
@@ -18,7 +20,7 @@ use crate::{
     transfer::{
         heads::{Announced, Answer, Offer, Why},
         landing::Landing,
-        recv::receive,
+        recv::{Taken, confirm, land},
     },
 };
 
@@ -110,16 +112,23 @@ impl Taker {
             note_restart(self.output, &offer.name, why);
         }
         let mut progress = Progress::begin(self.output, "receiving", &offer.name, offer.size);
-        let peer = stream.peer().hashname;
         let moved = |moved| _ = progress.moved(moved);
-        let taken = receive(&mut stream, &offer, landing, moved).await;
+        let taken = land(&mut stream, &offer, landing, moved).await;
         let time = progress.time();
         drop(progress);
+        match taken {
+            Ok(taken) => {
+                // First this: whoever was told that its file is here may end us at once.
+                self.took(&offer, taken, stream.peer().hashname, time);
+                confirm(&mut stream).await;
+            }
+            Err(error) => self.missed(&Failure::from(error).sentence),
+        }
         node::last_bytes(stream).await;
-        let taken = match taken {
-            Ok(taken) => taken,
-            Err(error) => return self.missed(&Failure::from(error).sentence),
-        };
+    }
+
+    /// Tells that a file was taken.
+    fn took(&self, offer: &Offer, taken: Taken, peer: Hashname, time: Duration) {
         let path = taken.path.expect("a landing has a path");
         let plain = format!(
             "received {}{} from {peer} in {}, {}, BLAKE3 {}",

@@ -77,8 +77,23 @@ pub(crate) struct Taken {
 /// `moved` is told first what is held, then the bytes of each group that was proved and written.
 ///
 /// # Errors
-/// [`TransferError`]; the giver was told, as far as it can be. The target was given up.
+/// As [`land`].
 pub(crate) async fn receive<T: Target>(
+    mut stream: impl AsyncRead + AsyncWrite + Unpin,
+    offer: &Offer,
+    target: T,
+    moved: impl FnMut(Moved),
+) -> Result<Taken, TransferError> {
+    let taken = land(&mut stream, offer, target, moved).await?;
+    confirm(&mut stream).await;
+    Ok(taken)
+}
+
+/// The same for whoever has something to do before the giver is told: it may end us then.
+///
+/// # Errors
+/// [`TransferError`]; the giver was told, as far as it can be. The target was given up.
+pub(crate) async fn land<T: Target>(
     stream: impl AsyncRead + AsyncWrite,
     offer: &Offer,
     target: T,
@@ -90,21 +105,23 @@ pub(crate) async fn receive<T: Target>(
         count: 0,
     };
     match take(&mut reader, &mut writer, offer, target, moved).await {
-        Ok((path, resumed_from)) => {
-            // The file is there, whatever becomes of the confirmation.
-            let _gone = pieces::write(&mut writer, Kind::Whole, &[], SILENCE).await;
-            end(&mut writer).await;
-            Ok(Taken {
-                path,
-                resumed_from,
-                came: reader.count,
-            })
-        }
+        Ok((path, resumed_from)) => Ok(Taken {
+            path,
+            resumed_from,
+            came: reader.count,
+        }),
         Err(error) => {
             pieces::stop(&mut writer, &error, SILENCE).await;
             Err(error)
         }
     }
+}
+
+/// Tells the giver that its file has landed, which is there whatever becomes of that.
+pub(crate) async fn confirm(stream: impl AsyncRead + AsyncWrite) {
+    let (_reader, mut writer) = split(stream);
+    let _gone = pieces::write(&mut writer, Kind::Whole, &[], SILENCE).await;
+    end(&mut writer).await;
 }
 
 /// Counts what is read.

@@ -240,3 +240,26 @@ fn hostile_peers_that_hold_every_place_hold_no_ping_up_and_others_are_told() {
     up.end().by(0);
     assert!(world.names("in").is_empty());
 }
+
+#[test]
+fn hostile_givers_that_stay_keep_no_file_from_being_told_of() {
+    let world = World::new();
+    let (up, text) = world.up(&["--json"]);
+    let ticket: Ticket = text.parse().unwrap();
+    let runtime = Runtime::new().unwrap();
+    let given = runtime.block_on(async {
+        let (endpoint, key) = endpoint();
+        let local = hydroid_core::identity::Hashname::of(&key, &ticket.space_id());
+        let line = endpoint.connect(local, &ticket).await.unwrap();
+        let mut stream = line.open_stream(&put_head(&ticket, "file")).await.unwrap();
+        stream.write_all(&pieces(b"data")).await.unwrap();
+        // From where on it is wanted, and that it is there; the end is not fetched, nor told.
+        stream.read_exact(&mut [0; 13 + 5]).await.unwrap();
+        (endpoint, stream)
+    });
+    up.signal(Signal::TERM);
+    let told = up.end().by(0).objects();
+    assert!(told.iter().any(|it| it["event"] == "received"), "{told:?}");
+    drop(given);
+    runtime.shutdown_timeout(Duration::from_secs(1));
+}

@@ -206,6 +206,16 @@ impl Running {
         }
     }
 
+    /// The next object of this event, which comes between others at times.
+    pub(crate) fn until(&mut self, event: &str) -> Value {
+        loop {
+            let object: Value = serde_json::from_str(&self.line()).unwrap();
+            if object["event"] == event {
+                return object;
+            }
+        }
+    }
+
     /// Waits until some bytes of stdout have come.
     pub(crate) fn some_bytes(&mut self) {
         let some = self
