@@ -130,12 +130,22 @@ impl Context {
         };
         let socket = self.with_home(|home| Ok(home.control()))?;
         match control::ask(&socket, &Ask::Status {}).await? {
-            Some(_here) if self.recording.is_some() => Err(Failure::usage(
-                "this goes through the `up` of this home, which has the switch: record that one",
-            )),
-            Some(_here) => Ok(Dialer::Up(socket)),
+            Some(_here) => self.check_unrecorded().map(|()| Dialer::Up(socket)),
             None => Err(refused),
         }
+    }
+
+    /// Sees that nothing is to be recorded, where the `up` of this home does what there is to record.
+    ///
+    /// # Errors
+    /// [`Failure`] of usage.
+    pub(crate) fn check_unrecorded(&self) -> Result<(), Failure> {
+        if self.recording.is_some() {
+            return Err(Failure::usage(
+                "this goes through the `up` of this home, which has the switch: record that one",
+            ));
+        }
+        Ok(())
     }
 
     fn start_alone(

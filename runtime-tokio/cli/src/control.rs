@@ -5,8 +5,10 @@ use std::{path::Path, time::Duration};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use tokio::io::{AsyncBufRead, AsyncWrite};
 
 use crate::{
+    chat::session::Session,
     exit::{Exit, Failure},
     node::Stream,
     relay::Relayed,
@@ -43,6 +45,11 @@ pub(crate) enum Ask {
         /// A name, or the first digits of a key or hashname.
         whom: String,
     },
+    /// Be what a chat in this space goes through. Nothing is told of one that you are not in.
+    Chat {
+        /// The id of the space, in hex.
+        space: String,
+    },
     /// Have a line to whom this ticket names, for a moment at least.
     Connect {
         /// The ticket.
@@ -72,6 +79,7 @@ impl Ask {
             | Self::Join { .. }
             | Self::Members { .. }
             | Self::Find { .. }
+            | Self::Chat { .. }
             | Self::Online { .. } => TOLD_WITHIN,
         }
     }
@@ -84,6 +92,8 @@ pub(crate) enum Reply {
     Value(Value),
     /// The answer, and a stream that the command has from now on.
     Stream(Value, Box<Stream>),
+    /// The answer, and a chat that the command has from now on.
+    Chat(Value, Box<Session>),
 }
 
 /// What it answers.
@@ -172,6 +182,28 @@ pub(crate) async fn ask(socket: &Path, ask: &Ask) -> Result<Option<Value>, Failu
     }
 }
 
+/// What a chat through `up` is read from, and written to.
+pub(crate) struct Wire {
+    pub(crate) reader: Box<dyn AsyncBufRead + Unpin + Send>,
+    pub(crate) writer: Box<dyn AsyncWrite + Unpin + Send>,
+}
+
+/// Asks the `up` that holds the home for a chat through it; `None` if none runs.
+///
+/// # Errors
+/// As [`ask`].
+pub(crate) async fn chat(socket: &Path, ask: &Ask) -> Result<Option<(Value, Wire)>, Failure> {
+    #[cfg(unix)]
+    {
+        unix::chat(socket, ask).await
+    }
+    #[cfg(not(unix))]
+    {
+        let _nobody_listens = (socket, ask);
+        Ok(None)
+    }
+}
+
 /// Asks the `up` that holds the home for a stream; `None` if none runs.
 ///
 /// # Errors
@@ -208,7 +240,7 @@ mod unix {
     };
 
     use super::{
-        ANSWERED_MAX, ASKED_WITHIN, Ask, CALLED_MAX, LINE_MAX, PATH_MAX, Reply, Told, silent,
+        ANSWERED_MAX, ASKED_WITHIN, Ask, CALLED_MAX, LINE_MAX, PATH_MAX, Reply, Told, Wire, silent,
     };
     use crate::{
         exit::Failure,
@@ -296,7 +328,7 @@ mod unix {
         let ask = serde_json::from_str::<Ask>(&line);
         // Whoever has a peer called may wait for long, and nobody else for him.
         let (place, call) = match &ask {
-            Ok(Ask::Connect { .. } | Ask::Stream { .. } | Ask::Find { .. }) => {
+            Ok(Ask::Connect { .. } | Ask::Stream { .. } | Ask::Chat { .. } | Ask::Find { .. }) => {
                 (None, calls.try_acquire_owned().ok())
             }
             Ok(
@@ -317,10 +349,11 @@ mod unix {
                 .unwrap_or_else(|_elapsed| Err(silent("it takes too long"))),
             Err(_unknown) => Err(Failure::usage("that means nothing to this version of up")),
         };
-        let (value, carried) = match reply {
-            Ok(Reply::Value(value)) => (Ok(value), None),
-            Ok(Reply::Stream(value, carried)) => (Ok(value), Some(carried)),
-            Err(failure) => (Err(failure), None),
+        let (value, carried, session) = match reply {
+            Ok(Reply::Value(value)) => (Ok(value), None, None),
+            Ok(Reply::Stream(value, carried)) => (Ok(value), Some(carried), None),
+            Ok(Reply::Chat(value, session)) => (Ok(value), None, Some(session)),
+            Err(failure) => (Err(failure), None, None),
         };
         let line = Told::of(value).line();
         timeout(ASKED_WITHIN, stream.write_all(line.as_bytes())).await??;
@@ -328,6 +361,9 @@ mod unix {
         if let Some(carried) = carried {
             let (reader, writer) = tokio::io::split(stream);
             let _told = relay::serve(*carried, reader, writer).await;
+        } else if let Some(session) = session {
+            let (reader, writer) = tokio::io::split(stream);
+            session.serve(BufReader::new(reader), writer).await?;
         }
         Ok(())
     }
@@ -355,6 +391,18 @@ mod unix {
             (value, Relayed::new(reader, writer))
         });
         Ok(carried)
+    }
+
+    pub(super) async fn chat(socket: &Path, ask: &Ask) -> Result<Option<(Value, Wire)>, Failure> {
+        let begun = talk(socket, ask).await?.map(|(value, socket)| {
+            let (reader, writer) = tokio::io::split(socket);
+            let wire = Wire {
+                reader: Box::new(BufReader::new(reader)),
+                writer: Box::new(writer),
+            };
+            (value, wire)
+        });
+        Ok(begun)
     }
 
     async fn talk(
@@ -402,6 +450,7 @@ mod unix {
                         | Ask::Members { .. }
                         | Ask::Find { .. }
                         | Ask::Online { .. }
+                        | Ask::Chat { .. }
                         | Ask::Connect { .. }
                         | Ask::Stream { .. } => Err(Failure::refused("not here")),
                     }

@@ -110,6 +110,19 @@ pub(crate) struct Member {
 }
 
 impl Member {
+    /// Somebody of whom nothing else is known.
+    pub(crate) fn named(key: PublicKey, name: &str) -> Self {
+        Self {
+            key,
+            name: Some(name.to_owned()).filter(|name| !name.is_empty()),
+            addresses: Vec::new(),
+            parent: None,
+            depth: None,
+            near: false,
+            placed: true,
+        }
+    }
+
     /// The name with the first digits of the key.
     pub(crate) fn shown(&self) -> String {
         shown(self.name.as_deref(), &self.key)

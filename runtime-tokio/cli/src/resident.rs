@@ -1,6 +1,9 @@
 //! A running `up` in its spaces: what commands ask over the control socket, who is there, what
 //! peers bring.
 
+mod following;
+mod seat;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -8,31 +11,27 @@ use std::{
 };
 
 use hydroid_core::{
-    identity::{
-        Admission, Hashname, PublicKey, Refusal, SecretKey, SpaceId, SpaceRef, Ticket, Token,
-    },
-    switch::{DownReason, LineEvent, LineId, Peer, SpaceEvent},
+    identity::{Admission, Hashname, PublicKey, SecretKey, SpaceId, SpaceRef, Ticket, Token},
+    switch::{LineId, Peer},
 };
 use serde_json::{Value, json};
 use tokio::{
     sync::Semaphore,
-    time::{Instant, sleep, sleep_until},
+    time::{Instant, sleep},
 };
 
+use self::seat::Seat;
 use crate::{
-    chat::room::Room,
-    company::{Change, Company},
+    chat::{room::Room, session::Session},
     context::Presences,
     control::{Ask, Reply},
     exit::{Exit, Failure},
-    gathering::{Gathering, Stand},
     home::Home,
     node::{self, Line, Node, Stream},
     output::{Level, Output, printable},
     presence::{Manner, Place, Presence},
     spaces::{self, in_home},
     transfer::heads::{Request, Why},
-    who::shown,
 };
 
 /// How long somebody who is meant may take to be found: it may be just coming.
@@ -68,7 +67,7 @@ pub(crate) struct Resident {
     /// The closed spaces that it is in.
     spaces: Mutex<BTreeSet<SpaceId>>,
     /// All spaces in whose trees it stands, by its hashname there.
-    gatherings: Mutex<BTreeMap<Hashname, Gathering>>,
+    seats: Mutex<BTreeMap<Hashname, Seat>>,
     lines: Mutex<BTreeMap<LineId, (Hashname, PublicKey)>>,
     doors: Semaphore,
 }
@@ -80,7 +79,7 @@ impl Resident {
             node,
             inhabitant,
             spaces: Mutex::default(),
-            gatherings: Mutex::default(),
+            seats: Mutex::default(),
             lines: Mutex::default(),
             doors: Semaphore::new(LET_IN_MAX),
         }
@@ -107,7 +106,7 @@ impl Resident {
         locked(presences).push(presence.clone());
         let local = presence.local();
         let room = Arc::new(Room::new(presence, secret.clone(), nick));
-        locked(&self.gatherings).insert(local, Gathering::new(room, Company::default()));
+        locked(&self.seats).insert(local, Seat::new(room));
         Ok(())
     }
 
@@ -122,7 +121,7 @@ impl Resident {
         let left: Vec<_> = locked(&self.spaces).difference(&wanted).copied().collect();
         for space in left {
             locked(&self.spaces).remove(&space);
-            locked(&self.gatherings).remove(&self.node.local(&space));
+            locked(&self.seats).remove(&self.node.local(&space));
             locked(&self.inhabitant.presences).retain(|presence| presence.id() != space);
             self.node.leave(&space);
         }
@@ -186,6 +185,7 @@ impl Resident {
                 self.call(&ticket, Duration::from_millis(within_ms)).await?;
                 Ok(Reply::Value(Value::Null))
             }
+            Ask::Chat { space } => Ok(self.seat_in(&space).unwrap_or(Reply::Value(Value::Null))),
             Ask::Status {}
             | Ask::Reload {}
             | Ask::Join { .. }
@@ -254,16 +254,33 @@ impl Resident {
                 Ok(presence.map_or(Value::Null, |presence| json!(presence.seen())))
             }
             Ask::Find { space, whom } => self.find(&space, &whom).await,
-            Ask::Connect { .. } | Ask::Stream { .. } => Err(Failure::failed("no question")),
+            Ask::Connect { .. } | Ask::Stream { .. } | Ask::Chat { .. } => {
+                Err(Failure::failed("no question"))
+            }
         }
     }
 
     /// Our part in the space of this id.
     fn presence(&self, space: &str) -> Option<Presence> {
-        let gatherings = locked(&self.gatherings);
-        let mut all = gatherings.values().map(|it| it.room().presence());
+        let seats = locked(&self.seats);
+        let mut all = seats.values().map(|it| it.room().presence());
         let found = all.find(|presence| presence.id().to_string() == space);
         found.cloned()
+    }
+
+    /// A chat that goes through us, in the space of this id.
+    fn seat_in(&self, space: &str) -> Option<Reply> {
+        let mut seats = locked(&self.seats);
+        let mut all = seats.values_mut();
+        let seat = all.find(|it| it.room().presence().id().to_string() == space)?;
+        let session: Session = seat.sit();
+        let presence = seat.room().presence();
+        let (key, addresses) = (self.node.key(), self.node.named_addresses());
+        let told = json!({
+            "key": key.to_string(), "name": self.inhabitant.manner.nick,
+            "ticket": presence.ticket(key, &addresses).to_string(),
+        });
+        Some(Reply::Chat(told, Box::new(session)))
     }
 
     /// A ticket to whom a text means; nothing if we are not in the space.
@@ -291,172 +308,18 @@ impl Resident {
 
     /// What is said in the space in which we have a line to this peer.
     pub(crate) fn room_of(&self, peer: &Peer) -> Option<Arc<Room>> {
-        let gatherings = locked(&self.gatherings);
-        let mut rooms = gatherings.values().map(Gathering::room);
-        let room = rooms.find(|room| room.presence().has(peer)).cloned();
-        drop(gatherings);
+        let mut seats = locked(&self.seats);
+        let mut all = seats.values_mut();
+        let seat = all.find(|seat| seat.room().presence().has(peer))?;
         // Whoever asks what was said is told what we were told, too.
-        room.inspect(|room| while room.hear().is_some() {})
+        seat.hear();
+        Some(Arc::clone(seat.room()))
     }
 
     /// What the spaces that we are in call a peer.
     pub(crate) fn name_of(&self, peer: &Peer) -> Option<String> {
         let room = self.room_of(peer)?;
         room.presence().member(&peer.key)?.name
-    }
-
-    /// Follows who is there and what peers bring, until the switch ends.
-    pub(crate) async fn watch(&self) {
-        loop {
-            let due = self.follow();
-            tokio::select! {
-                event = self.node.line_event() => match event {
-                    Some(event) => self.on_line(event),
-                    None => return,
-                },
-                event = self.node.space_event() => match event {
-                    Some(event) => self.on_space(&event),
-                    None => return,
-                },
-                there = self.node.space_news() => if !there {
-                    return;
-                },
-                () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {}
-            }
-        }
-    }
-
-    fn on_line(&self, event: LineEvent) {
-        match event {
-            LineEvent::Up {
-                line, local, peer, ..
-            } => {
-                locked(&self.lines).insert(line, (local, peer.key));
-                let text = format!("a line to {}", self.who(local, &peer.key));
-                self.output.log(Level::Info, &text);
-            }
-            LineEvent::Down { line, reason } => {
-                let Some((local, key)) = locked(&self.lines).remove(&line) else {
-                    return;
-                };
-                let text = format!("the line to {}: {reason}", self.who(local, &key));
-                self.output.log(Level::Info, &text);
-                if let DownReason::Refused(why) = reason {
-                    self.expelled(local, why, Some(key));
-                }
-            }
-            LineEvent::Moved { .. } | _ => {}
-        }
-    }
-
-    /// A member as it is shown.
-    fn who(&self, local: Hashname, key: &PublicKey) -> String {
-        let gatherings = locked(&self.gatherings);
-        let presence = gatherings
-            .get(&local)
-            .map(|it| it.room().presence().clone());
-        drop(gatherings);
-        let member = presence.and_then(|presence| presence.member(key));
-        shown(member.and_then(|member| member.name).as_deref(), key)
-    }
-
-    /// Takes note of what goes on in the spaces; when there may be more, if nothing happens before.
-    fn follow(&self) -> Option<Instant> {
-        let mut gatherings = locked(&self.gatherings);
-        for gathering in gatherings.values_mut() {
-            let room = Arc::clone(gathering.room());
-            // What is said goes on to those who come later.
-            while room.hear().is_some() {}
-            let space = room.presence().space();
-            for change in gathering.changes() {
-                self.on_change(space, &change);
-            }
-            if let Some(stand) = gathering.moved() {
-                self.on_moved(&room, &stand);
-            }
-            while let Some(member) = gathering.next_asked() {
-                let room = Arc::clone(&room);
-                tokio::spawn(async move { room.take_past(&member).await });
-            }
-        }
-        gatherings.values().filter_map(Gathering::due).min()
-    }
-
-    fn on_change(&self, space: &str, change: &Change) {
-        let (event, key, name, plain) = match change {
-            Change::Came(member) => {
-                let address = member.addresses.first();
-                let address = address.map(|at| format!(" at {at}")).unwrap_or_default();
-                let plain = format!("{} is in {space}{address}", member.shown());
-                ("came", member.key, member.name.clone(), plain)
-            }
-            Change::Went(key, name) => {
-                let plain = format!("{} went from {space}", shown(Some(name), key));
-                ("went", *key, Some(name.clone()), plain)
-            }
-            Change::Renamed(member, before) => {
-                let was = shown(Some(before), &member.key);
-                let plain = format!("{was} is {} now in {space}", member.shown());
-                ("renamed", member.key, member.name.clone(), plain)
-            }
-        };
-        let object = json!({
-            "event": event, "space": space, "key": key.to_string(), "name": name, "text": plain,
-        });
-        self.output.note(&plain, &object);
-    }
-
-    fn on_moved(&self, room: &Room, stand: &Stand) {
-        let space = room.presence().space();
-        let plain = match &stand.parent {
-            Some(parent) => {
-                let member = room.presence().member(parent);
-                let name = member.and_then(|member| member.name);
-                let above = shown(name.as_deref(), parent);
-                format!(
-                    "below {above} in the tree of {space}, depth {}",
-                    stand.depth
-                )
-            }
-            None if stand.company => format!("the root of the tree of {space}"),
-            None => format!("alone in {space}"),
-        };
-        let object = json!({
-            "event": "placed", "space": space, "depth": stand.depth, "text": plain,
-            "parent": stand.parent.map(|parent| parent.to_string()),
-        });
-        self.output.note(&plain, &object);
-    }
-
-    fn on_space(&self, event: &SpaceEvent) {
-        match event {
-            SpaceEvent::Renewed { local, version } => {
-                let name = self.name(*local);
-                let text = format!("{name} has a space document of version {version} now");
-                self.output.log(Level::Info, &text);
-            }
-            SpaceEvent::Expelled { local, why } => self.expelled(*local, *why, None),
-            _ => {}
-        }
-    }
-
-    /// Tells that we are out of a space: by its document, or by what a peer of ours there says,
-    /// who would not give the new document to somebody who is out.
-    fn expelled(&self, local: Hashname, why: Refusal, by: Option<PublicKey>) {
-        let name = self.name(local);
-        let says = by.map_or_else(String::new, |key| format!("{key} says: "));
-        let plain = format!("this identity is out of the space {name}: {says}{why}");
-        let object = json!({
-            "event": "expelled", "space": name, "code": why.code(), "text": why.to_string(),
-            "by": by.map(|key| key.to_string()),
-        });
-        self.output.note(&plain, &object);
-    }
-
-    /// The name of a space that we are in under this hashname.
-    fn name(&self, local: Hashname) -> String {
-        let admission = self.node.admission(local);
-        admission.map_or_else(|| local.to_string(), |one| one.space().name().to_owned())
     }
 }
 

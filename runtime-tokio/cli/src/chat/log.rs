@@ -20,7 +20,7 @@ type Mark = (u64, PublicKey, [u8; 16]);
 
 /// The lines of a space.
 #[derive(Debug, Default)]
-pub(super) struct Log {
+pub(crate) struct Log {
     last: BTreeMap<Mark, Line>,
     seen: BTreeSet<Mark>,
     /// Lines up to this time may have been seen and forgotten.
@@ -31,13 +31,13 @@ pub(super) struct Log {
 
 impl Log {
     /// The time for a line of ours: each has a later one, for that is what they are put in order by.
-    pub(super) fn next_ms(&mut self, now_ms: u64) -> u64 {
+    pub(crate) fn next_ms(&mut self, now_ms: u64) -> u64 {
         self.own_ms = now_ms.max(self.own_ms.saturating_add(1));
         self.own_ms
     }
 
     /// Takes a line in that was heard just now, or said here; false if it was seen before.
-    pub(super) fn hear(&mut self, line: &Line, now_ms: u64) -> bool {
+    pub(crate) fn hear(&mut self, line: &Line, now_ms: u64) -> bool {
         let keeps =
             line.wall_ms <= now_ms + AHEAD_MS && line.wall_ms.saturating_add(OLD_MS) >= now_ms;
         // By its time alone it could push out what others said, or be in the way of it for long.
@@ -48,7 +48,7 @@ impl Log {
     }
 
     /// Takes a line in that was told later; false if it was seen before, or may have been.
-    pub(super) fn learn(&mut self, line: &Line, now_ms: u64) -> bool {
+    pub(crate) fn learn(&mut self, line: &Line, now_ms: u64) -> bool {
         let forgotten = self.forgotten_ms.is_some_and(|ms| line.wall_ms <= ms);
         let old = line.wall_ms.saturating_add(OLD_MS) < now_ms;
         let ahead = line.wall_ms > now_ms + AHEAD_MS;
@@ -72,7 +72,7 @@ impl Log {
     }
 
     /// The last lines, the oldest first.
-    pub(super) fn last(&self) -> impl Iterator<Item = &Line> {
+    pub(crate) fn last(&self) -> impl Iterator<Item = &Line> {
         self.last.values()
     }
 }

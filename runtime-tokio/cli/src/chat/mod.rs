@@ -2,8 +2,10 @@
 //! seen; it never prints and never asks who is there.
 
 pub(crate) mod line;
-mod log;
+pub(crate) mod log;
+pub(crate) mod news;
 pub(crate) mod room;
+pub(crate) mod session;
 
 /// Bytes of the longest text of one line.
 pub(crate) const TEXT_MAX: usize = 4096;

@@ -137,13 +137,18 @@ impl Room {
         }
     }
 
+    /// What was said last, the oldest first.
+    pub(crate) fn last(&self) -> Vec<Line> {
+        locked(&self.log).last().cloned().collect()
+    }
+
     /// Tells a member what was said, who has asked for it by the head of this stream.
     pub(crate) async fn give_past(&self, mut stream: Stream) {
         let Ok(_turn) = self.givers.try_acquire() else {
             return node::turn_down(stream, Why::Busy, "too many ask at once").await;
         };
         let mut lines = String::new();
-        for line in locked(&self.log).last() {
+        for line in self.last() {
             lines.push_str(&line.record());
             lines.push('\n');
         }
@@ -194,7 +199,7 @@ impl Room {
 }
 
 /// The wall clock, in milliseconds since 1970.
-fn now_ms() -> u64 {
+pub(crate) fn now_ms() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
     since.map_or(0, |since| {
         u64::try_from(since.as_millis()).unwrap_or(u64::MAX)

@@ -1,6 +1,8 @@
 //! `hydroid chat`: what is typed reaches everybody in a space, and what they say is printed.
 
 mod talk;
+mod teller;
+mod through;
 mod voice;
 
 use std::sync::Arc;
@@ -10,6 +12,7 @@ use crate::{
     chat::room::Room,
     context::{Context, coming::nick},
     exit::Failure,
+    home::Home,
     input,
     offers::{Asks, Offers},
     output::Output,
@@ -20,10 +23,13 @@ use crate::{
 
 use self::{
     talk::Talk,
-    voice::{Voice, Voices},
+    teller::Teller,
+    through::Through,
+    voice::{There, Voices},
 };
 
-/// Talks until stdin ends, or for as long as it is not ended.
+/// Talks until stdin ends, or for as long as it is not ended: through the `up` of this home, where one
+/// runs and is in the space.
 ///
 /// # Errors
 /// [`Failure`] if it cannot begin, stdout takes nothing more, or nobody heard what was said.
@@ -31,6 +37,9 @@ pub(crate) async fn run(context: &Context, args: args::Chat) -> Result<(), Failu
     let output = context.output;
     let place = context.place()?;
     let nick = nick(args.name.as_deref())?;
+    if let Some(through) = Through::find(context, &place, &args).await? {
+        return through.run(context, args.stay).await;
+    }
     let (presence, secret) = context.come(place, &args.being, (Some(nick.clone()), true))?;
     let is_named = args.taking.into.is_some();
     let taker = Arc::new(Taker::new(output, args.taking.into, args.taking.max_bytes)?);
@@ -45,12 +54,13 @@ pub(crate) async fn run(context: &Context, args: args::Chat) -> Result<(), Failu
         args.taking.accept.unattended()
     };
     let offers = Offers::new(output, taker, accept, Asks::Commands);
-    let known = in_home(output, |home| home.known()).await?;
-    let voices = Voices::new(presence.clone(), known);
-    let voice = Voice::start(output);
+    let mut known = in_home(output, Home::known).await?;
+    known.insert(presence.node().key());
+    let voices = Voices::new(There::Own(presence.clone()), known);
+    let teller = Teller::start(output, voices);
     tell_begin(output, &presence, &nick, attended);
     let room = Arc::new(Room::new(presence, secret, nick));
-    Talk::new(output, room, (Arc::new(offers), voices), voice)
+    Talk::new(output, room, Arc::new(offers), teller)
         .run(attended, args.stay)
         .await
 }

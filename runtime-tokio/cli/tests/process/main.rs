@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, reason = "what fails here fails its test")]
 
 mod chat;
+mod chat_through;
 mod ends;
 mod folders;
 mod homes;

@@ -3,20 +3,19 @@
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use hydroid_core::identity::PublicKey;
-use serde_json::json;
 use tokio::{
     sync::mpsc,
     time::{Instant, sleep_until},
 };
 
-use super::voice::{Voice, Voices};
+use super::teller::{Command, Teller, Typed};
 use crate::{
     chat::{
         TEXT_MAX,
         line::Line,
         room::{Heard, Room, Said},
     },
-    company::{Change, Company},
+    company::Company,
     exit::{Exit, Failure},
     gathering::Gathering,
     input::{self, Input},
@@ -24,7 +23,6 @@ use crate::{
     offers::Offers,
     output::Output,
     presence::LOOK,
-    spaces::in_home,
     transfer::heads::{Request, Why},
     who::shown,
 };
@@ -35,9 +33,6 @@ const QUIET: Duration = Duration::from_millis(400);
 
 /// Lines that wait for others to be found.
 const HELD_MOST: usize = 64;
-
-/// Members who come so soon were there before us.
-const BEGINNING: Duration = Duration::from_secs(2);
 
 /// Streams of others that are served at once.
 const SERVED_MOST: usize = 64;
@@ -50,9 +45,7 @@ pub(super) struct Talk {
     output: Output,
     gathering: Gathering,
     offers: Arc<Offers>,
-    voices: Voices,
-    voice: Voice,
-    began: Instant,
+    teller: Teller,
     /// Until when what is typed waits for others; none once it goes out at once.
     holds: Option<Instant>,
     /// Lines of ours that are not on their way yet.
@@ -72,18 +65,15 @@ impl Talk {
     pub(super) fn new(
         output: Output,
         room: Arc<Room>,
-        (offers, voices): (Arc<Offers>, Voices),
-        voice: Voice,
+        offers: Arc<Offers>,
+        teller: Teller,
     ) -> Self {
-        let began = Instant::now();
         Self {
             output,
             gathering: Gathering::new(room, Company::default()),
             offers,
-            voices,
-            voice,
-            began,
-            holds: Some(began + LOOK),
+            holds: Some(teller.began + LOOK),
+            teller,
             unsaid: VecDeque::new(),
             said: 0,
             met: false,
@@ -104,6 +94,7 @@ impl Talk {
         self.input = Some(input::lines(TEXT_MAX));
         let room = Arc::clone(self.gathering.room());
         let node = room.presence().node();
+        let began = self.teller.began;
         while !self.is_over() {
             let due = self.due();
             let may_say =
@@ -124,8 +115,8 @@ impl Talk {
                     self.serve(stream);
                 }
                 Some((key, told)) = self.past.1.recv() => self.on_past(&key, told),
-                failure = self.voice.broken() => return Err(failure),
-                () = sleep_until(due.unwrap_or(self.began)), if due.is_some() => {}
+                failure = self.teller.broken() => return Err(failure),
+                () = sleep_until(due.unwrap_or(began)), if due.is_some() => {}
             }
             self.follow();
             self.hear();
@@ -147,7 +138,7 @@ impl Talk {
     }
 
     async fn end(self) -> Result<(), Failure> {
-        self.voice.finish().await?;
+        self.teller.finish().await?;
         let space = self.gathering.room().presence().space();
         if self.said > 0 && !self.met {
             return Err(Failure::new(
@@ -162,18 +153,12 @@ impl Talk {
 
     fn on_input(&mut self, input: Option<Input>) -> Result<(), Failure> {
         match input {
-            Some(Input::Line(text)) if self.attended && text.starts_with('/') => {
-                match text.strip_prefix("//") {
-                    Some(rest) => self.compose(&format!("/{rest}"))?,
-                    None => self.command(text.trim_end()),
-                }
-            }
-            Some(Input::Line(text)) if text.is_empty() => {}
-            Some(Input::Line(text)) => self.compose(&text)?,
-            Some(Input::Bad(why)) => {
-                let object = json!({ "event": "unsaid", "text": why });
-                self.output.note(&why, &object);
-            }
+            Some(Input::Line(text)) => match Typed::of(text, self.attended) {
+                Typed::Say(text) => self.compose(&text)?,
+                Typed::Command(command) => self.command(command),
+                Typed::Nothing => {}
+            },
+            Some(Input::Bad(why)) => self.teller.unsaid(&why),
             Some(Input::Broken(why)) => {
                 return Err(Failure::failed(format!("stdin cannot be read: {why}")));
             }
@@ -188,31 +173,14 @@ impl Talk {
         Ok(())
     }
 
-    fn command(&mut self, command: &str) {
-        let told = match command {
-            "/who" => {
-                let everybody = self.voices.everybody();
-                match &everybody[..] {
-                    [] => "nobody else is here".into(),
-                    all => format!("here: {}", all.join(", ")),
-                }
+    fn command(&mut self, command: Command) {
+        match command {
+            Command::Answer(yes) if self.offers.answer(yes) => {}
+            Command::Quit => (self.input, self.stay) = (None, false),
+            Command::Who | Command::Answer(_) | Command::Help | Command::Unknown => {
+                self.teller.help(command);
             }
-            "/accept" | "/refuse" if self.offers.answer(command == "/accept") => return,
-            "/accept" | "/refuse" => "nothing is offered".into(),
-            "/quit" => {
-                (self.input, self.stay) = (None, false);
-                return;
-            }
-            "/help" => "/who is here; /accept or /refuse what is offered; /quit; // begins a line \
-                        with one /"
-                .into(),
-            _ => {
-                "there is no such command: /help tells which there are, // begins a line with one /"
-                    .to_owned()
-            }
-        };
-        self.output
-            .note(&told, &json!({ "event": "told", "text": told }));
+        }
     }
 
     /// Says what waits, once there is somebody to hear it.
@@ -240,36 +208,19 @@ impl Talk {
     fn hear(&mut self) {
         while let Some(heard) = self.gathering.room().hear() {
             match heard {
-                Heard::Line(line) => self.print(&line, false),
-                Heard::Gap(key, lines) => {
-                    let who = shown(None, &key);
-                    let plain = format!("{lines} lines of {who} are lost");
-                    let object = json!({
-                        "event": "gap", "key": key.to_string(), "lines": lines, "text": plain,
-                    });
-                    self.output.note(&plain, &object);
-                }
+                Heard::Line(line) => self.teller.line(&line, false),
+                Heard::Gap(key, lines) => self.teller.gap(&key, lines),
             }
-        }
-    }
-
-    fn print(&mut self, line: &Line, past: bool) {
-        let (plain, object) = self.voices.line(line, past);
-        if let Some(missed) = self.voice.print(plain, object) {
-            let text = format!("{missed} lines are not shown: nobody read what was printed");
-            let object = json!({ "event": "missed", "lines": missed, "text": text });
-            self.output.note(&text, &object);
         }
     }
 
     /// Takes note of who is there.
     fn follow(&mut self) {
         for change in self.gathering.changes() {
-            let (plain, object) = self.told(&change);
-            self.output.note(&plain, &object);
+            self.teller.change(&change);
             // Others may be found in the next moment, or not at all.
             let quiet = Instant::now() + QUIET;
-            self.holds = self.holds.map(|_| quiet.min(self.began + LOOK));
+            self.holds = self.holds.map(|_| quiet.min(self.teller.began + LOOK));
         }
         self.met |= !self.gathering.room().presence().links().is_empty();
         // Whoever only says something and goes has no use for what was said before; whether that is
@@ -278,16 +229,7 @@ impl Talk {
         if listens || (self.input.is_some() && self.holds.is_none()) {
             self.ask_past();
         }
-        let fresh = self.voices.fresh();
-        if !fresh.is_empty() {
-            let output = self.output;
-            tokio::spawn(async move {
-                if let Err(failure) = in_home(output, move |home| home.remember(&fresh)).await {
-                    let text = format!("whom you met is not remembered: {failure}");
-                    output.note(&text, &json!({ "event": "unkept", "text": text }));
-                }
-            });
-        }
+        self.teller.remember();
     }
 
     fn ask_past(&mut self) {
@@ -315,44 +257,10 @@ impl Talk {
         if lines.is_empty() {
             return;
         }
-        let text = match lines.len() {
-            1 => "one line from before:".into(),
-            many => format!("{many} lines from before:"),
-        };
-        let object = json!({ "event": "past", "lines": lines.len(), "from": key.to_string() });
-        self.output.note(&text, &object);
+        self.teller.past(lines.len(), key);
         for line in lines {
-            self.print(&line, true);
+            self.teller.line(&line, true);
         }
-    }
-
-    fn told(&mut self, change: &Change) -> (String, serde_json::Value) {
-        let (event, key, name, plain) = match change {
-            Change::Came(member) => {
-                let name = member.name.clone().unwrap_or_default();
-                let who = self.voices.meet(&member.key, &name);
-                let early = self.began.elapsed() < BEGINNING;
-                let words = if early { "is here" } else { "came" };
-                ("came", member.key, name, format!("{who} {words}"))
-            }
-            Change::Went(key, name) => {
-                let who = self.voices.label(key, name);
-                ("went", *key, name.clone(), format!("{who} went"))
-            }
-            Change::Renamed(member, before) => {
-                let name = member.name.clone().unwrap_or_default();
-                let (was, is) = (
-                    self.voices.label(&member.key, before),
-                    self.voices.label(&member.key, &name),
-                );
-                ("renamed", member.key, name, format!("{was} is {is} now"))
-            }
-        };
-        let object = json!({
-            "event": event, "key": key.to_string(), "name": name, "text": plain,
-            "stranger": self.voices.is_stranger(&key),
-        });
-        (plain, object)
     }
 
     /// Answers a stream of somebody else's.
@@ -363,7 +271,7 @@ impl Talk {
         };
         let room = Arc::clone(self.gathering.room());
         let offers = Arc::clone(&self.offers);
-        let is_stranger = self.voices.is_stranger(&stream.peer().key);
+        let is_stranger = self.teller.is_stranger(&stream.peer().key);
         tokio::spawn(async move {
             let _turn = turn;
             let is_member = room.presence().has(&stream.peer());

@@ -8,6 +8,7 @@ use tokio::{sync::mpsc, task::JoinHandle};
 
 use crate::{
     chat::line::Line,
+    company::Change,
     exit::Failure,
     output::Output,
     presence::Presence,
@@ -79,10 +80,58 @@ fn ended(printed: Result<Result<(), Failure>, tokio::task::JoinError>) -> Failur
     }
 }
 
+/// Who is there.
+#[derive(Debug)]
+pub(super) enum There {
+    /// As our own switch sees it.
+    Own(Presence),
+    /// As the `up` tells that the chat goes through.
+    Told {
+        closed: bool,
+        members: BTreeMap<PublicKey, String>,
+    },
+}
+
+impl There {
+    /// True if an operator has let everybody in who is there.
+    fn is_closed(&self) -> bool {
+        match self {
+            Self::Own(presence) => presence.is_closed(),
+            Self::Told { closed, .. } => *closed,
+        }
+    }
+
+    /// Everybody else, and the names.
+    fn names(&self) -> BTreeMap<PublicKey, String> {
+        match self {
+            Self::Own(presence) => {
+                let all = presence.members().into_iter();
+                all.map(|it| (it.key, it.name.unwrap_or_default()))
+                    .collect()
+            }
+            Self::Told { members, .. } => members.clone(),
+        }
+    }
+
+    /// Takes in what is told.
+    fn on_change(&mut self, change: &Change) {
+        let Self::Told { members, .. } = self else {
+            return;
+        };
+        match change {
+            Change::Came(member) | Change::Renamed(member, _) => {
+                let name = member.name.clone().unwrap_or_default();
+                members.insert(member.key, name);
+            }
+            Change::Went(key, _) => _ = members.remove(key),
+        }
+    }
+}
+
 /// Whose a voice is: how members are shown here, and which of them are strangers.
 #[derive(Debug)]
 pub(super) struct Voices {
-    presence: Presence,
+    there: There,
     /// The keys that this home had met before.
     known: BTreeSet<PublicKey>,
     /// Those met since, until they are remembered.
@@ -91,14 +140,19 @@ pub(super) struct Voices {
 }
 
 impl Voices {
-    pub(super) fn new(presence: Presence, mut known: BTreeSet<PublicKey>) -> Self {
-        known.insert(presence.node().key());
+    /// `known` are the keys that this home had met before, ours too.
+    pub(super) const fn new(there: There, known: BTreeSet<PublicKey>) -> Self {
         Self {
-            presence,
+            there,
             known,
             met: BTreeSet::new(),
             fresh: Vec::new(),
         }
+    }
+
+    /// Takes in who came and who went.
+    pub(super) fn on_change(&mut self, change: &Change) {
+        self.there.on_change(change);
     }
 
     /// A member as it is shown, who is met by this.
@@ -116,20 +170,19 @@ impl Voices {
 
     /// True if this home had not met the key before.
     pub(super) fn is_stranger(&self, key: &PublicKey) -> bool {
-        !self.presence.is_closed() && !self.known.contains(key)
+        !self.there.is_closed() && !self.known.contains(key)
     }
 
     /// A member as it is shown.
     pub(super) fn label(&self, key: &PublicKey, name: &str) -> String {
-        if !self.presence.is_closed() {
+        if !self.there.is_closed() {
             let mark = if self.is_stranger(key) { "?" } else { "" };
             return format!("{}{mark}", shown(Some(name), key));
         }
         // An operator has let everybody in, but two may bear one name.
-        let members = self.presence.members();
-        let bears = |member: &&crate::presence::Member| member.name.as_deref() == Some(name);
-        let others = members.iter().filter(bears).filter(|it| it.key != *key);
-        if name.is_empty() || others.count() > 0 {
+        let names = self.there.names();
+        let others = names.iter().filter(|(other, _)| *other != key);
+        if name.is_empty() || others.filter(|(_, other)| *other == name).count() > 0 {
             return shown(Some(name), key);
         }
         visible(name).replace(':', "_")
@@ -147,13 +200,12 @@ impl Voices {
         (plain, object)
     }
 
-    /// How many bear each name that more than one bears.
+    /// Everybody else, as they are shown.
     pub(super) fn everybody(&self) -> Vec<String> {
-        let mut all = BTreeMap::new();
-        for member in self.presence.members() {
-            let name = member.name.unwrap_or_default();
-            all.insert(member.key, self.label(&member.key, &name));
-        }
-        all.into_values().collect()
+        let names = self.there.names();
+        names
+            .iter()
+            .map(|(key, name)| self.label(key, name))
+            .collect()
     }
 }
