@@ -170,7 +170,7 @@ impl Offers {
                 }
             }
         }
-        self.taker.take(stream, file).await;
+        self.taker.take(stream, file, Some(who)).await;
     }
 
     /// Asks, and waits for the answer; with the number of the question, if it was one.

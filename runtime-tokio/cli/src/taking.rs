@@ -96,8 +96,8 @@ impl Taker {
         Ok(offer)
     }
 
-    /// Takes a file, and tells how it went.
-    pub(crate) async fn take(&self, mut stream: Stream, file: Announced) {
+    /// Takes a file, and tells how it went; `who` brings it, as far as that is known.
+    pub(crate) async fn take(&self, mut stream: Stream, file: Announced, who: Option<String>) {
         let (offer, landing) = match self.prepare(file) {
             Ok(prepared) => prepared,
             Err((why, tell, sentence)) => {
@@ -119,7 +119,8 @@ impl Taker {
         match taken {
             Ok(taken) => {
                 // First this: whoever was told that its file is here may end us at once.
-                self.took(&offer, taken, stream.peer().hashname, time);
+                let from = (stream.peer().hashname, who);
+                self.took(&offer, taken, from, time);
                 confirm(&mut stream).await;
             }
             Err(error) => self.missed(&Failure::from(error).sentence),
@@ -128,10 +129,17 @@ impl Taker {
     }
 
     /// Tells that a file was taken.
-    fn took(&self, offer: &Offer, taken: Taken, peer: Hashname, time: Duration) {
+    fn took(
+        &self,
+        offer: &Offer,
+        taken: Taken,
+        (peer, who): (Hashname, Option<String>),
+        time: Duration,
+    ) {
+        let from = who.unwrap_or_else(|| peer.to_string());
         let path = taken.path.expect("a landing has a path");
         let plain = format!(
-            "received {}{} from {peer} in {}, {}, BLAKE3 {}",
+            "received {}{} from {from} in {}, {}, BLAKE3 {}",
             path.display(),
             figures::resumed(taken.resumed_from),
             figures::seconds(time),

@@ -25,6 +25,7 @@ use crate::{
     spaces::in_home,
     taking::Taker,
     transfer::heads::{Announced, Request, Why, shows},
+    who::shown,
 };
 
 /// Bytes of an answer to a question that are looked at.
@@ -199,7 +200,9 @@ async fn serve(host: Arc<Host>, node: &Node) -> Result<(), Failure> {
                 };
                 if taken.len() < TAKEN_MAX {
                     let host = Arc::clone(&host);
-                    taken.spawn(async move { host.offers.taker().take(stream, file).await });
+                    let name = host.resident.name_of(&stream.peer());
+                    let who = name.map(|name| shown(Some(&name), &stream.peer().key));
+                    taken.spawn(async move { host.offers.taker().take(stream, file, who).await });
                 } else {
                     host.offers.taker().missed(node::BUSY);
                     node::turn_down(stream, Why::Busy, node::BUSY).await;

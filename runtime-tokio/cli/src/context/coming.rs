@@ -142,6 +142,11 @@ impl Context {
                 shown,
             });
         }
+        if text.trim().is_empty() {
+            return Err(Failure::usage(
+                "nobody is named: give a ticket, a name, or the first digits of a key",
+            ));
+        }
         let place = self.place()?;
         if let Some(home) = Home::open_if_there()? {
             let ask = Ask::Find {

@@ -68,6 +68,7 @@ fn chat_goes_through_the_up_of_its_home() {
     assert_eq!(bob.texts_until("again"), ["again"]);
     anna.say("heard");
     assert_eq!(again.texts_until("heard"), ["heard"]);
+    assert_eq!(bob.texts_until("heard"), ["heard"]);
     // The longest line there is, of what takes most room on the way.
     let longest = "\u{1}".repeat(4096);
     anna.say(&longest);

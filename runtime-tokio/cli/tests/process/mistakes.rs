@@ -18,6 +18,7 @@ fn mistakes_on_the_command_line_are_usage() {
     assert_eq!(wrong.objects()[0]["code"], 2);
     let missing = world.run(&["recv", "--json"]).by_saying(2, "<TICKET>");
     assert!(missing.text().contains("<TICKET>"));
+    world.run(&["ping", " "]).by_saying(2, "nobody is named");
     let mut loud = world.command(&["id"]);
     loud.env("HYDROID_LOG", "loud");
     crate::running::Running::start(loud)

@@ -155,7 +155,8 @@ fn offers_to_an_up_are_asked_at_its_terminal() {
         up.enter("y");
         offered.join().unwrap().by(0);
     });
-    up.until("received ");
+    let received = up.until(", BLAKE3 ");
+    assert!(received.contains("big.iso from bob~"), "{received}");
     assert!(fs::read(one.path("in/big.iso")).unwrap() == fs::read(file).unwrap());
 }
 
