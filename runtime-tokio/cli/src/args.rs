@@ -194,7 +194,11 @@ alone, the key is. A ? behind it says that this home has not met the key before.
 
 Where stdin is a terminal, /who, /accept, /refuse, /help and /quit are commands, and // begins a line
 with one /. Where it is not, every line is said as it is, and at its end the chat is left once all is
-delivered, with exit code 3 if nobody was there to hear it.";
+delivered, with exit code 3 if nobody was there to hear it.
+
+Where an `up` of this home runs and is in the space, the chat goes through it, as this home's identity,
+and as often as it is started. That one tells what was said to whoever comes later, and asks what becomes
+of files.";
 
 /// `hydroid chat`.
 #[derive(Args, Debug)]

@@ -80,12 +80,6 @@ impl Company {
         changes
     }
 
-    /// Those who were told of as being there.
-    pub(crate) fn told(&self) -> impl Iterator<Item = (PublicKey, &str)> {
-        let told = self.known.iter();
-        told.filter_map(|(key, known)| Some((*key, known.told.as_deref()?)))
-    }
-
     /// When there will be something to tell, if nobody comes before.
     pub(crate) fn due(&self) -> Option<Instant> {
         let away = self.known.values().filter_map(|known| known.away);

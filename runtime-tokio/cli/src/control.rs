@@ -79,8 +79,8 @@ impl Ask {
             | Self::Join { .. }
             | Self::Members { .. }
             | Self::Find { .. }
-            | Self::Chat { .. }
             | Self::Online { .. } => TOLD_WITHIN,
+            Self::Chat { .. } => BEGUN_WITHIN,
         }
     }
 }
@@ -166,6 +166,12 @@ const PATH_MAX: usize = 100;
 /// Commands that have a peer called at once, or a stream of `up`.
 const CALLED_MAX: usize = 64;
 
+/// Chats that go through one `up`.
+const CHATS_MAX: usize = 64;
+
+/// How long `up` may take to begin a chat: it has nothing to wait for.
+const BEGUN_WITHIN: Duration = Duration::from_secs(10);
+
 /// Asks the `up` that holds the home; `None` if none runs.
 ///
 /// # Errors
@@ -240,7 +246,8 @@ mod unix {
     };
 
     use super::{
-        ANSWERED_MAX, ASKED_WITHIN, Ask, CALLED_MAX, LINE_MAX, PATH_MAX, Reply, Told, Wire, silent,
+        ANSWERED_MAX, ASKED_WITHIN, Ask, CALLED_MAX, CHATS_MAX, LINE_MAX, PATH_MAX, Reply, Told,
+        Wire, silent,
     };
     use crate::{
         exit::Failure,
@@ -280,6 +287,7 @@ mod unix {
             let answer = Arc::new(answer);
             let places = Arc::new(Semaphore::new(ANSWERED_MAX));
             let calls = Arc::new(Semaphore::new(CALLED_MAX));
+            let chats = Arc::new(Semaphore::new(CHATS_MAX));
             loop {
                 let place = Arc::clone(&places).acquire_owned().await;
                 let place = place.expect("nobody closes the semaphore");
@@ -288,7 +296,8 @@ mod unix {
                     sleep(ASKED_WITHIN).await;
                     continue;
                 };
-                let (answer, calls) = (Arc::clone(&answer), Arc::clone(&calls));
+                let answer = Arc::clone(&answer);
+                let calls = [Arc::clone(&calls), Arc::clone(&chats)];
                 tokio::spawn(async move {
                     let _gone = answer_one(stream, place, calls, |ask| answer(ask)).await;
                 });
@@ -317,7 +326,7 @@ mod unix {
     async fn answer_one<A>(
         stream: UnixStream,
         place: OwnedSemaphorePermit,
-        calls: Arc<Semaphore>,
+        [calls, chats]: [Arc<Semaphore>; 2],
         answer: impl FnOnce(Ask) -> A,
     ) -> io::Result<()>
     where
@@ -327,9 +336,14 @@ mod unix {
         let line = timeout(ASKED_WITHIN, read_line(&mut stream)).await??;
         let ask = serde_json::from_str::<Ask>(&line);
         // Whoever has a peer called may wait for long, and nobody else for him.
+        let mut busy = "the `up` of this home calls too many peers at once".to_owned();
         let (place, call) = match &ask {
-            Ok(Ask::Connect { .. } | Ask::Stream { .. } | Ask::Chat { .. } | Ask::Find { .. }) => {
+            Ok(Ask::Connect { .. } | Ask::Stream { .. } | Ask::Find { .. }) => {
                 (None, calls.try_acquire_owned().ok())
+            }
+            Ok(Ask::Chat { .. }) => {
+                busy = format!("{CHATS_MAX} chats go through the `up` of this home already");
+                (None, chats.try_acquire_owned().ok())
             }
             Ok(
                 Ask::Status {}
@@ -341,9 +355,7 @@ mod unix {
             | Err(_) => (Some(place), None),
         };
         let reply = match ask {
-            Ok(_) if place.is_none() && call.is_none() => Err(Failure::failed(
-                "the `up` of this home calls too many peers at once",
-            )),
+            Ok(_) if place.is_none() && call.is_none() => Err(Failure::failed(busy)),
             Ok(ask) => timeout(ask.within(), answer(ask))
                 .await
                 .unwrap_or_else(|_elapsed| Err(silent("it takes too long"))),

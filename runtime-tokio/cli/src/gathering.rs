@@ -66,11 +66,6 @@ impl Gathering {
         self.company.changes(now)
     }
 
-    /// Those who were told of as being there, and their names.
-    pub(crate) fn there(&self) -> impl Iterator<Item = (PublicKey, &str)> {
-        self.company.told()
-    }
-
     /// Where we stand, if that is somewhere else than it was last.
     pub(crate) fn moved(&mut self) -> Option<Stand> {
         let standing = self.room.presence().standing();

@@ -71,9 +71,10 @@ impl Log {
         true
     }
 
-    /// The last lines, the oldest first.
-    pub(crate) fn last(&self) -> impl Iterator<Item = &Line> {
-        self.last.values()
+    /// The last lines, the oldest first, as far as anybody wants them that are so old.
+    pub(crate) fn last(&self, now_ms: u64) -> impl Iterator<Item = &Line> {
+        let all = self.last.values();
+        all.filter(move |line| line.wall_ms.saturating_add(OLD_MS) >= now_ms)
     }
 }
 
@@ -100,8 +101,11 @@ mod tests {
             assert!(log.hear(&line(NOW + n, n), NOW));
             assert!(!log.hear(&line(NOW + n, n), NOW) && !log.learn(&line(NOW + n, n), NOW));
         }
-        let times: Vec<_> = log.last().map(|line| line.wall_ms).collect();
+        let times: Vec<_> = log.last(NOW).map(|line| line.wall_ms).collect();
         assert_eq!(times, (NOW + 50..NOW + 150).collect::<Vec<_>>());
+        // Nobody takes what is older than a day.
+        assert_eq!(log.last(NOW + OLD_MS + 100).count(), 50);
+        assert_eq!(log.last(NOW + OLD_MS + 150).count(), 0);
     }
 
     #[test]
@@ -122,6 +126,6 @@ mod tests {
             // What is heard was said, whatever its speaker's clock shows.
             assert!(log.hear(&line(wall_ms, 1), NOW), "{wall_ms}");
         }
-        assert_eq!(log.last().count(), 0);
+        assert_eq!(log.last(NOW).count(), 0);
     }
 }

@@ -41,10 +41,15 @@ pub(crate) enum News {
         name: String,
         before: String,
     },
-    /// What was said first of what was not answered yet is on its way; true if there is anybody.
-    Said { met: bool },
-    /// So much was to be told that it was not waited for.
+    /// What was said first of what was not answered yet is on its way: its record, and whether there
+    /// is anybody to hear it.
+    Said { record: String, met: bool },
+    /// So much was to be told that it was not waited for; what may have changed meanwhile comes next.
     Missed { news: u64 },
+    /// Those who are there, and nobody else: keys and names.
+    There { members: Vec<(String, String)> },
+    /// A sentence for whoever sits there.
+    Told { text: String },
     /// There will be nothing more.
     Ended { sentence: String, code: u8 },
 }
@@ -120,6 +125,8 @@ impl News {
             | Self::Gap { .. }
             | Self::Said { .. }
             | Self::Missed { .. }
+            | Self::There { .. }
+            | Self::Told { .. }
             | Self::Ended { .. } => None,
         }
     }

@@ -139,7 +139,7 @@ impl Room {
 
     /// What was said last, the oldest first.
     pub(crate) fn last(&self) -> Vec<Line> {
-        locked(&self.log).last().cloned().collect()
+        locked(&self.log).last(now_ms()).cloned().collect()
     }
 
     /// Tells a member what was said, who has asked for it by the head of this stream.

@@ -1,7 +1,13 @@
 //! A chat that goes through a running `up`: it is told what is said there and who is there, and says
 //! what it is given.
 
-use std::{io, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    io,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use hydroid_core::identity::PublicKey;
 
 use tokio::{
     io::{AsyncBufRead, AsyncBufReadExt as _, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _},
@@ -15,9 +21,9 @@ use super::{
     TEXT_MAX,
     line::Line,
     news::{NEWS_MAX, News, Say},
-    room::{Room, Said},
+    room::{Heard, Room, Said},
 };
-use crate::exit::Failure;
+use crate::{company::Change, exit::Failure};
 
 /// News that wait for a chat that does not fetch them.
 const WAITING: usize = 1024;
@@ -25,12 +31,18 @@ const WAITING: usize = 1024;
 /// By whom news were made, if by a chat, and what they are.
 type Post = (u64, News);
 
+/// Those who were told of as being there, and their names.
+type There = Arc<Mutex<BTreeMap<PublicKey, String>>>;
+
 /// What chats that go through us are told, in one space.
 #[derive(Debug)]
 pub(crate) struct Desk {
     posts: broadcast::Sender<Post>,
     moved: watch::Sender<()>,
     chats: u64,
+    there: There,
+    /// Why we may be out of the space, and who says so.
+    out: Option<String>,
 }
 
 /// One of these chats.
@@ -39,6 +51,7 @@ pub(crate) struct Session {
     room: Arc<Room>,
     number: u64,
     first: Vec<News>,
+    there: There,
     posts: broadcast::Receiver<Post>,
     others: broadcast::WeakSender<Post>,
     moved: watch::Receiver<()>,
@@ -50,12 +63,41 @@ impl Desk {
             posts: broadcast::Sender::new(WAITING),
             moved: watch::Sender::new(()),
             chats: 0,
+            there: There::default(),
+            out: None,
         }
     }
 
-    /// Tells every chat.
-    pub(crate) fn tell(&self, news: News) {
-        let _nobody = self.posts.send((0, news));
+    /// Tells every chat what was heard.
+    pub(crate) fn heard(&self, heard: &Heard) {
+        if self.posts.receiver_count() > 0 {
+            let _nobody = self.posts.send((0, News::of_heard(heard)));
+        }
+    }
+
+    /// Tells every chat, now and later, who came and who went.
+    pub(crate) fn change(&self, change: &Change) {
+        let mut there = locked(&self.there);
+        match change {
+            Change::Came(member) | Change::Renamed(member, _) => {
+                there.insert(member.key, member.name.clone().unwrap_or_default());
+            }
+            Change::Went(key, _) => _ = there.remove(key),
+        }
+        // Whoever looks who is there after it has missed this sees it.
+        drop(there);
+        let _nobody = self.posts.send((0, News::of_change(change)));
+    }
+
+    /// Tells every chat, now and later, that we are out of the space, as somebody says.
+    pub(crate) fn is_out(&mut self, text: String) {
+        let _nobody = self.posts.send((0, News::Told { text: text.clone() }));
+        self.out = Some(text);
+    }
+
+    /// Somebody there has let us in.
+    pub(crate) fn is_in(&mut self) {
+        self.out = None;
     }
 
     /// Something happened in the tree: what found no room before may find some.
@@ -72,14 +114,20 @@ impl Desk {
     }
 
     /// One more chat, which begins with those who are there and with what was said.
-    pub(crate) fn sit(&mut self, room: &Arc<Room>, there: Vec<News>) -> Session {
+    pub(crate) fn sit(&mut self, room: &Arc<Room>) -> Session {
         self.chats += 1;
+        // Before it is looked what was said: what is said now is in both, and is told once for all
+        // that; the other way round it could be in neither.
+        let posts = self.posts.subscribe();
+        let out = self.out.clone().map(|text| News::Told { text });
         let past = News::of_past(&room.last(), &room.presence().node().key());
+        let first = out.into_iter().chain([there(&self.there)]).chain(past);
         Session {
             room: Arc::clone(room),
             number: self.chats,
-            first: there.into_iter().chain(past).collect(),
-            posts: self.posts.subscribe(),
+            first: first.collect(),
+            there: Arc::clone(&self.there),
+            posts,
             others: self.posts.downgrade(),
             moved: self.moved.subscribe(),
         }
@@ -106,8 +154,12 @@ impl Session {
             let news = tokio::select! {
                 // What was read of a line before something else happened stays in `asked`.
                 read = reader.read_until(b'\n', &mut asked), if unsaid.is_none() => {
-                    if read? == 0 || asked.last() != Some(&b'\n') {
+                    if read? == 0 {
                         return Ok(());
+                    }
+                    if asked.last() != Some(&b'\n') {
+                        let failure = Failure::usage("the line has no end, or is too long");
+                        return end(&mut writer, failure).await;
                     }
                     reader.set_limit(NEWS_MAX);
                     match self.compose(&std::mem::take(&mut asked)) {
@@ -129,6 +181,10 @@ impl Session {
             };
             if let Some(news) = news {
                 write(&mut writer, &news).await?;
+                if let News::Missed { .. } = news {
+                    let there = there(&self.there);
+                    write(&mut writer, &there).await?;
+                }
             }
             let Some(line) = &unsaid else {
                 continue;
@@ -136,9 +192,10 @@ impl Session {
             match self.say(line) {
                 Ok(Said::Blocked) => {}
                 Ok(Said::Sent) => {
-                    unsaid = None;
                     let met = !self.room.presence().links().is_empty();
-                    write(&mut writer, &News::Said { met }).await?;
+                    let record = line.record();
+                    write(&mut writer, &News::Said { record, met }).await?;
+                    unsaid = None;
                 }
                 Err(failure) => return end(&mut writer, failure).await,
             }
@@ -163,6 +220,20 @@ impl Session {
         }
         Ok(said)
     }
+}
+
+fn there(there: &There) -> News {
+    let members = locked(there);
+    let members = members
+        .iter()
+        .map(|(key, name)| (key.to_string(), name.clone()));
+    News::There {
+        members: members.collect(),
+    }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 async fn end(writer: &mut (impl AsyncWrite + Unpin), failure: Failure) -> io::Result<()> {

@@ -68,12 +68,7 @@ pub(crate) async fn run(context: &Context, args: args::Chat) -> Result<(), Failu
 fn tell_begin(output: Output, presence: &Presence, nick: &str, attended: bool) {
     let (key, space) = (presence.node().key(), presence.space());
     let me = crate::who::shown(Some(nick), &key);
-    let who_may = if presence.is_closed() {
-        "its members"
-    } else {
-        "anybody who knows its name can be here"
-    };
-    let help = if attended { "; /help tells more" } else { "" };
+    let (who_may, help) = (who_may(presence.is_closed()), help(attended));
     let plain = format!("you are {me} in the space {space}: {who_may}{help}");
     let addresses = presence.node().named_addresses();
     let ticket = presence.ticket(key, &addresses).to_string();
@@ -86,4 +81,17 @@ fn tell_begin(output: Output, presence: &Presence, nick: &str, attended: bool) {
         crate::output::Level::Info,
         &format!("your ticket here: {ticket}"),
     );
+}
+
+/// Who may be in a space that is closed, or is not.
+const fn who_may(closed: bool) -> &'static str {
+    if closed {
+        "its members"
+    } else {
+        "anybody who knows its name can be here"
+    }
+}
+
+const fn help(attended: bool) -> &'static str {
+    if attended { "; /help tells more" } else { "" }
 }

@@ -40,6 +40,9 @@ impl Resident {
                 line, local, peer, ..
             } => {
                 locked(&self.lines).insert(line, (local, peer.key));
+                if let Some(seat) = locked(&self.seats).get_mut(&local) {
+                    seat.is_out(None);
+                }
                 let text = format!("a line to {}", self.who(local, &peer.key));
                 self.output.log(Level::Info, &text);
             }
@@ -153,6 +156,9 @@ impl Resident {
             "by": by.map(|key| key.to_string()),
         });
         self.output.note(&plain, &object);
+        if let Some(seat) = locked(&self.seats).get_mut(&local) {
+            seat.is_out(Some(plain));
+        }
     }
 
     /// The name of a space that we are in under this hashname.

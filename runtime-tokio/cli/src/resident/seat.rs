@@ -37,7 +37,7 @@ impl Seat {
     /// Hears what was said, for those who come later and for the chats.
     pub(super) fn hear(&self) {
         while let Some(heard) = self.room().hear() {
-            self.desk.tell(News::of_heard(&heard));
+            self.desk.heard(&heard);
         }
         self.desk.moved();
     }
@@ -46,7 +46,7 @@ impl Seat {
     pub(super) fn changes(&mut self) -> Vec<Change> {
         let changes = self.gathering.changes();
         for change in &changes {
-            self.desk.tell(News::of_change(change));
+            self.desk.change(change);
         }
         changes
     }
@@ -71,12 +71,15 @@ impl Seat {
 
     /// One more chat.
     pub(super) fn sit(&mut self) -> Session {
-        let there = self.gathering.there().map(|(key, name)| News::Came {
-            key: key.to_string(),
-            name: name.to_owned(),
-        });
-        let there = there.collect();
-        self.desk.sit(&Arc::clone(self.room()), there)
+        self.desk.sit(self.gathering.room())
+    }
+
+    /// Somebody says that we are out of the space, in this sentence, or lets us in.
+    pub(super) fn is_out(&mut self, text: Option<String>) {
+        match text {
+            Some(text) => self.desk.is_out(text),
+            None => self.desk.is_in(),
+        }
     }
 
     /// When there will be something to tell, if nothing happens before.

@@ -1,5 +1,12 @@
 //! Chats that go through the `up` of their home, which is its identity already.
 
+use std::{
+    io::{BufRead as _, BufReader, Write as _},
+    os::unix::net::UnixStream,
+    thread,
+    time::Duration,
+};
+
 use rustix::process::Signal;
 use serde_json::Value;
 
@@ -132,6 +139,12 @@ fn chat_through_an_up_says_what_is_for_that_to_do() {
     let tape = tape.to_str().unwrap();
     run(&["--record", tape]).by_saying(2, "record that one");
     assert!(!world.path("tape").exists());
+    // Neither does it use what says how a switch is to be, and says so; a ticket is one all the same.
+    run(&["--peer", "hyd1garbage"]).by_saying(2, "--peer is malformed");
+    let idle = ["--no-lan", "--into", "/nowhere", "--peer", &ticket];
+    let told = run(&idle).by(0);
+    let words = "--peer and --no-lan and --into would be for that one";
+    assert!(told.stderr.contains(words), "{}", told.stderr);
     // Nobody is there yet; it is said for those who come.
     let mut anna = chat(&world, &space, &["--name", "anna"]);
     begin(&anna);
@@ -140,7 +153,7 @@ fn chat_through_an_up_says_what_is_for_that_to_do() {
         anna.until("told")["text"]
             .as_str()
             .unwrap()
-            .contains("nobody else is here yet")
+            .contains("nobody else is here now")
     );
     anna.end_input();
     anna.end_by(0);
@@ -150,5 +163,205 @@ fn chat_through_an_up_says_what_is_for_that_to_do() {
     // Of a space that the `up` is not in, it tells nothing.
     let elsewhere = chat(&world, &crate::talkers::space(), &[]);
     assert_eq!(elsewhere.until("begin")["through"], Value::Null);
+    over(up);
+}
+
+// What was said before is for those who stay to read it.
+#[test]
+fn chat_through_an_up_of_whoever_only_says_something_shows_nothing_from_before() {
+    let (one, two, space) = (World::new(), World::new(), space());
+    let (up, ticket) = up_at(&one, &space, "anna", &[]);
+    let (mut bob, _) = Talker::chat(&two, &space, "bob", &[&ticket], &["--stay"]);
+    bob.until("came");
+    bob.say("before");
+    let anna = chat(&one, &space, &["--stay"]);
+    assert_eq!(anna.texts_until("before"), ["before"]);
+    for text in [None, Some("hi")] {
+        let mut word = chat(&one, &space, &[]);
+        text.into_iter().for_each(|text| word.say(text));
+        word.end_input();
+        let (told, _) = word.end_by(0);
+        let lines = told.iter().filter(|it| it.contains("\"event\":\"line\""));
+        assert_eq!(lines.count(), 0, "{told:?}");
+    }
+    assert_eq!(bob.texts_until("hi"), ["hi"]);
+    // Whoever has an open pipe may read it.
+    let open = chat(&one, &space, &[]);
+    assert_eq!(open.texts_until("before"), ["before"]);
+    over(up);
+}
+
+// Both sides of the socket have more to write than it takes.
+#[test]
+fn chat_through_an_up_says_much_while_it_is_told_much() {
+    let (one, two, space) = (World::new(), World::new(), space());
+    let (up, ticket) = up_at(&one, &space, "anna", &[]);
+    let (mut bob, _) = Talker::chat(&two, &space, "bob", &[&ticket], &["--stay"]);
+    bob.until("came");
+    let long = "\u{1}".repeat(4000);
+    for _line in 0..100 {
+        bob.say(&long);
+    }
+    bob.say("end");
+    let anna = chat(&one, &space, &["--stay"]);
+    anna.texts_until("end");
+    let mut talkers: Vec<_> = (0..3).map(|_| chat(&one, &space, &[])).collect();
+    thread::scope(|scope| {
+        for talker in &mut talkers {
+            let long = &long;
+            scope.spawn(move || {
+                for _line in 0..60 {
+                    talker.say(long);
+                }
+                talker.end_input();
+            });
+        }
+        for talker in 0..3 * 60 {
+            assert!(anna.until("line")["text"] == long, "{talker}");
+        }
+    });
+    for talker in talkers {
+        talker.end_by(0);
+    }
+    over(up);
+}
+
+// Between what was said before and what is said now there is no gap, whenever a chat begins.
+#[test]
+fn chat_through_an_up_misses_no_line_when_it_begins() {
+    let (world, space) = (World::new(), space());
+    let (up, _) = up_at(&world, &space, "anna", &[]);
+    let mut speaker = chat(&world, &space, &["--stay"]);
+    begin(&speaker);
+    // Long lines, so that a moment goes by from one to the other.
+    let long = "x".repeat(2_000);
+    let others = thread::scope(|scope| {
+        let speaking = scope.spawn(|| {
+            for n in 0..800 {
+                speaker.say(&format!("{n} {long}"));
+                thread::sleep(Duration::from_millis(1));
+            }
+        });
+        let mut others = Vec::new();
+        while !speaking.is_finished() && others.len() < 40 {
+            let other = chat(&world, &space, &["--stay"]);
+            begin(&other);
+            others.push(other);
+        }
+        others
+    });
+    let number = |text: String| text.split_once(' ').unwrap().0.parse::<u32>().unwrap();
+    for other in &others {
+        let mut numbers = Vec::new();
+        while numbers.last() != Some(&799) {
+            numbers.push(number(other.until("line")["text"].as_str().unwrap().into()));
+        }
+        let all: Vec<_> = (numbers[0]..800).collect();
+        assert_eq!(numbers, all);
+    }
+    over(up);
+}
+
+#[test]
+fn chat_through_an_up_that_missed_much_knows_who_is_there() {
+    let (one, two, three, space) = (World::new(), World::new(), World::new(), space());
+    let (up, ticket) = up_at(&one, &space, "anna", &[]);
+    let (mut bob, _) = Talker::chat(&two, &space, "bob", &[&ticket], &["--stay"]);
+    let (carl, _) = Talker::chat(&three, &space, "carl", &[&ticket], &["--stay"]);
+    let (anna, awake) = (
+        chat(&one, &space, &["--stay"]),
+        chat(&one, &space, &["--stay"]),
+    );
+    for talker in [&anna, &awake] {
+        talker.until("came");
+        talker.until("came");
+    }
+    anna.signal(Signal::STOP);
+    // More than the socket takes; then he goes, and then more than is kept for whoever does not read.
+    let long = "x".repeat(4_000);
+    for _line in 0..300 {
+        bob.say(&long);
+    }
+    bob.say("full");
+    awake.texts_until("full");
+    carl.signal(Signal::TERM);
+    assert_eq!(awake.until("went")["name"], "carl");
+    for n in 0..1_200 {
+        bob.say(&n.to_string());
+    }
+    awake.texts_until("1199");
+    anna.signal(Signal::CONT);
+    anna.until("missed");
+    assert_eq!(anna.until("went")["name"], "carl");
+    assert_eq!(anna.texts_until("1199").pop().unwrap(), "1199");
+    over(up);
+}
+
+#[test]
+fn chat_through_an_up_that_was_put_out_says_so() {
+    let (founder, member) = (founder(), World::new());
+    let (up, _club) = up_in_club(&founder);
+    let ticket = invite(&founder);
+    member.run(&["space", "join", &ticket]).by(0);
+    let (theirs, _) = member.up(&["--peer", &ticket]);
+    let mut chat_of = |world: &World| chat(world, "club", &["--stay"]);
+    let (anna, before) = (chat_of(&founder), chat_of(&member));
+    anna.until("came");
+    before.until("came");
+    founder
+        .run(&["space", "kick", "club", &key(&member)[..8]])
+        .by(0);
+    let after = {
+        let told = before.until("told");
+        assert!(
+            told["text"]
+                .as_str()
+                .unwrap()
+                .contains("out of the space club"),
+            "{told}"
+        );
+        chat_of(&member)
+    };
+    let told = after.until("told");
+    assert!(
+        told["text"]
+            .as_str()
+            .unwrap()
+            .contains("out of the space club"),
+        "{told}"
+    );
+    over(theirs);
+    over(up);
+}
+
+#[test]
+fn chat_through_an_up_is_bounded_and_keeps_nobody_else_out() {
+    let (world, other, space) = (World::new(), World::new(), space());
+    let (up, ticket) = up_at(&world, &space, "anna", &[]);
+    let (_bob, _) = Talker::chat(&other, &space, "bob", &[&ticket], &["--stay"]);
+    let id = hydroid_core::identity::Space::open(&space).unwrap().id();
+    let ask = |says: &str| {
+        let mut socket = UnixStream::connect(world.path("home/control")).unwrap();
+        let ask = format!("{{\"chat\":{{\"space\":\"{id}\"}}}}\n{says}");
+        socket.write_all(ask.as_bytes()).unwrap();
+        let mut socket = BufReader::new(socket);
+        let mut line = String::new();
+        socket.read_line(&mut line).unwrap();
+        assert!(line.contains("\"ok\""), "{line}");
+        socket
+    };
+    // What is no line is answered by why, and the end.
+    for wrong in ["{}\n", "{\"text\":\"\"}\n", "\n", &"x".repeat(100_000)] {
+        let last = ask(wrong).lines().map_while(Result::ok).last().unwrap();
+        assert!(last.contains("\"ended\""), "{last}");
+    }
+    let open: Vec<_> = (0..64).map(|_| ask("")).collect();
+    world
+        .run(&["chat", "--space", &space])
+        .by_saying(1, "64 chats go through");
+    world
+        .run(&["ping", "bob", "-c", "1", "--space", &space])
+        .by(0);
+    drop(open);
     over(up);
 }

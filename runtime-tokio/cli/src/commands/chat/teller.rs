@@ -1,6 +1,6 @@
 //! Telling what goes on in a chat, whether its switch is ours or that of the `up` it goes through.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use hydroid_core::identity::PublicKey;
 use serde_json::{Value, json};
@@ -110,14 +110,14 @@ impl Teller {
     pub(super) fn line(&mut self, line: &Line, past: bool) {
         let (plain, object) = self.voices.line(line, past);
         if let Some(missed) = self.voice.print(plain, object) {
-            self.missed(missed);
+            self.missed("lines", missed);
         }
     }
 
-    /// Tells that lines are not shown.
-    pub(super) fn missed(&self, lines: u64) {
-        let text = format!("{lines} lines are not shown: nobody read what was printed");
-        let object = json!({ "event": "missed", "lines": lines, "text": text });
+    /// Tells that so many of these are not shown.
+    pub(super) fn missed(&self, what: &str, count: u64) {
+        let text = format!("{count} {what} are not shown: nobody read what was printed");
+        let object = json!({ "event": "missed", "lines": count, "text": text });
         self.output.note(&text, &object);
     }
 
@@ -143,9 +143,17 @@ impl Teller {
 
     /// Tells who came or went.
     pub(super) fn change(&mut self, change: &Change) {
-        self.voices.on_change(change);
-        let (plain, object) = self.told(change);
-        self.output.note(&plain, &object);
+        if self.voices.on_change(change) {
+            let (plain, object) = self.told(change);
+            self.output.note(&plain, &object);
+        }
+    }
+
+    /// Tells what has changed if these are there and nobody else.
+    pub(super) fn there(&mut self, there: &BTreeMap<PublicKey, String>) {
+        for change in self.voices.compare(there) {
+            self.change(&change);
+        }
     }
 
     fn told(&mut self, change: &Change) -> (String, Value) {

@@ -1,13 +1,14 @@
 //! A chat that goes through the `up` of this home, which is its identity and has the switch: it says
 //! and hears what is said there, and files that are offered are that one's.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, io, time::Duration};
 
 use hydroid_core::identity::{PublicKey, SpaceId};
 use serde_json::{Value, json};
 use tokio::{
-    io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _},
+    io::{AsyncBufRead, AsyncBufReadExt as _, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _},
     sync::mpsc,
+    time::sleep_until,
 };
 
 use super::{
@@ -23,18 +24,22 @@ use crate::{
         news::{NEWS_MAX, News, Say},
         room::now_ms,
     },
-    context::Context,
+    context::{Context, coming::manner},
     control::{self, Ask, Wire},
     exit::{Exit, Failure},
     home::Home,
     input::{self, Input},
+    offers::Accept,
     presence::Place,
     spaces::in_home,
     who::shown,
 };
 
 /// Lines that are said and not answered, at most.
-const UNANSWERED_MOST: u64 = 16;
+const UNANSWERED_MOST: usize = 16;
+
+/// What was said before is shown once stdin was open for so long.
+const QUIET: Duration = Duration::from_millis(400);
 
 /// A chat through an `up`, and what that is there.
 pub(super) struct Through {
@@ -53,12 +58,24 @@ struct Talk {
     space: SpaceId,
     /// The lines that were shown.
     log: Log,
+    shows: Shows,
     attended: bool,
     stay: bool,
     input: Option<mpsc::Receiver<Input>>,
-    unanswered: u64,
-    /// It was told that nobody is there yet.
+    unanswered: usize,
+    /// It was told why nobody hears what is said.
     alone: bool,
+}
+
+/// What is shown of what others said.
+enum Shows {
+    /// All of it.
+    All,
+    /// Whoever only says something and goes has no use for what was said before; whether that is so
+    /// shows once stdin had its time.
+    Later(Vec<News>),
+    /// What is said now.
+    Live,
 }
 
 impl Through {
@@ -90,6 +107,16 @@ impl Through {
                 through.space_name, through.name
             )));
         }
+        let _are_tickets = manner(&args.being, None)?;
+        let idle = idle(args).join(" and ");
+        if !idle.is_empty() {
+            let text = format!(
+                "this goes through the `up` of this home: {idle} would be for that one, and does \
+                 nothing here"
+            );
+            let object = json!({ "event": "unused", "text": text });
+            context.output.note(&text, &object);
+        }
         Ok(Some(through))
     }
 
@@ -119,11 +146,17 @@ impl Through {
             closed: self.closed,
             members: BTreeMap::new(),
         };
+        let attended = input::is_attended();
         let talk = Talk {
             teller: Teller::start(output, Voices::new(there, known)),
             space: self.space,
             log: Log::default(),
-            attended: input::is_attended(),
+            shows: if attended || stay {
+                Shows::All
+            } else {
+                Shows::Later(Vec::new())
+            },
+            attended,
             stay,
             input: Some(input::lines(TEXT_MAX)),
             unanswered: 0,
@@ -131,9 +164,10 @@ impl Through {
         };
         let me = shown(Some(&self.name), &self.key);
         let plain = format!(
-            "you are {me} in the space {}, through the `up` of this home, which is asked what \
-             becomes of files",
-            self.space_name
+            "you are {me} in the space {}, through the `up` of this home, which is asked about files: {}{}",
+            self.space_name,
+            super::who_may(self.closed),
+            super::help(attended),
         );
         let object = json!({
             "event": "begin", "space": self.space_name, "closed": self.closed,
@@ -147,19 +181,32 @@ impl Through {
 
 impl Talk {
     async fn run(mut self, wire: Wire) -> Result<(), Failure> {
-        let Wire { reader, mut writer } = wire;
+        let Wire { reader, writer } = wire;
+        // By itself: whoever does not read while it writes may wait for one who does the same.
+        let (says, to_say) = mpsc::channel(UNANSWERED_MOST);
+        let writing = tokio::spawn(write(writer, to_say));
+        let done = self.follow(reader, says).await;
+        writing.abort();
+        done?;
+        self.teller.finish().await
+    }
+
+    async fn follow(
+        &mut self,
+        reader: impl AsyncBufRead + Unpin,
+        says: mpsc::Sender<Say>,
+    ) -> Result<(), Failure> {
         let mut reader = reader.take(NEWS_MAX);
         let mut told = Vec::new();
+        let shows_at = self.teller.began + QUIET;
         while self.input.is_some() || self.stay || self.unanswered > 0 {
             let may_say = self.unanswered < UNANSWERED_MOST;
             tokio::select! {
                 line = next_line(&mut self.input), if self.input.is_some() && may_say => {
                     if let Some(text) = self.on_input(line)? {
-                        let mut say = serde_json::to_vec(&Say { text }).expect("it is text");
-                        say.push(b'\n');
-                        writer.write_all(&say).await.map_err(|_gone| over())?;
-                        writer.flush().await.map_err(|_gone| over())?;
                         self.unanswered += 1;
+                        // Where it cannot be written any more, it is read why.
+                        let _over = says.try_send(Say { text });
                     }
                 }
                 // What was read of a line before something else happened stays in `told`.
@@ -174,10 +221,23 @@ impl Talk {
                     self.on_news(news)?;
                 }
                 failure = self.teller.broken() => return Err(failure),
+                () = sleep_until(shows_at), if matches!(self.shows, Shows::Later(_)) => {
+                    self.show(Shows::All)?;
+                }
             }
             self.teller.remember();
         }
-        self.teller.finish().await
+        Ok(())
+    }
+
+    /// From now on so much is shown, and what was kept of it.
+    fn show(&mut self, shows: Shows) -> Result<(), Failure> {
+        if let Shows::Later(kept) = std::mem::replace(&mut self.shows, shows) {
+            for news in kept {
+                self.on_news(news)?;
+            }
+        }
+        Ok(())
     }
 
     /// The text that is to be said, if there is one.
@@ -199,7 +259,12 @@ impl Talk {
             Some(Input::Broken(why)) => {
                 return Err(Failure::failed(format!("stdin cannot be read: {why}")));
             }
-            None => self.input = None,
+            None => {
+                self.input = None;
+                if !self.attended && !self.stay && matches!(self.shows, Shows::Later(_)) {
+                    self.show(Shows::Live)?;
+                }
+            }
         }
         Ok(None)
     }
@@ -210,9 +275,55 @@ impl Talk {
             return Ok(());
         }
         match news {
-            News::Line { record, past } => {
-                let line = Line::of_record(record.as_bytes(), &self.space);
-                let line = line.ok_or_else(meaningless)?;
+            News::Line { .. } | News::Past { .. } | News::Gap { .. } => self.on_said(news)?,
+            News::Said { record, met } => {
+                self.unanswered = self.unanswered.saturating_sub(1);
+                // Nobody is told what it said itself.
+                let line = self.line(&record)?;
+                let _new = self.log.hear(&line, now_ms());
+                let was_alone = std::mem::replace(&mut self.alone, !met);
+                if !met && !was_alone {
+                    self.teller
+                        .tell("nobody else is here now; whoever comes is told what was said");
+                }
+            }
+            News::Missed { news } => self.teller.missed("lines and other news", news),
+            News::There { members } => {
+                let read = |(key, name): (String, String)| Some((key.parse().ok()?, name));
+                let there: Option<BTreeMap<PublicKey, String>> =
+                    members.into_iter().map(read).collect();
+                self.teller.there(&there.ok_or_else(meaningless)?);
+            }
+            News::Told { text } => {
+                self.alone = true;
+                self.teller.tell(&text);
+            }
+            News::Ended { sentence, code } => {
+                return Err(Failure::new(Exit::of_code(code), sentence));
+            }
+            // Those were changes, with keys that are none.
+            News::Came { .. } | News::Went { .. } | News::Renamed { .. } => {
+                return Err(meaningless());
+            }
+        }
+        Ok(())
+    }
+
+    /// Shows what somebody said, or keeps it for later.
+    fn on_said(&mut self, news: News) -> Result<(), Failure> {
+        match (&mut self.shows, news) {
+            (Shows::Later(kept), news) => kept.push(news),
+            (Shows::Live, News::Past { .. } | News::Line { past: true, .. }) => {}
+            (Shows::All, News::Past { lines, from }) => {
+                let from = from.parse().map_err(|_other| meaningless())?;
+                self.teller.past(lines, &from);
+            }
+            (_, News::Gap { key, lines }) => {
+                let key = key.parse().map_err(|_other| meaningless())?;
+                self.teller.gap(&key, lines);
+            }
+            (_, News::Line { record, past }) => {
+                let line = self.line(&record)?;
                 let is_new = if past {
                     self.log.learn(&line, now_ms())
                 } else {
@@ -222,32 +333,42 @@ impl Talk {
                     self.teller.line(&line, past);
                 }
             }
-            News::Gap { key, lines } => {
-                let key = key.parse().map_err(|_other| meaningless())?;
-                self.teller.gap(&key, lines);
-            }
-            News::Past { lines, from } => {
-                let from = from.parse().map_err(|_other| meaningless())?;
-                self.teller.past(lines, &from);
-            }
-            News::Said { met } => {
-                self.unanswered = self.unanswered.saturating_sub(1);
-                if !met && !std::mem::replace(&mut self.alone, true) {
-                    self.teller
-                        .tell("nobody else is here yet; whoever comes is told what was said");
-                }
-            }
-            News::Missed { news } => self.teller.missed(news),
-            News::Ended { sentence, code } => {
-                return Err(Failure::new(Exit::of_code(code), sentence));
-            }
-            // Those were changes.
-            News::Came { .. } | News::Went { .. } | News::Renamed { .. } => {
-                return Err(meaningless());
-            }
+            (_, _other) => return Err(meaningless()),
         }
         Ok(())
     }
+
+    fn line(&self, record: &str) -> Result<Line, Failure> {
+        Line::of_record(record.as_bytes(), &self.space).ok_or_else(meaningless)
+    }
+}
+
+async fn write(
+    mut writer: impl AsyncWrite + Unpin,
+    mut says: mpsc::Receiver<Say>,
+) -> io::Result<()> {
+    while let Some(say) = says.recv().await {
+        let mut line = serde_json::to_vec(&say).expect("it is text");
+        line.push(b'\n');
+        writer.write_all(&line).await?;
+        writer.flush().await?;
+    }
+    Ok(())
+}
+
+/// The options that say how a switch is to be.
+fn idle(args: &args::Chat) -> Vec<&'static str> {
+    let being = &args.being;
+    let given = [
+        ("--peer", !being.peer.is_empty()),
+        ("--listen", being.listen.is_some()),
+        ("--no-lan", being.no_lan),
+        ("--interface", !being.interface.is_empty()),
+        ("--into", args.taking.into.is_some()),
+        ("--accept", args.taking.accept != Accept::Ask),
+    ];
+    let given = given.into_iter().filter(|(_, is_given)| *is_given);
+    given.map(|(name, _)| name).collect()
 }
 
 fn over() -> Failure {

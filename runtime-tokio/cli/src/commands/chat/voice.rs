@@ -11,7 +11,7 @@ use crate::{
     company::Change,
     exit::Failure,
     output::Output,
-    presence::Presence,
+    presence::{Member, Presence},
     who::{shown, visible},
 };
 
@@ -113,17 +113,17 @@ impl There {
         }
     }
 
-    /// Takes in what is told.
-    fn on_change(&mut self, change: &Change) {
+    /// Takes in what is told; false if that is known already.
+    fn on_change(&mut self, change: &Change) -> bool {
         let Self::Told { members, .. } = self else {
-            return;
+            return true;
         };
         match change {
             Change::Came(member) | Change::Renamed(member, _) => {
                 let name = member.name.clone().unwrap_or_default();
-                members.insert(member.key, name);
+                members.insert(member.key, name.clone()) != Some(name)
             }
-            Change::Went(key, _) => _ = members.remove(key),
+            Change::Went(key, _) => members.remove(key).is_some(),
         }
     }
 }
@@ -150,9 +150,25 @@ impl Voices {
         }
     }
 
-    /// Takes in who came and who went.
-    pub(super) fn on_change(&mut self, change: &Change) {
-        self.there.on_change(change);
+    /// Takes in who came and who went; false if that is known already.
+    pub(super) fn on_change(&mut self, change: &Change) -> bool {
+        self.there.on_change(change)
+    }
+
+    /// What has changed if these are there and nobody else.
+    pub(super) fn compare(&self, there: &BTreeMap<PublicKey, String>) -> Vec<Change> {
+        let before = self.there.names();
+        let went = before.iter().filter(|(key, _)| !there.contains_key(key));
+        let went = went.map(|(key, name)| Change::Went(*key, name.clone()));
+        let came = there.iter().filter_map(|(key, name)| {
+            let member = Member::named(*key, name);
+            match before.get(key) {
+                None => Some(Change::Came(member)),
+                Some(before) if before != name => Some(Change::Renamed(member, before.clone())),
+                Some(_same) => None,
+            }
+        });
+        went.chain(came).collect()
     }
 
     /// A member as it is shown, who is met by this.
