@@ -304,7 +304,7 @@ fn chat_through_an_up_that_was_put_out_says_so() {
     let ticket = invite(&founder);
     member.run(&["space", "join", &ticket]).by(0);
     let (theirs, _) = member.up(&["--peer", &ticket]);
-    let mut chat_of = |world: &World| chat(world, "club", &["--stay"]);
+    let chat_of = |world: &World| chat(world, "club", &["--stay"]);
     let (anna, before) = (chat_of(&founder), chat_of(&member));
     anna.until("came");
     before.until("came");
