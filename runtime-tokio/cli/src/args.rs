@@ -197,8 +197,11 @@ with one /. Where it is not, every line is said as it is, and at its end the cha
 delivered, with exit code 3 if nobody was there to hear it.
 
 Where an `up` of this home runs and is in the space, the chat goes through it, as this home's identity,
-and as often as it is started. That one tells what was said to whoever comes later, and asks what becomes
-of files.";
+and as often as it is started. That one tells what was said to whoever comes later, so that nobody's
+being there is no failure then, and asks what becomes of files.";
+
+/// The largest file that is taken unless another size is asked for.
+pub(crate) const MAX_BYTES: u64 = 16 << 30;
 
 /// `hydroid chat`.
 #[derive(Args, Debug)]

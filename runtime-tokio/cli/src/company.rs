@@ -10,7 +10,8 @@ use tokio::time::Instant;
 use crate::presence::Member;
 
 /// How long somebody may be out of sight before it has gone. With it a polite departure is told
-/// within 100 ms on a local network.
+/// within 100 ms on a local network, and a silent one within two seconds; somebody who only stood
+/// still for a second and a half is said to have gone and to have come.
 const AWAY: Duration = Duration::from_millis(80);
 
 /// What there is to tell.

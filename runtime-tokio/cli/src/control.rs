@@ -339,10 +339,12 @@ mod unix {
         let mut busy = "the `up` of this home calls too many peers at once".to_owned();
         let (place, call) = match &ask {
             Ok(Ask::Connect { .. } | Ask::Stream { .. } | Ask::Find { .. }) => {
+                drop(place);
                 (None, calls.try_acquire_owned().ok())
             }
             Ok(Ask::Chat { .. }) => {
                 busy = format!("{CHATS_MAX} chats go through the `up` of this home already");
+                drop(place);
                 (None, chats.try_acquire_owned().ok())
             }
             Ok(

@@ -46,10 +46,13 @@ pub(crate) enum News {
     Said { record: String, met: bool },
     /// So much was to be told that it was not waited for; what may have changed meanwhile comes next.
     Missed { news: u64 },
-    /// Those who are there, and nobody else: keys and names.
-    There { members: Vec<(String, String)> },
-    /// A sentence for whoever sits there.
-    Told { text: String },
+    /// Those who are there, and nobody else, once no `more` come: keys and names.
+    There {
+        members: Vec<(String, String)>,
+        more: bool,
+    },
+    /// We are out of the space, as this sentence says.
+    Out { text: String },
     /// There will be nothing more.
     Ended { sentence: String, code: u8 },
 }
@@ -126,7 +129,7 @@ impl News {
             | Self::Said { .. }
             | Self::Missed { .. }
             | Self::There { .. }
-            | Self::Told { .. }
+            | Self::Out { .. }
             | Self::Ended { .. } => None,
         }
     }

@@ -28,6 +28,9 @@ use crate::{company::Change, exit::Failure};
 /// News that wait for a chat that does not fetch them.
 const WAITING: usize = 1024;
 
+/// Members that are told in one line, with the longest names that there are.
+const PIECE: usize = 64;
+
 /// By whom news were made, if by a chat, and what they are.
 type Post = (u64, News);
 
@@ -91,7 +94,7 @@ impl Desk {
 
     /// Tells every chat, now and later, that we are out of the space, as somebody says.
     pub(crate) fn is_out(&mut self, text: String) {
-        let _nobody = self.posts.send((0, News::Told { text: text.clone() }));
+        let _nobody = self.posts.send((0, News::Out { text: text.clone() }));
         self.out = Some(text);
     }
 
@@ -119,13 +122,18 @@ impl Desk {
         // Before it is looked what was said: what is said now is in both, and is told once for all
         // that; the other way round it could be in neither.
         let posts = self.posts.subscribe();
-        let out = self.out.clone().map(|text| News::Told { text });
-        let past = News::of_past(&room.last(), &room.presence().node().key());
-        let first = out.into_iter().chain([there(&self.there)]).chain(past);
+        // Where others are linked with us, whoever said so was wrong, or did not mean well.
+        let is_alone = room.presence().links().is_empty();
+        let out = self.out.clone().filter(|_| is_alone);
+        let mut first = match out {
+            Some(text) => vec![News::Out { text }],
+            None => there(&self.there),
+        };
+        first.extend(News::of_past(&room.last(), &room.presence().node().key()));
         Session {
             room: Arc::clone(room),
             number: self.chats,
-            first: first.collect(),
+            first,
             there: Arc::clone(&self.there),
             posts,
             others: self.posts.downgrade(),
@@ -182,8 +190,9 @@ impl Session {
             if let Some(news) = news {
                 write(&mut writer, &news).await?;
                 if let News::Missed { .. } = news {
-                    let there = there(&self.there);
-                    write(&mut writer, &there).await?;
+                    for news in there(&self.there) {
+                        write(&mut writer, &news).await?;
+                    }
                 }
             }
             let Some(line) = &unsaid else {
@@ -222,14 +231,25 @@ impl Session {
     }
 }
 
-fn there(there: &There) -> News {
+/// Those who are there, in as many pieces as it takes.
+fn there(there: &There) -> Vec<News> {
     let members = locked(there);
-    let members = members
+    let members: Vec<_> = members
         .iter()
-        .map(|(key, name)| (key.to_string(), name.clone()));
-    News::There {
-        members: members.collect(),
-    }
+        .map(|(key, name)| (key.to_string(), name.clone()))
+        .collect();
+    let mut pieces: Vec<_> = members
+        .chunks(PIECE)
+        .map(|piece| News::There {
+            members: piece.to_vec(),
+            more: true,
+        })
+        .collect();
+    pieces.push(News::There {
+        members: Vec::new(),
+        more: false,
+    });
+    pieces
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -249,4 +269,35 @@ async fn write(writer: &mut (impl AsyncWrite + Unpin), news: &News) -> io::Resul
     line.push(b'\n');
     writer.write_all(&line).await?;
     writer.flush().await
+}
+
+#[cfg(test)]
+mod tests {
+    use hydroid_core::identity::SecretKey;
+
+    use super::*;
+
+    #[test]
+    fn chat_is_told_in_lines_that_it_takes_who_is_there() {
+        // Each character takes two more in the line.
+        let name = "\"".repeat(64);
+        let member = |n: u8| (SecretKey::from_bytes(&[n; 32]).public(), name.clone());
+        let all: BTreeMap<_, _> = (0..=255).map(member).collect();
+        let pieces = there(&There::new(Mutex::new(all.clone())));
+        let mut told = BTreeMap::new();
+        for (n, piece) in pieces.iter().enumerate() {
+            let line = serde_json::to_vec(piece).unwrap();
+            assert!((line.len() as u64) < NEWS_MAX, "{}", line.len());
+            let News::There { members, more } = piece else {
+                panic!("{piece:?}");
+            };
+            assert_eq!(*more, n + 1 < pieces.len());
+            told.extend(
+                members
+                    .iter()
+                    .map(|it| (it.0.parse().unwrap(), it.1.clone())),
+            );
+        }
+        assert_eq!(told, all);
+    }
 }

@@ -156,7 +156,10 @@ impl Resident {
             "by": by.map(|key| key.to_string()),
         });
         self.output.note(&plain, &object);
-        if let Some(seat) = locked(&self.seats).get_mut(&local) {
+        // In an open space there is nobody who could put us out, whatever a peer says.
+        let mut seats = locked(&self.seats);
+        let seat = seats.get_mut(&local);
+        if let Some(seat) = seat.filter(|it| it.room().presence().is_closed()) {
             seat.is_out(Some(plain));
         }
     }

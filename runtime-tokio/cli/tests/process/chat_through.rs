@@ -7,6 +7,7 @@ use std::{
     time::Duration,
 };
 
+use hydroid_core::identity::{SecretKey, Space, Ticket};
 use rustix::process::Signal;
 use serde_json::Value;
 
@@ -185,9 +186,18 @@ fn chat_through_an_up_of_whoever_only_says_something_shows_nothing_from_before()
         assert_eq!(lines.count(), 0, "{told:?}");
     }
     assert_eq!(bob.texts_until("hi"), ["hi"]);
+    // Nor where there is so much to say that it takes a while.
+    let mut much = chat(&one, &space, &[]);
+    for n in 0..600 {
+        much.say(&n.to_string());
+    }
+    much.end_input();
+    let (told, _) = much.end_by(0);
+    assert!(!told.iter().any(|it| it.contains("\"past\"")), "{told:?}");
+    bob.texts_until("599");
     // Whoever has an open pipe may read it.
     let open = chat(&one, &space, &[]);
-    assert_eq!(open.texts_until("before"), ["before"]);
+    assert_eq!(open.texts_until("599").len(), 100);
     over(up);
 }
 
@@ -330,6 +340,13 @@ fn chat_through_an_up_that_was_put_out_says_so() {
             .contains("out of the space club"),
         "{told}"
     );
+    // Nobody will hear what is said, and that is no success.
+    let mut word = chat(&member, "club", &[]);
+    word.say("still there?");
+    word.end_input();
+    let (told, _) = word.end_by(5);
+    let has = |words: &str| told.iter().any(|it| it.contains(words));
+    assert!(has("nobody heard") && !has("\"came\""), "{told:?}");
     over(theirs);
     over(up);
 }
@@ -339,7 +356,7 @@ fn chat_through_an_up_is_bounded_and_keeps_nobody_else_out() {
     let (world, other, space) = (World::new(), World::new(), space());
     let (up, ticket) = up_at(&world, &space, "anna", &[]);
     let (_bob, _) = Talker::chat(&other, &space, "bob", &[&ticket], &["--stay"]);
-    let id = hydroid_core::identity::Space::open(&space).unwrap().id();
+    let id = Space::open(&space).unwrap().id();
     let ask = |says: &str| {
         let mut socket = UnixStream::connect(world.path("home/control")).unwrap();
         let ask = format!("{{\"chat\":{{\"space\":\"{id}\"}}}}\n{says}");
@@ -362,6 +379,25 @@ fn chat_through_an_up_is_bounded_and_keeps_nobody_else_out() {
     world
         .run(&["ping", "bob", "-c", "1", "--space", &space])
         .by(0);
-    drop(open);
+    // As many that have a peer called hold up nothing else either.
+    let nobody = SecretKey::from_bytes(&[9; 32]).public();
+    let nowhere = ["127.0.0.1:9".parse().unwrap()];
+    let nobody = Ticket::new(nobody, Space::open("hydroid").unwrap(), &nowhere, None);
+    let calls = (0..64).map(|_| {
+        let mut socket = UnixStream::connect(world.path("home/control")).unwrap();
+        let within = "\"within_ms\":60000";
+        let ask = format!("{{\"connect\":{{\"ticket\":\"{nobody}\",{within}}}}}\n");
+        socket.write_all(ask.as_bytes()).unwrap();
+        socket
+    });
+    let calls: Vec<_> = calls.collect();
+    let mut socket = UnixStream::connect(world.path("home/control")).unwrap();
+    let time = Some(Duration::from_secs(10));
+    socket.set_read_timeout(time).unwrap();
+    socket.write_all(b"{\"status\":{}}\n").unwrap();
+    let mut line = String::new();
+    BufReader::new(socket).read_line(&mut line).unwrap();
+    assert!(line.contains("\"ok\""), "{line}");
+    drop((open, calls));
     over(up);
 }

@@ -57,6 +57,7 @@ pub(super) struct Teller {
     output: Output,
     voices: Voices,
     voice: Voice,
+    is_broken: bool,
     pub(super) began: Instant,
 }
 
@@ -66,6 +67,7 @@ impl Teller {
             output,
             voices,
             voice: Voice::start(output),
+            is_broken: false,
             began: Instant::now(),
         }
     }
@@ -202,14 +204,19 @@ impl Teller {
 
     /// As [`Voice::broken`].
     pub(super) async fn broken(&mut self) -> Failure {
-        self.voice.broken().await
+        let failure = self.voice.broken().await;
+        self.is_broken = true;
+        failure
     }
 
-    /// As [`Voice::finish`].
+    /// As [`Voice::finish`], unless it is known that nothing can be printed.
     ///
     /// # Errors
     /// As [`Voice::finish`].
     pub(super) async fn finish(self) -> Result<(), Failure> {
+        if self.is_broken {
+            return Ok(());
+        }
         self.voice.finish().await
     }
 }

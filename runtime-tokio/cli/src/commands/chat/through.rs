@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tokio::{
     io::{AsyncBufRead, AsyncBufReadExt as _, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _},
     sync::mpsc,
-    time::sleep_until,
+    time::{Instant, sleep_until},
 };
 
 use super::{
@@ -16,7 +16,7 @@ use super::{
     voice::{There, Voices},
 };
 use crate::{
-    args,
+    args::{self, MAX_BYTES},
     chat::{
         TEXT_MAX,
         line::Line,
@@ -38,7 +38,7 @@ use crate::{
 /// Lines that are said and not answered, at most.
 const UNANSWERED_MOST: usize = 16;
 
-/// What was said before is shown once stdin was open for so long.
+/// What was said before is shown once stdin was open and silent for so long.
 const QUIET: Duration = Duration::from_millis(400);
 
 /// A chat through an `up`, and what that is there.
@@ -63,8 +63,15 @@ struct Talk {
     stay: bool,
     input: Option<mpsc::Receiver<Input>>,
     unanswered: usize,
-    /// It was told why nobody hears what is said.
+    said: u64,
+    /// Somebody was there to hear it.
+    met: bool,
+    /// It was told that nobody is.
     alone: bool,
+    /// Why that may be so.
+    out: Option<String>,
+    /// Those who are there, as far as that was told.
+    there: BTreeMap<PublicKey, String>,
 }
 
 /// What is shown of what others said.
@@ -111,8 +118,8 @@ impl Through {
         let idle = idle(args).join(" and ");
         if !idle.is_empty() {
             let text = format!(
-                "this goes through the `up` of this home: {idle} would be for that one, and does \
-                 nothing here"
+                "this goes through the `up` of this home: {idle} would be for that one, here \
+                 it is of no use"
             );
             let object = json!({ "event": "unused", "text": text });
             context.output.note(&text, &object);
@@ -160,7 +167,11 @@ impl Through {
             stay,
             input: Some(input::lines(TEXT_MAX)),
             unanswered: 0,
+            said: 0,
+            met: false,
             alone: false,
+            out: None,
+            there: BTreeMap::new(),
         };
         let me = shown(Some(&self.name), &self.key);
         let plain = format!(
@@ -187,8 +198,14 @@ impl Talk {
         let writing = tokio::spawn(write(writer, to_say));
         let done = self.follow(reader, says).await;
         writing.abort();
-        done?;
-        self.teller.finish().await
+        let printed = self.teller.finish().await;
+        done.and(printed)?;
+        match self.out {
+            Some(why) if self.said > 0 && !self.met => Err(Failure::refused(format!(
+                "nobody heard what was said: {why}"
+            ))),
+            Some(_) | None => Ok(()),
+        }
     }
 
     async fn follow(
@@ -198,13 +215,14 @@ impl Talk {
     ) -> Result<(), Failure> {
         let mut reader = reader.take(NEWS_MAX);
         let mut told = Vec::new();
-        let shows_at = self.teller.began + QUIET;
+        let mut shows_at = self.teller.began + QUIET;
         while self.input.is_some() || self.stay || self.unanswered > 0 {
             let may_say = self.unanswered < UNANSWERED_MOST;
             tokio::select! {
                 line = next_line(&mut self.input), if self.input.is_some() && may_say => {
+                    shows_at = Instant::now() + QUIET;
                     if let Some(text) = self.on_input(line)? {
-                        self.unanswered += 1;
+                        (self.unanswered, self.said) = (self.unanswered + 1, self.said + 1);
                         // Where it cannot be written any more, it is read why.
                         let _over = says.try_send(Say { text });
                     }
@@ -221,7 +239,7 @@ impl Talk {
                     self.on_news(news)?;
                 }
                 failure = self.teller.broken() => return Err(failure),
-                () = sleep_until(shows_at), if matches!(self.shows, Shows::Later(_)) => {
+                () = sleep_until(shows_at), if may_say && matches!(self.shows, Shows::Later(_)) => {
                     self.show(Shows::All)?;
                 }
             }
@@ -281,6 +299,7 @@ impl Talk {
                 // Nobody is told what it said itself.
                 let line = self.line(&record)?;
                 let _new = self.log.hear(&line, now_ms());
+                self.met |= met;
                 let was_alone = std::mem::replace(&mut self.alone, !met);
                 if !met && !was_alone {
                     self.teller
@@ -288,15 +307,19 @@ impl Talk {
                 }
             }
             News::Missed { news } => self.teller.missed("lines and other news", news),
-            News::There { members } => {
-                let read = |(key, name): (String, String)| Some((key.parse().ok()?, name));
-                let there: Option<BTreeMap<PublicKey, String>> =
-                    members.into_iter().map(read).collect();
-                self.teller.there(&there.ok_or_else(meaningless)?);
+            News::There { members, more } => {
+                for (key, name) in members {
+                    let key = key.parse().map_err(|_other| meaningless())?;
+                    self.there.insert(key, name);
+                }
+                if !more {
+                    self.teller.there(&std::mem::take(&mut self.there));
+                }
             }
-            News::Told { text } => {
+            News::Out { text } => {
                 self.alone = true;
                 self.teller.tell(&text);
+                self.out = Some(text);
             }
             News::Ended { sentence, code } => {
                 return Err(Failure::new(Exit::of_code(code), sentence));
@@ -366,6 +389,7 @@ fn idle(args: &args::Chat) -> Vec<&'static str> {
         ("--interface", !being.interface.is_empty()),
         ("--into", args.taking.into.is_some()),
         ("--accept", args.taking.accept != Accept::Ask),
+        ("--max-bytes", args.taking.max_bytes != MAX_BYTES),
     ];
     let given = given.into_iter().filter(|(_, is_given)| *is_given);
     given.map(|(name, _)| name).collect()
