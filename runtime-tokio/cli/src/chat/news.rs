@@ -4,7 +4,7 @@ use hydroid_core::identity::PublicKey;
 use serde::{Deserialize, Serialize};
 
 use super::{line::Line, room::Heard};
-use crate::{company::Change, presence::Member};
+use crate::company::Change;
 
 /// Bytes of one of these lines at most: the longest text with each byte of it escaped, twice, for a
 /// record is a text in a text.
@@ -31,16 +31,10 @@ pub(crate) enum News {
     Past { lines: usize, from: String },
     /// So many lines of this key will not come.
     Gap { key: String, lines: u64 },
-    /// Somebody is there.
-    Came { key: String, name: String },
+    /// Somebody is there, by this name.
+    Is { key: String, name: String },
     /// Somebody is there no more.
-    Went { key: String, name: String },
-    /// Somebody bears another name.
-    Renamed {
-        key: String,
-        name: String,
-        before: String,
-    },
+    Went { key: String },
     /// What was said first of what was not answered yet is on its way: its record, and whether there
     /// is anybody to hear it.
     Said { record: String, met: bool },
@@ -90,47 +84,13 @@ impl News {
 
     pub(crate) fn of_change(change: &Change) -> Self {
         match change {
-            Change::Came(member) => Self::Came {
+            Change::Came(member) | Change::Renamed(member, _) => Self::Is {
                 key: member.key.to_string(),
                 name: member.name.clone().unwrap_or_default(),
             },
-            Change::Went(key, name) => Self::Went {
+            Change::Went(key, _) => Self::Went {
                 key: key.to_string(),
-                name: name.clone(),
             },
-            Change::Renamed(member, before) => Self::Renamed {
-                key: member.key.to_string(),
-                name: member.name.clone().unwrap_or_default(),
-                before: before.clone(),
-            },
-        }
-    }
-
-    /// Who came or went, if that is what is told.
-    pub(crate) fn change(&self) -> Option<Change> {
-        let key = |key: &str| key.parse::<PublicKey>().ok();
-        match self {
-            Self::Came { key: digits, name } => {
-                let member = Member::named(key(digits)?, name);
-                Some(Change::Came(member))
-            }
-            Self::Went { key: digits, name } => Some(Change::Went(key(digits)?, name.clone())),
-            Self::Renamed {
-                key: digits,
-                name,
-                before,
-            } => {
-                let member = Member::named(key(digits)?, name);
-                Some(Change::Renamed(member, before.clone()))
-            }
-            Self::Line { .. }
-            | Self::Past { .. }
-            | Self::Gap { .. }
-            | Self::Said { .. }
-            | Self::Missed { .. }
-            | Self::There { .. }
-            | Self::Out { .. }
-            | Self::Ended { .. } => None,
         }
     }
 }

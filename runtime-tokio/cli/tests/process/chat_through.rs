@@ -13,7 +13,8 @@ use serde_json::Value;
 
 use crate::{
     members::up_at,
-    running::World,
+    offers::AtTerminal,
+    running::{Running, World},
     spaces::{founder, invite, key, over, up_in_club},
     talkers::{Talker, space},
 };
@@ -28,6 +29,14 @@ fn begin(talker: &Talker) -> Value {
     let begin = talker.until("begin");
     assert_eq!(begin["through"], true, "{begin}");
     begin
+}
+
+/// An `up` and somebody who knows it.
+fn anna_and_bob([one, two]: [&World; 2], space: &str) -> (Running, Talker) {
+    let (up, ticket) = up_at(one, space, "anna", &[]);
+    let (bob, _) = Talker::chat(two, space, "bob", &[&ticket], &["--stay"]);
+    bob.until("came");
+    (up, bob)
 }
 
 // S3.5.
@@ -171,9 +180,7 @@ fn chat_through_an_up_says_what_is_for_that_to_do() {
 #[test]
 fn chat_through_an_up_of_whoever_only_says_something_shows_nothing_from_before() {
     let (one, two, space) = (World::new(), World::new(), space());
-    let (up, ticket) = up_at(&one, &space, "anna", &[]);
-    let (mut bob, _) = Talker::chat(&two, &space, "bob", &[&ticket], &["--stay"]);
-    bob.until("came");
+    let (up, mut bob) = anna_and_bob([&one, &two], &space);
     bob.say("before");
     let anna = chat(&one, &space, &["--stay"]);
     assert_eq!(anna.texts_until("before"), ["before"]);
@@ -205,9 +212,7 @@ fn chat_through_an_up_of_whoever_only_says_something_shows_nothing_from_before()
 #[test]
 fn chat_through_an_up_says_much_while_it_is_told_much() {
     let (one, two, space) = (World::new(), World::new(), space());
-    let (up, ticket) = up_at(&one, &space, "anna", &[]);
-    let (mut bob, _) = Talker::chat(&two, &space, "bob", &[&ticket], &["--stay"]);
-    bob.until("came");
+    let (up, mut bob) = anna_and_bob([&one, &two], &space);
     let long = "\u{1}".repeat(4000);
     for _line in 0..100 {
         bob.say(&long);
@@ -399,5 +404,23 @@ fn chat_through_an_up_is_bounded_and_keeps_nobody_else_out() {
     BufReader::new(socket).read_line(&mut line).unwrap();
     assert!(line.contains("\"ok\""), "{line}");
     drop((open, calls));
+    over(up);
+}
+
+#[test]
+fn chat_through_an_up_has_the_commands_that_are_of_use_there() {
+    let (world, space) = (World::new(), space());
+    let (up, _) = up_at(&world, &space, "anna", &[]);
+    let mut anna = AtTerminal::start(world.command(&["chat", "--space", &space]));
+    anna.until("/help tells more");
+    anna.enter("/help");
+    let told = anna.until("the `up` of this home runs");
+    assert!(!told.contains("/accept"), "{told}");
+    anna.enter("/accept");
+    anna.until("files are asked about");
+    anna.enter("/who");
+    anna.until("nobody else is here");
+    anna.enter("/quit");
+    assert_eq!(anna.child.wait().unwrap().code(), Some(0));
     over(up);
 }

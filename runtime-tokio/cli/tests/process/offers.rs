@@ -19,15 +19,15 @@ use crate::{
 };
 
 /// A process at a terminal of its own.
-struct AtTerminal {
-    child: Child,
+pub(crate) struct AtTerminal {
+    pub(crate) child: Child,
     terminal: File,
     shown: Receiver<String>,
     all: String,
 }
 
 impl AtTerminal {
-    fn start(mut command: Command) -> Self {
+    pub(crate) fn start(mut command: Command) -> Self {
         let terminal = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
         grantpt(&terminal).unwrap();
         unlockpt(&terminal).unwrap();
@@ -62,7 +62,7 @@ impl AtTerminal {
     }
 
     /// Waits until the words are shown behind those that were waited for before.
-    fn until(&mut self, words: &str) -> String {
+    pub(crate) fn until(&mut self, words: &str) -> String {
         loop {
             if let Some(at) = self.all.find(words) {
                 let end = at + words.len();
@@ -77,7 +77,7 @@ impl AtTerminal {
         }
     }
 
-    fn enter(&mut self, text: &str) {
+    pub(crate) fn enter(&mut self, text: &str) {
         self.terminal.write_all(text.as_bytes()).unwrap();
         self.terminal.write_all(b"\n").unwrap();
     }

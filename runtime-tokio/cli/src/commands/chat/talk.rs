@@ -271,7 +271,7 @@ impl Talk {
         };
         let room = Arc::clone(self.gathering.room());
         let offers = Arc::clone(&self.offers);
-        let is_stranger = self.teller.is_stranger(&stream.peer().key);
+        let is_stranger = self.teller.voices.is_stranger(&stream.peer().key);
         tokio::spawn(async move {
             let _turn = turn;
             let is_member = room.presence().has(&stream.peer());

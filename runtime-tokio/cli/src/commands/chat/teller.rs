@@ -1,6 +1,6 @@
 //! Telling what goes on in a chat, whether its switch is ours or that of the `up` it goes through.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::time::Duration;
 
 use hydroid_core::identity::PublicKey;
 use serde_json::{Value, json};
@@ -55,7 +55,7 @@ impl Typed {
 /// What tells.
 pub(super) struct Teller {
     output: Output,
-    voices: Voices,
+    pub(super) voices: Voices,
     voice: Voice,
     is_broken: bool,
     pub(super) began: Instant,
@@ -70,11 +70,6 @@ impl Teller {
             is_broken: false,
             began: Instant::now(),
         }
-    }
-
-    /// As [`Voices::is_stranger`].
-    pub(super) fn is_stranger(&self, key: &PublicKey) -> bool {
-        self.voices.is_stranger(key)
     }
 
     /// Tells whoever typed something what comes of it.
@@ -145,17 +140,8 @@ impl Teller {
 
     /// Tells who came or went.
     pub(super) fn change(&mut self, change: &Change) {
-        if self.voices.on_change(change) {
-            let (plain, object) = self.told(change);
-            self.output.note(&plain, &object);
-        }
-    }
-
-    /// Tells what has changed if these are there and nobody else.
-    pub(super) fn there(&mut self, there: &BTreeMap<PublicKey, String>) {
-        for change in self.voices.compare(there) {
-            self.change(&change);
-        }
+        let (plain, object) = self.told(change);
+        self.output.note(&plain, &object);
     }
 
     fn told(&mut self, change: &Change) -> (String, Value) {

@@ -24,6 +24,7 @@ use crate::{
         news::{NEWS_MAX, News, Say},
         room::now_ms,
     },
+    company::Change,
     context::{Context, coming::manner},
     control::{self, Ask, Wire},
     exit::{Exit, Failure},
@@ -268,7 +269,11 @@ impl Talk {
                     self.teller
                         .tell("files are asked about where the `up` of this home runs");
                 }
-                Typed::Command(command @ (Command::Who | Command::Help | Command::Unknown)) => {
+                Typed::Command(Command::Help) => self.teller.tell(
+                    "/who is here; /quit; // begins a line with one /; files are asked about where \
+                     the `up` of this home runs",
+                ),
+                Typed::Command(command @ (Command::Who | Command::Unknown)) => {
                     self.teller.help(command);
                 }
                 Typed::Nothing => {}
@@ -288,10 +293,7 @@ impl Talk {
     }
 
     fn on_news(&mut self, news: News) -> Result<(), Failure> {
-        if let Some(change) = news.change() {
-            self.teller.change(&change);
-            return Ok(());
-        }
+        let key = |text: &str| text.parse().map_err(|_other| meaningless());
         match news {
             News::Line { .. } | News::Past { .. } | News::Gap { .. } => self.on_said(news)?,
             News::Said { record, met } => {
@@ -307,13 +309,22 @@ impl Talk {
                 }
             }
             News::Missed { news } => self.teller.missed("lines and other news", news),
+            News::Is { key: text, name } => {
+                let change = self.teller.voices.is(key(&text)?, &name);
+                self.tell(change);
+            }
+            News::Went { key: text } => {
+                let change = self.teller.voices.went(&key(&text)?);
+                self.tell(change);
+            }
             News::There { members, more } => {
-                for (key, name) in members {
-                    let key = key.parse().map_err(|_other| meaningless())?;
-                    self.there.insert(key, name);
+                for (text, name) in members {
+                    self.there.insert(key(&text)?, name);
                 }
                 if !more {
-                    self.teller.there(&std::mem::take(&mut self.there));
+                    let there = std::mem::take(&mut self.there);
+                    let changes = self.teller.voices.only(&there);
+                    self.tell(changes);
                 }
             }
             News::Out { text } => {
@@ -324,12 +335,14 @@ impl Talk {
             News::Ended { sentence, code } => {
                 return Err(Failure::new(Exit::of_code(code), sentence));
             }
-            // Those were changes, with keys that are none.
-            News::Came { .. } | News::Went { .. } | News::Renamed { .. } => {
-                return Err(meaningless());
-            }
         }
         Ok(())
+    }
+
+    fn tell(&mut self, changes: impl IntoIterator<Item = Change>) {
+        for change in changes {
+            self.teller.change(&change);
+        }
     }
 
     /// Shows what somebody said, or keeps it for later.

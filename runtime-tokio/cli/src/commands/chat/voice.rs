@@ -113,17 +113,28 @@ impl There {
         }
     }
 
-    /// Takes in what is told; false if that is known already.
-    fn on_change(&mut self, change: &Change) -> bool {
+    /// Somebody is there by this name, as is told: what there is to tell of it.
+    fn is(&mut self, key: PublicKey, name: &str) -> Option<Change> {
         let Self::Told { members, .. } = self else {
-            return true;
+            return None;
         };
-        match change {
-            Change::Came(member) | Change::Renamed(member, _) => {
-                let name = member.name.clone().unwrap_or_default();
-                members.insert(member.key, name.clone()) != Some(name)
+        match members.insert(key, name.to_owned()) {
+            None => Some(Change::Came(Member::named(key, name))),
+            Some(before) if before != name => {
+                Some(Change::Renamed(Member::named(key, name), before))
             }
-            Change::Went(key, _) => members.remove(key).is_some(),
+            Some(_same) => None,
+        }
+    }
+
+    /// Somebody is there no more, as is told: what there is to tell of it.
+    fn went(&mut self, key: &PublicKey) -> Option<Change> {
+        match self {
+            Self::Own(_) => None,
+            Self::Told { members, .. } => {
+                let name = members.remove(key)?;
+                Some(Change::Went(*key, name))
+            }
         }
     }
 }
@@ -150,25 +161,25 @@ impl Voices {
         }
     }
 
-    /// Takes in who came and who went; false if that is known already.
-    pub(super) fn on_change(&mut self, change: &Change) -> bool {
-        self.there.on_change(change)
+    /// Takes in that somebody is there by this name: what there is to tell of it.
+    pub(super) fn is(&mut self, key: PublicKey, name: &str) -> Option<Change> {
+        self.there.is(key, name)
     }
 
-    /// What has changed if these are there and nobody else.
-    pub(super) fn compare(&self, there: &BTreeMap<PublicKey, String>) -> Vec<Change> {
+    /// Takes in that somebody is there no more: what there is to tell of it.
+    pub(super) fn went(&mut self, key: &PublicKey) -> Option<Change> {
+        self.there.went(key)
+    }
+
+    /// Takes in that these are there and nobody else: what there is to tell of it.
+    pub(super) fn only(&mut self, there: &BTreeMap<PublicKey, String>) -> Vec<Change> {
         let before = self.there.names();
-        let went = before.iter().filter(|(key, _)| !there.contains_key(key));
-        let went = went.map(|(key, name)| Change::Went(*key, name.clone()));
-        let came = there.iter().filter_map(|(key, name)| {
-            let member = Member::named(*key, name);
-            match before.get(key) {
-                None => Some(Change::Came(member)),
-                Some(before) if before != name => Some(Change::Renamed(member, before.clone())),
-                Some(_same) => None,
-            }
-        });
-        went.chain(came).collect()
+        let gone = before.keys().filter(|key| !there.contains_key(*key));
+        let went: Vec<_> = gone.filter_map(|key| self.there.went(key)).collect();
+        let came = there
+            .iter()
+            .filter_map(|(key, name)| self.there.is(*key, name));
+        went.into_iter().chain(came).collect()
     }
 
     /// A member as it is shown, who is met by this.
