@@ -270,8 +270,8 @@ impl Resident {
 
     /// A chat that goes through us, in the space of this id.
     fn seat_in(&self, space: &str) -> Option<Reply> {
-        let mut seats = locked(&self.seats);
-        let mut all = seats.values_mut();
+        let seats = locked(&self.seats);
+        let mut all = seats.values();
         let seat = all.find(|it| it.room().presence().id().to_string() == space)?;
         let session: Session = seat.sit();
         let presence = seat.room().presence();
@@ -308,8 +308,8 @@ impl Resident {
 
     /// What is said in the space in which we have a line to this peer.
     pub(crate) fn room_of(&self, peer: &Peer) -> Option<Arc<Room>> {
-        let mut seats = locked(&self.seats);
-        let mut all = seats.values_mut();
+        let seats = locked(&self.seats);
+        let mut all = seats.values();
         let seat = all.find(|seat| seat.room().presence().has(peer))?;
         // Whoever asks what was said is told what we were told, too.
         seat.hear();

@@ -31,18 +31,14 @@ const WAITING: usize = 1024;
 /// Members that are told in one line, with the longest names that there are.
 const PIECE: usize = 64;
 
-/// By whom news were made, if by a chat, and what they are.
-type Post = (u64, News);
-
 /// Those who were told of as being there, and their names.
 type There = Arc<Mutex<BTreeMap<PublicKey, String>>>;
 
 /// What chats that go through us are told, in one space.
 #[derive(Debug)]
 pub(crate) struct Desk {
-    posts: broadcast::Sender<Post>,
+    posts: broadcast::Sender<News>,
     moved: watch::Sender<()>,
-    chats: u64,
     there: There,
     /// Why we may be out of the space, and who says so.
     out: Option<String>,
@@ -52,11 +48,10 @@ pub(crate) struct Desk {
 #[derive(Debug)]
 pub(crate) struct Session {
     room: Arc<Room>,
-    number: u64,
     first: Vec<News>,
     there: There,
-    posts: broadcast::Receiver<Post>,
-    others: broadcast::WeakSender<Post>,
+    posts: broadcast::Receiver<News>,
+    others: broadcast::WeakSender<News>,
     moved: watch::Receiver<()>,
 }
 
@@ -65,7 +60,6 @@ impl Desk {
         Self {
             posts: broadcast::Sender::new(WAITING),
             moved: watch::Sender::new(()),
-            chats: 0,
             there: There::default(),
             out: None,
         }
@@ -74,7 +68,7 @@ impl Desk {
     /// Tells every chat what was heard.
     pub(crate) fn heard(&self, heard: &Heard) {
         if self.posts.receiver_count() > 0 {
-            let _nobody = self.posts.send((0, News::of_heard(heard)));
+            let _nobody = self.posts.send(News::of_heard(heard));
         }
     }
 
@@ -89,12 +83,12 @@ impl Desk {
         }
         // Whoever looks who is there after it has missed this sees it.
         drop(there);
-        let _nobody = self.posts.send((0, News::of_change(change)));
+        let _nobody = self.posts.send(News::of_change(change));
     }
 
     /// Tells every chat, now and later, that we are out of the space, as somebody says.
     pub(crate) fn is_out(&mut self, text: String) {
-        let _nobody = self.posts.send((0, News::Out { text: text.clone() }));
+        let _nobody = self.posts.send(News::Out { text: text.clone() });
         self.out = Some(text);
     }
 
@@ -112,13 +106,12 @@ impl Desk {
     pub(crate) fn later(&self) -> impl Fn(News) + Send + 'static {
         let posts = self.posts.downgrade();
         move |news| {
-            let _nobody = posts.upgrade().map(|posts| posts.send((0, news)));
+            let _nobody = posts.upgrade().map(|posts| posts.send(news));
         }
     }
 
     /// One more chat, which begins with those who are there and with what was said.
-    pub(crate) fn sit(&mut self, room: &Arc<Room>) -> Session {
-        self.chats += 1;
+    pub(crate) fn sit(&self, room: &Arc<Room>) -> Session {
         // Before it is looked what was said: what is said now is in both, and is told once for all
         // that; the other way round it could be in neither.
         let posts = self.posts.subscribe();
@@ -132,7 +125,6 @@ impl Desk {
         first.extend(News::of_past(&room.last(), &room.presence().node().key()));
         Session {
             room: Arc::clone(room),
-            number: self.chats,
             first,
             there: Arc::clone(&self.there),
             posts,
@@ -177,7 +169,7 @@ impl Session {
                     None
                 }
                 post = self.posts.recv() => match post {
-                    Ok((by, news)) => Some(news).filter(|_| by != self.number),
+                    Ok(news) => Some(news),
                     Err(RecvError::Lagged(news)) => Some(News::Missed { news }),
                     Err(RecvError::Closed) => {
                         let space = self.room.presence().space();
@@ -220,12 +212,13 @@ impl Session {
         self.room.compose(&say.text)
     }
 
-    /// Says a line to all who are there, and to the other chats that go through us.
+    /// Says a line to all who are there, and to the chats that go through us. This one is told that the
+    /// line is on its way before it hears of it, and knows it then.
     fn say(&mut self, line: &Line) -> Result<Said, Failure> {
         self.moved.mark_unchanged();
         let said = self.room.say(line)?;
         if let (Said::Sent, Some(others)) = (said, self.others.upgrade()) {
-            let _nobody = others.send((self.number, News::of_line(line, false)));
+            let _nobody = others.send(News::of_line(line, false));
         }
         Ok(said)
     }
@@ -279,10 +272,13 @@ mod tests {
 
     #[test]
     fn chat_is_told_in_lines_that_it_takes_who_is_there() {
-        // Each character takes two more in the line.
+        // Each character takes two in the line.
         let name = "\"".repeat(64);
-        let member = |n: u8| (SecretKey::from_bytes(&[n; 32]).public(), name.clone());
-        let all: BTreeMap<_, _> = (0..=255).map(member).collect();
+        let member = |n: u16| {
+            let secret = [n.to_be_bytes(); 16].concat().try_into().unwrap();
+            (SecretKey::from_bytes(&secret).public(), name.clone())
+        };
+        let all: BTreeMap<_, _> = (0..600).map(member).collect();
         let pieces = there(&There::new(Mutex::new(all.clone())));
         let mut told = BTreeMap::new();
         for (n, piece) in pieces.iter().enumerate() {

@@ -70,7 +70,7 @@ impl Seat {
     }
 
     /// One more chat.
-    pub(super) fn sit(&mut self) -> Session {
+    pub(super) fn sit(&self) -> Session {
         self.desk.sit(self.gathering.room())
     }
 
