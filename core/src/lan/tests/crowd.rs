@@ -231,6 +231,14 @@ fn lan_doubts_about_one_address_cost_little() {
 fn lan_whoever_is_hushed_rests() {
     let mut wire = crowd(41, 2, &Config::default());
     wire.until(5_000, |_| false);
+    // It has heard somebody of another space, too.
+    let from = SocketAddr::from((network(9).local, 40_000));
+    let said = Announcement {
+        wall: Wall::from_ms(WALL_MS + wire.now.as_us() / 1000),
+        ..hostile::words(9, from)
+    };
+    let (now, bytes) = (wire.now, said.write(&[4; 32], &SPACE, &secret(9)));
+    assert_eq!(wire.hosts[1].hear(now, from, &bytes), Err(Unheard::Strange));
     leave(&mut wire, 1);
     wire.until(100, |_| false);
     assert_eq!(wire.hosts[1].lan.deadline(), None);
